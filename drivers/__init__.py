@@ -1,0 +1,1 @@
+"""Scanners: transports, framing and vendor protocols. Nothing here imports `gateway`."""

@@ -1,0 +1,146 @@
+"""The two interfaces of a scanner: `Scanner` does the I/O, `Dialect` knows the vendor's protocol and does none."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from drivers.model import DiscardReason, Frame, Link, RawScan, ScannerIdentity, ScannerInput, Signal
+
+Terminator = Literal["CR", "LF", "CRLF", "TAB", "ETX", "STX-ETX", "none"]
+
+
+class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[[scanner]]` of the configuration."""
+
+    name: str
+    """What this station calls the scanner: letters, digits, `_`, `-` and `.`. It is part of every event."""
+    driver: Literal["serial", "replay"] = "serial"
+    device: str
+    """serial: the device node, best a name below /dev/serial/by-id or by-path. replay: the recording's path."""
+    baud: int = 9600
+    """Bits per second; without meaning for USB-CDC."""
+    terminator: Terminator = "CR"
+    """What the scanner sends behind each code."""
+    idle_ms: int = 100
+    """A frame that stays unfinished this long is ended, flagged `unterminated`. Milliseconds."""
+    dialect: Literal["plain"] = "plain"
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """A scanner's answer to a command. Never a scan."""
+
+    data: bytes
+
+
+class FrameDiscarded(Struct, frozen=True, kw_only=True):
+    """The dialect threw a frame away whole."""
+
+    reason: DiscardReason
+    length: int
+
+
+DialectOutput = Frame | Reply | FrameDiscarded
+
+
+class Dialect(ABC):
+    """A vendor's protocol. Pure: bytes and a time in, values and bytes out."""
+
+    @abstractmethod
+    def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:
+        """Take what the transport read; return what became complete with it."""
+
+    @abstractmethod
+    def idle(self, now_ns: int) -> Iterable[DialectOutput]:
+        """Nothing came until `now_ns`: return what counts as finished by silence."""
+
+    @abstractmethod
+    def deadline_ns(self) -> int | None:
+        """When `idle` must be called next if nothing arrives (CLOCK_MONOTONIC), or None if nothing is pending."""
+
+    @abstractmethod
+    def broken(self) -> Iterable[DialectOutput]:
+        """Forget what is half read, because the transport is gone; return a FrameDiscarded if there was any."""
+
+    @abstractmethod
+    def signal(self, signal: Signal) -> bytes:
+        """Return what makes the scanner tell the operator; empty where the scanner cannot be told."""
+
+    @abstractmethod
+    def acknowledge(self, frame: Frame) -> bytes:
+        """Return the host acknowledgement of a stored frame; empty where the protocol has none."""
+
+
+class Scanner(ABC):
+    """One scanner, read by one thread. Construction does no I/O; the device is opened by the first `read`."""
+
+    settings: ScannerSettings
+    dialect: Dialect
+
+    @abstractmethod
+    def read(self, timeout: float) -> ScannerInput | None:
+        """Return the next scan, discarded frame or change of link, or None after `timeout` seconds.
+
+        A device that is unplugged, missing or not yet permitted is a LinkChange, and the driver goes on
+        looking for it. Raises DriverError only for what no waiting mends.
+        """
+
+    @abstractmethod
+    def send(self, data: bytes) -> bool:
+        """Write bytes to the scanner; False when they could not be written (it is gone or does not take them).
+
+        Called by another thread than `read`; never blocks longer than a fraction of a second.
+        """
+
+    @abstractmethod
+    def identity(self) -> ScannerIdentity:
+        """Tell which hardware answers now."""
+
+    @property
+    @abstractmethod
+    def link(self) -> Link:
+        """Whether the scanner can be read now."""
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Make a `read` that waits in another thread return at once. Safe from any thread and after close."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let the device go. May be called more than once."""
+
+
+class DriverError(Exception):
+    """A driver cannot work: operation, object, cause and the next step, and whether trying again helps."""
+
+    def __init__(self, operation: str, device: str, cause: str, hint: str, *, recoverable: bool) -> None:
+        super().__init__(f"cannot {operation} {device}: {cause}; {hint}")
+        self.operation = operation
+        self.device = device
+        self.cause = cause
+        self.hint = hint
+        self.recoverable = recoverable
+
+
+class UnknownDriverError(DriverError, LookupError):
+    """The configuration names a driver or dialect that does not exist."""
+
+
+class ReplayError(DriverError, ValueError):
+    """A recording cannot be read."""
+
+
+__all__ = [
+    "Dialect",
+    "DialectOutput",
+    "DriverError",
+    "FrameDiscarded",
+    "RawScan",
+    "ReplayError",
+    "Reply",
+    "Scanner",
+    "ScannerSettings",
+    "Terminator",
+    "UnknownDriverError",
+]

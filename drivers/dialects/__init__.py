@@ -1,0 +1,1 @@
+"""One vendor protocol per file."""

@@ -1,0 +1,111 @@
+"""What drivers and dialects speak: frozen values, no I/O."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Signal(StrEnum):
+    """What the operator is told at the scanner. Each is a distinct pattern of sound or light."""
+
+    MORE = "more"
+    """Understood and on disk; the label has another symbol to scan."""
+    ACCEPTED = "accepted"
+    """On disk, and nothing to remark."""
+    WARNING = "warning"
+    """On disk, and something to look at."""
+    REFUSED = "refused"
+    """Do not use it, or it was no label of an article."""
+    TROUBLE = "trouble"
+    """The gateway could not store the scan: scan again later."""
+
+
+class InputQuality(StrEnum):
+    """Why a scan deserves less trust than a clean one. Carried by the event as `quality`."""
+
+    UNTERMINATED = "unterminated"
+    """The frame ended by silence, not by its terminator: characters may be missing."""
+    NO_AIM_ID = "no-aim-id"
+    """The scanner did not say which symbology it read."""
+    NOT_UTF8 = "not-utf8"
+    """The bytes were no UTF-8 and were read as Latin-1."""
+
+
+class Frame(Struct, frozen=True, kw_only=True):
+    """One whole transmission of a scanner, without its terminator."""
+
+    data: bytes
+    started_ns: int
+    """CLOCK_MONOTONIC when the first byte arrived, nanoseconds."""
+    quality: frozenset[InputQuality] = frozenset()
+
+
+class RawScan(Struct, frozen=True, kw_only=True):
+    """One symbol as a scanner delivered it."""
+
+    scanner: str
+    """Name of the `[[scanner]]` in the configuration."""
+    frame: Frame
+    symbology: str | None
+    """AIM symbology identifier, three characters such as `]d2`, or None where the scanner sends none."""
+    text: str
+    """The symbol's text without the AIM identifier. GS (0x1D) separates GS1 elements."""
+    quality: frozenset[InputQuality] = frozenset()
+
+
+class DiscardReason(StrEnum):
+    """Why a frame was thrown away whole. Part of a code is never handed on."""
+
+    TOO_LONG = "too-long"
+    """Longer than `framing.MAX_FRAME_BYTES`."""
+    BROKEN_OFF = "broken-off"
+    """The scanner was unplugged in the middle."""
+    GARBLED = "garbled"
+    """Bytes outside STX..ETX, or a frame that its protocol calls wrong."""
+
+
+class Discarded(Struct, frozen=True, kw_only=True):
+    """A frame that was thrown away. Never carries its content."""
+
+    scanner: str
+    reason: DiscardReason
+    length: int
+    """Bytes thrown away."""
+
+
+class Link(StrEnum):
+    """Whether a scanner can be read now. A missing scanner is a state, not an error."""
+
+    MISSING = "missing"
+    """Its device is not there."""
+    NO_PERMISSION = "no-permission"
+    """Its device is there and may not be opened."""
+    BUSY = "busy"
+    """Another program holds its device."""
+    CONNECTED = "connected"
+
+
+class LinkChange(Struct, frozen=True, kw_only=True):
+    """The scanner came, went, or cannot be opened."""
+
+    scanner: str
+    link: Link
+    detail: str = ""
+    """What to do about it, for a person."""
+
+
+class ScannerIdentity(Struct, frozen=True, kw_only=True):
+    """Which piece of hardware answers under a scanner's name. None: not known."""
+
+    device: str | None = None
+    """The path it was opened by."""
+    vendor: str | None = None
+    """USB vendor id, four hex digits."""
+    product: str | None = None
+    serial: str | None = None
+    port: str | None = None
+    """Physical USB port, as udev's ID_PATH names it."""
+
+
+ScannerInput = RawScan | Discarded | LinkChange
+"""What `Scanner.read` returns."""

@@ -1,0 +1,1 @@
+"""The scanners' own settings. May import `drivers`, never `gateway`."""

@@ -1,0 +1,1 @@
+"""The gateway: from a scanner's bytes to a stored, delivered event."""

@@ -1,0 +1,1 @@
+"""The article master: a cache of what other systems own."""

@@ -1,0 +1,1 @@
+"""From a verdict to the central system: outbox, publisher, events."""

@@ -1,0 +1,172 @@
+"""The values that pass between the stages of the gateway: frozen, and free of any I/O.
+
+The field names are the camelCase names of the JSON that leaves the box (events, `scangate parse --ndjson`),
+written in snake_case here; msgspec renames them.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Severity(StrEnum):
+    """How much a finding matters to what happens next."""
+
+    INFO = "info"
+    """Worth knowing; the scan is accepted without further ado."""
+    WARNING = "warning"
+    """The scan is accepted, and the operator is told that something is odd."""
+    ERROR = "error"
+    """The scan is recorded and published as refused."""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing noticed about a scan. Bad input is a finding, never an exception."""
+
+    code: str
+    """Stable name in upper case, such as GS1_CHECK_DIGIT: scripts and site settings refer to it."""
+    severity: Severity
+    element: str | None = None
+    """The part of the label it is about (a GS1 AI, a HIBC field, an ISBT structure), or None for the whole."""
+    message: str
+    """One sentence for a person: what was found and what was expected. Never the identity of a person."""
+
+
+class Issuer(StrEnum):
+    """Who issued the device identifier: the four issuing entities of the UDI system."""
+
+    GS1 = "GS1"
+    HIBCC = "HIBCC"
+    ICCBBA = "ICCBBA"
+    IFA = "IFA"
+
+
+class Precision(StrEnum):
+    """How exactly the label gives a date. A month's date is stored as the month's last day."""
+
+    MONTH = "month"
+    DAY = "day"
+    HOUR = "hour"
+    MINUTE = "minute"
+
+
+class Decoded(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What one label says, after decoding. Exactly the object that `scangate parse --ndjson` prints."""
+
+    ok: bool
+    """No finding of severity error."""
+    issuer: Issuer | None = None
+    device_identifier: str | None = None
+    """The UDI-DI as an article master keys it: a GTIN as 14 digits; HIBC without `+` and check character."""
+    lot_number: str | None = None
+    serial_number: str | None = None
+    expiration_date: str | None = None
+    """`YYYY-MM-DD`, or `YYYY-MM-DDTHH:MM` where the label gives hours."""
+    expiration_precision: Precision | None = None
+    manufacture_date: str | None = None
+    """Same form as `expiration_date`."""
+    manufacture_precision: Precision | None = None
+    donation_identification_number: str | None = None
+    software_version: str | None = None
+    quantity: int | None = None
+    """Pieces, where the label itself says how many."""
+    package_level: int | None = None
+    """The level the identifier itself carries (GTIN indicator 1-9, HIBC unit of measure, HPC level)."""
+    complete: bool = False
+    """A device identifier is there."""
+    elements: tuple[tuple[str, str], ...] = ()
+    """(identifier, value) in the order and with the text of the label."""
+    hri: str = ""
+    """Human readable interpretation, as printed under a symbol: `(01)...(17)...(10)...`."""
+    findings: tuple[Finding, ...] = ()
+
+
+class Disposition(StrEnum):
+    """What the gateway decided. Every scan of a label is recorded and published, refused ones too."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """It was recorded; do not act on it."""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """The judgement on one scanned item."""
+
+    disposition: Disposition
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def warned(self) -> bool:
+        """Accepted, with something the operator should look at."""
+        return self.disposition is Disposition.ACCEPTED and any(
+            finding.severity is Severity.WARNING for finding in self.findings
+        )
+
+
+class ArticleStatus(StrEnum):
+    """Whether the article may be used, as its master says."""
+
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    """Not to be used here (contract ended, replaced, local decision)."""
+    RECALLED = "recalled"
+    """Withdrawn by the manufacturer or an authority."""
+
+
+class Match(StrEnum):
+    """How the text of a scan was found in the article master."""
+
+    DI = "di"
+    PACKAGE = "package"
+    UNIT_OF_USE = "unitOfUse"
+    ARTICLE_NUMBER = "articleNumber"
+    CATALOG_NUMBER = "catalogNumber"
+    NONE = "none"
+
+
+class Article(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One row of the article master. Names follow GUDID and FHIR DeviceDefinition where they have one."""
+
+    device_identifier: str | None = None
+    """UDI-DI (GTIN as 14 digits); None for an article that has only its owner's number."""
+    issuer: Issuer | None = None
+    article_number: str | None = None
+    trade_name: str | None = None
+    description: str | None = None
+    manufacturer_name: str | None = None
+    catalog_number: str | None = None
+    risk_class: str | None = None
+    """EU class: I, IIa, IIb, III."""
+    implant: bool = False
+    consignment: bool = False
+    """Stock in the hospital that belongs to the supplier until it is used."""
+    owner: str | None = None
+    package_level: str | None = None
+    """primary, package or unitOfUse."""
+    base_device_identifier: str | None = None
+    base_quantity: int = 1
+    """Pieces of the base article in one of these."""
+    sterile: bool = False
+    single_use: bool = False
+    lot_required: bool = False
+    """The label must carry a lot number; serial and expiry likewise."""
+    serial_required: bool = False
+    expiry_required: bool = False
+    status: ArticleStatus = ArticleStatus.ACTIVE
+    status_reason: str | None = None
+    status_from: str | None = None
+    """`YYYY-MM-DD` from which the status holds; None: at once."""
+
+
+class LookUp(Struct, frozen=True, kw_only=True):
+    """What the article master says of one scan."""
+
+    match: Match
+    article: Article | None = None
+    """None when `match` is NONE."""
+    source: str | None = None
+    """Name of the `[[articles.source]]` the row came from."""
+    master_version: str | None = None
+    """When the generation was built, RFC 3339 UTC; None when this box has no article master."""
+    master_built_ns: int | None = None
+    """The same moment in nanoseconds since 1970 UTC."""

@@ -1,0 +1,1 @@
+"""What happens between a label and an event. Pure."""

@@ -1,0 +1,1 @@
+"""Decoding of UDI labels: one file per issuing agency."""
