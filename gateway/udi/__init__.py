@@ -1,1 +1,5 @@
-"""Decoding of UDI labels: one file per issuing agency."""
+"""Decoding of UDI labels: one file per issuing agency. `decode` and `decode_symbols` are the whole interface."""
+
+from gateway.udi.dispatch import decode, decode_symbols
+
+__all__ = ["decode", "decode_symbols"]

@@ -1,0 +1,200 @@
+"""From the texts of one row to an Article: the judgement every import format shares. Pure."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import TypeVar
+
+from msgspec import Struct
+
+from gateway.articles.identifiers import MAX_IDENTIFIER, IdentifierError, read_identifier, read_issuer
+from gateway.articles.settings import Field
+from gateway.model import Article, ArticleStatus, Issuer
+
+MAX_NUMBER = 64
+"""Characters of an article or catalogue number: what the look-up takes for a key at most."""
+MAX_NAME = 256
+"""Characters of a trade name, a manufacturer or an owner: one line on a display, with room to spare."""
+MAX_TEXT = 2000
+"""Characters of a description or reason: GUDID's own limit for a device description."""
+MAX_QUANTITY = 1_000_000
+"""Pieces in one package; more is a slip of the decimal mark."""
+_SHOWN = 40
+"""Characters of a wrong value that a reason quotes."""
+
+_TRUE = frozenset({"1", "true", "sant", "yes", "y", "ja", "j", "x"})
+_FALSE = frozenset({"", "0", "false", "falskt", "no", "n", "nej"})
+_STATUS = {
+    "": ArticleStatus.ACTIVE,
+    "active": ArticleStatus.ACTIVE,
+    "aktiv": ArticleStatus.ACTIVE,
+    "blocked": ArticleStatus.BLOCKED,
+    "blockerad": ArticleStatus.BLOCKED,
+    "spärrad": ArticleStatus.BLOCKED,
+    "recalled": ArticleStatus.RECALLED,
+    "återkallad": ArticleStatus.RECALLED,
+    "indragen": ArticleStatus.RECALLED,
+}
+_LEVELS = {
+    "": None,
+    "primary": "primary",
+    "bas": "primary",
+    "package": "package",
+    "förpackning": "package",
+    "unitofuse": "unitOfUse",
+    "unit of use": "unitOfUse",
+    "brukarenhet": "unitOfUse",
+}
+_RISK_CLASSES: dict[str, str | None] = {
+    "": None,
+    **{name.casefold(): name for name in ("I", "Is", "Im", "Ir", "IIa", "IIb", "III", "A", "B", "C", "D")},
+}
+"""MDR Annex VIII with the three kinds of class I that a notified body sees, and IVDR Annex VIII."""
+_WHOLE = re.compile(r"([0-9]+|[0-9]{1,3}(?: [0-9]{3})+)(?:[.,](0*))?")
+_THOUSANDS_ZEROS = 3
+_DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+
+
+class BadRow(Struct, frozen=True, kw_only=True):
+    """Why a row gives no article."""
+
+    field: Field | None
+    """None: the row as a whole."""
+    reason: str
+
+
+class _BadCellError(ValueError):
+    """The message is the reason, for a BadRow."""
+
+
+_T = TypeVar("_T")
+
+
+class _Row:
+    """Reads one row's texts by field, and remembers which field is being read, for the reason."""
+
+    def __init__(self, texts: Mapping[Field, str]) -> None:
+        self._texts = texts
+        self.reading: Field | None = None
+
+    def text(self, field: Field) -> str:
+        self.reading = field
+        return self._texts.get(field, "").strip()
+
+    def number(self, field: Field) -> str | None:
+        return _printable(self.text(field), MAX_NUMBER)
+
+    def prose(self, field: Field, limit: int) -> str | None:
+        """Running text: line breaks, tabs and no-break spaces count as a space."""
+        return _printable(" ".join(self.text(field).split()), limit)
+
+    def flag(self, field: Field) -> bool:
+        word = self.text(field).casefold()
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+        raise _BadCellError(f"{_quoted(word)} is neither yes nor no: expected 1/0, true/false, ja/nej or x")
+
+    def word(self, field: Field, words: Mapping[str, _T]) -> _T:
+        word = self.text(field).casefold()
+        if word not in words:
+            raise _BadCellError(f"{_quoted(word)} is unknown: expected one of {', '.join(filter(None, words))}")
+        return words[word]
+
+    def identifier(self, field: Field, issuer: Issuer | None) -> tuple[Issuer | None, str | None]:
+        text = self.text(field)
+        if not text:
+            return None, None
+        if len(text) > MAX_IDENTIFIER:
+            raise _BadCellError(f"{_quoted(text)} is longer than {MAX_IDENTIFIER} characters")
+        return read_identifier(text, issuer)
+
+    def issuer(self) -> Issuer | None:
+        word = self.text("issuer")
+        return read_issuer(word) if word else None
+
+    def quantity(self) -> int | None:
+        text = " ".join(self.text("baseQuantity").split())
+        if not text:
+            return None
+        whole = _WHOLE.fullmatch(text)
+        if whole is None or len(whole[2] or "") == _THOUSANDS_ZEROS:
+            raise _BadCellError(f"{_quoted(text)} is no whole number, or may be meant as thousands")
+        digits = whole[1].replace(" ", "")
+        if len(digits) > len(str(MAX_QUANTITY)) or not 1 <= int(digits) <= MAX_QUANTITY:
+            raise _BadCellError(f"{_quoted(text)} is out of range: expected 1 to {MAX_QUANTITY}")
+        return int(digits)
+
+    def day(self, field: Field) -> str | None:
+        text = self.text(field)
+        if not text:
+            return None
+        parts = _DATE.fullmatch(text)
+        try:
+            return date.fromisoformat("-".join(parts.groups() if parts else ())).isoformat()
+        except ValueError as error:
+            raise _BadCellError(f"{_quoted(text)} is no date: expected YYYY-MM-DD") from error
+
+
+def read_article(texts: Mapping[Field, str]) -> Article | BadRow:
+    """Judge one row. Fields left out count as empty; the first thing wrong is the reason."""
+    row = _Row(texts)
+    try:
+        return _read(row)
+    except (_BadCellError, IdentifierError) as error:
+        return BadRow(field=row.reading, reason=str(error))
+
+
+def _read(row: _Row) -> Article:
+    issuer, identifier = row.identifier("deviceIdentifier", row.issuer())
+    number = row.number("articleNumber")
+    level = row.word("packageLevel", _LEVELS)
+    _, base = row.identifier("baseDeviceIdentifier", None)
+    quantity = row.quantity()
+    if level == "package" and quantity is None:
+        raise _BadCellError("a package needs its quantity: counted as one piece it would falsify the stock")
+    if base is not None and base == identifier:
+        row.reading = "baseDeviceIdentifier"
+        raise _BadCellError("an article cannot be its own base")
+    if identifier is None and number is None:
+        row.reading = None
+        raise _BadCellError("neither deviceIdentifier nor articleNumber: nothing could find this article")
+    return Article(
+        device_identifier=identifier,
+        issuer=issuer,
+        article_number=number,
+        trade_name=row.prose("tradeName", MAX_NAME),
+        description=row.prose("description", MAX_TEXT),
+        manufacturer_name=row.prose("manufacturerName", MAX_NAME),
+        catalog_number=row.number("catalogNumber"),
+        risk_class=row.word("riskClass", _RISK_CLASSES),
+        implant=row.flag("implant"),
+        consignment=row.flag("consignment"),
+        owner=row.prose("owner", MAX_NAME),
+        package_level=level,
+        base_device_identifier=base,
+        base_quantity=1 if quantity is None else quantity,
+        sterile=row.flag("sterile"),
+        single_use=row.flag("singleUse"),
+        lot_required=row.flag("lotRequired"),
+        serial_required=row.flag("serialRequired"),
+        expiry_required=row.flag("expiryRequired"),
+        status=row.word("status", _STATUS),
+        status_reason=row.prose("statusReason", MAX_TEXT),
+        status_from=row.day("statusFrom"),
+    )
+
+
+def _printable(text: str, limit: int) -> str | None:
+    """Return the text, or None for an empty one."""
+    if len(text) > limit:
+        raise _BadCellError(f"{len(text)} characters: at most {limit} are kept")
+    if not text.isprintable():
+        wrong = next(character for character in text if not character.isprintable())
+        raise _BadCellError(f"control or invisible character U+{ord(wrong):04X}")
+    return text or None
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

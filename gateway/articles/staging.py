@@ -1,0 +1,178 @@
+"""The import of one file into the master: read, judge, report, swap.
+
+One import at a time; a look-up in another process sees the old master until the new one is whole.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
+from gateway.articles.fields import BadRow, read_article
+from gateway.articles.generation import Addition, Builder, TooManySourcesError, build, version_of
+from gateway.articles.importers import IMPORTERS, Record
+from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
+from gateway.articles.settings import Field, SourceSettings
+
+MAX_ROWS = 20_000_000
+"""Rows of one file: four times the whole GUDID. More is not a list of articles."""
+ROWS_PER_PROGRESS = 1000
+"""Rows between two calls of `progress`: some ten a second on the smallest box."""
+LOCK = "import.lock"
+"""Held by the import that runs, inside the articles directory. The kernel frees it with the process."""
+
+
+def import_file(
+    directory: Path,
+    source: SourceSettings,
+    file: Path,
+    *,
+    now: datetime,
+    max_rejected: float = 0.05,
+    progress: Callable[[ImportProgress], None] | None = None,
+) -> ImportReport:
+    """Replace all rows of `source` in the master by those of `file`; the other sources' rows stay.
+
+    `directory` is the articles directory; it is made if need be. `now`, with its zone, becomes the master's
+    version. Rejected rows are reported and left out; where they are more than `max_rejected` of all rows, or
+    no good row is left, nothing is taken. Raises ImportFailedError, or MasterError when the present master
+    cannot be read; the present master then stays in force.
+    """
+    if now.tzinfo is None:
+        raise ValueError("`now` must know its time zone")
+    try:
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        with _locked(directory), _opened(file) as stream, build(directory, source) as builder:
+            run = _Run(builder, file, progress)
+            run.take(stream, source)
+            refusal = run.refusal(max_rejected)
+            if refusal is None:
+                builder.seal(now)
+                builder.put_in_force()
+            return run.report(source, refusal, None if refusal else version_of(now))
+    except (sqlite3.Error, OSError) as error:
+        raise MasterWriteError(
+            "write", directory, str(error), "check free space and permissions, then import again", recoverable=True
+        ) from error
+    except TooManySourcesError as error:
+        raise ImportFailedError(
+            "add source", source.name, str(error), "import under a name it knows", recoverable=False
+        ) from error
+
+
+class _Run:
+    """The counts of one import."""
+
+    def __init__(self, builder: Builder, file: Path, progress: Callable[[ImportProgress], None] | None) -> None:
+        self._builder = builder
+        self._file = file
+        self._progress = progress
+        self._rows = 0
+        self._duplicates = 0
+        self._rejected = 0
+        self._rejections: list[Rejection] = []
+
+    def take(self, stream: BinaryIO, source: SourceSettings) -> None:
+        """Read the file to its end."""
+        size = os.fstat(stream.fileno()).st_size
+        for record in _guarded(IMPORTERS[source.format](stream, source), self._file):
+            self._rows += 1
+            if self._rows > MAX_ROWS:
+                raise SourceFileError(
+                    "import", self._file, f"it has more than {MAX_ROWS} rows", "split it", recoverable=False
+                )
+            rejection = record if isinstance(record, Rejection) else self._judge(record, source)
+            if rejection is not None:
+                self._rejected += 1
+                if len(self._rejections) < MAX_REJECTIONS_KEPT:
+                    self._rejections.append(rejection)
+            if self._rows % ROWS_PER_PROGRESS == 0:
+                self._tell(stream.tell(), size)
+        self._tell(size, size)
+
+    def _judge(self, record: Record, source: SourceSettings) -> Rejection | None:
+        article = read_article(record.texts)
+        if isinstance(article, BadRow):
+            column = None if article.field is None else source.columns.get(article.field, article.field)
+            return Rejection(line=record.line, column=column, reason=article.reason)
+        addition = self._builder.add(article)
+        if addition is Addition.REPEATED:
+            self._duplicates += 1
+        if addition is not Addition.CONFLICTING:
+            return None
+        key: Field = "articleNumber" if article.device_identifier is None else "deviceIdentifier"
+        value = article.device_identifier or article.article_number
+        reason = f"{value} stands on an earlier line with other values, which were taken"
+        return Rejection(line=record.line, column=source.columns.get(key, key), reason=reason)
+
+    def _tell(self, read: int, size: int) -> None:
+        if self._progress is not None:
+            self._progress(
+                ImportProgress(rows_read=self._rows, rejected=self._rejected, bytes_read=read, bytes_total=size)
+            )
+
+    def refusal(self, max_rejected: float) -> str | None:
+        """Return why the rows must not replace those in force, or None."""
+        if self._builder.rows == 0:
+            return f"none of {self._rows} rows is good"
+        if self._rejected > max_rejected * self._rows:
+            return f"{self._rejected} of {self._rows} rows are rejected: at most {max_rejected:.1%} may be"
+        return None
+
+    def report(self, source: SourceSettings, refusal: str | None, version: str | None) -> ImportReport:
+        """Sum up."""
+        return ImportReport(
+            source=source.name,
+            file=str(self._file),
+            rows_read=self._rows,
+            accepted=self._builder.rows,
+            duplicates=self._duplicates,
+            rejected=self._rejected,
+            rejections=tuple(self._rejections),
+            swapped=refusal is None,
+            refusal=refusal,
+            version=version,
+        )
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    with (directory / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ImportBusyError(
+                "import into", directory, "another import is running", "wait for it to end", recoverable=True
+            ) from error
+        yield
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    with stream:
+        yield stream
+
+
+def _guarded(records: Iterator[Record | Rejection], file: Path) -> Iterator[Record | Rejection]:
+    """Pass the records on, and tell a failing source from a failing master."""
+    while True:
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except OSError as error:
+            raise _unreadable(file, error) from error
+        yield record
+
+
+def _unreadable(file: Path, error: OSError) -> SourceFileError:
+    return SourceFileError("read", file, str(error), "check path and permissions", recoverable=True)

@@ -1,0 +1,27 @@
+"""Secrets: read from files at the moment they are needed, never from the configuration itself."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+MAX_SECRET_BYTES: Final = 4096
+"""A password on one line; keeps a wrong path from being read as one."""
+
+
+def locate(name: str) -> Path:
+    """Return where a secret's or certificate's file lies; a bare name means a systemd credential."""
+    path = Path(name)
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(directory) / name if directory and path.name == name else path
+
+
+def read_secret(name: str | None) -> str | None:
+    """Read a secret's first line. Raises OSError when it cannot be read, ValueError when it is no secret."""
+    if name is None:
+        return None
+    path = locate(name)
+    with path.open("rb") as file:
+        data = file.read(MAX_SECRET_BYTES + 1)
+    if len(data) > MAX_SECRET_BYTES:
+        raise ValueError(f"{path}: longer than {MAX_SECRET_BYTES} bytes: this is no password file")
+    return data.decode().split("\n", 1)[0].rstrip("\r")

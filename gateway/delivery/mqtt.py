@@ -1,0 +1,235 @@
+"""One MQTT connection: made, used once and thrown away.
+
+A paho Client re-sends by itself what was not acknowledged when it connects again, and its own thread dies silently
+of an exception in a callback. So each connection gets a new Client, and the publisher drives it from its own loop.
+"""
+
+import select
+import socket
+import ssl
+import time
+from collections import deque
+from enum import Enum, auto
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from paho.mqtt.client import (
+    MQTT_CLEAN_START_FIRST_ONLY,
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTv5,
+    MQTTv311,
+)
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.credentials import locate, read_secret
+from gateway.delivery.settings import BrokerSettings
+
+CONNECT_SECONDS: Final = 5.0
+"""TCP, TLS and DNS: a broker in the same region answers in tenths of a second."""
+CONNACK_SECONDS: Final = 10.0
+"""Some brokers ask a directory before they answer; longer is silence."""
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+RECEIVE_MAXIMUM_DEFAULT: Final = 65535
+"""MQTT 5, 3.2.2.3.3: the value of a CONNACK that does not say."""
+CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+CREDENTIAL_REASONS: Final = frozenset({0x86, 0x87, 0x8C})
+"""Bad user name or password, not authorised, bad authentication method: no other protocol version helps."""
+PROTOCOL_REASONS: Final = frozenset({0x81, 0x82, 0x84})
+"""Malformed packet, protocol error, unsupported version: a broker that does not know MQTT 5."""
+
+
+class Outcome(Enum):
+    """How an attempt to connect ended."""
+
+    CONNECTED = auto()
+    UNREACHABLE = auto()
+    """No TCP or TLS connection."""
+    REFUSED = auto()
+    """The broker is there and says no for now (busy, quota, moved)."""
+    CREDENTIALS = auto()
+    OLD_PROTOCOL = auto()
+    """The broker says that it does not speak MQTT 5."""
+    SILENT = auto()
+    """The broker hung up or said nothing: it may not speak MQTT 5."""
+
+
+class Acknowledged(Struct, frozen=True, kw_only=True):
+    """The broker's answer to one publish."""
+
+    mid: int
+    reason: int
+    """MQTT 5 reason code; 0 under 3.1.1, where a PUBACK says nothing more."""
+    name: str
+
+
+class _PackedProperties(Properties):
+    """Properties that are the same for every event: packed once instead of for each."""
+
+    def __init__(self, properties: Properties) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
+        object.__setattr__(self, "_packed", properties.pack())
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - the signature of the base class
+        object.__setattr__(self, name, value)
+
+    def pack(self) -> bytes:
+        packed: bytes = object.__getattribute__(self, "_packed")
+        return packed
+
+
+class Connection:
+    """One connection to one broker. Used by one thread. `open` first; after `lost` is set it is of no more use."""
+
+    def __init__(self, url: str, settings: BrokerSettings, client_id: str, *, v5: bool) -> None:
+        self.url = url
+        self.v5 = v5
+        self.lost: str | None = None
+        self.receive_maximum = RECEIVE_MAXIMUM_DEFAULT
+        self.maximum_packet: int | None = None
+        self.acknowledgements: deque[Acknowledged] = deque()
+        self._settings = settings
+        self._answer: int | None = None
+        self._answer_name = ""
+        self._client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=None if v5 else True,
+            protocol=MQTTv5 if v5 else MQTTv311,
+            reconnect_on_failure=False,
+        )
+        self._properties = _scan_properties() if v5 else None
+
+    def open(self, will_topic: str, will: bytes) -> tuple[Outcome, str]:
+        """Connect and wait for the broker's answer; return the outcome and why."""
+        parts = urlsplit(self.url)
+        client = self._client
+        client.connect_timeout = CONNECT_SECONDS
+        client.max_inflight_messages_set(0)
+        client.max_queued_messages_set(0)
+        client.will_set(will_topic, will, qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        try:
+            if self._settings.username:
+                client.username_pw_set(self._settings.username, read_secret(self._settings.password_file))
+            if parts.scheme == "mqtts":
+                client.tls_set_context(_tls_context(self._settings))
+            port = parts.port or PORTS[parts.scheme]
+            # 3.1.1 has its clean session from the constructor and takes no clean start
+            clean = True if self.v5 else MQTT_CLEAN_START_FIRST_ONLY
+            client.connect(parts.hostname or "", port, self._settings.keepalive, clean_start=clean)
+        except (OSError, ValueError) as error:
+            return Outcome.UNREACHABLE, str(error) or type(error).__name__
+        link = client.socket()
+        if isinstance(link, socket.socket):
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        deadline = time.monotonic() + CONNACK_SECONDS
+        while self._answer is None and self.lost is None and time.monotonic() < deadline:
+            self.turn(None, 0.5)
+        if self._answer is None:
+            return Outcome.SILENT, self.lost or "no answer to CONNECT"
+        if self._answer == 0:
+            return Outcome.CONNECTED, ""
+        if self._answer in CREDENTIAL_REASONS:
+            return Outcome.CREDENTIALS, self._answer_name
+        if self._answer in PROTOCOL_REASONS:
+            return Outcome.OLD_PROTOCOL, self._answer_name
+        return Outcome.REFUSED, self._answer_name
+
+    def turn(self, wake: int | None, timeout: float) -> bool:
+        """Let bytes flow for up to `timeout` seconds; True when the wake descriptor became readable."""
+        link = self._client.socket()
+        if link is None:
+            self.lost = self.lost or "connection closed"
+            return False
+        pending = isinstance(link, ssl.SSLSocket) and link.pending() > 0
+        readers: list[Any] = [link] if wake is None else [link, wake]
+        writers = [link] if self._client.want_write() else []
+        readable, writable, _ = select.select(readers, writers, [], 0 if pending else timeout)
+        if pending or link in readable:
+            self._client.loop_read()
+        if writable and self._client.socket() is not None:
+            self._client.loop_write()
+        self._client.loop_misc()
+        if self._client.socket() is None:
+            self.lost = self.lost or "connection closed"
+        return wake is not None and wake in readable
+
+    def publish(self, topic: str, body: bytes) -> int | None:
+        """Hand one event over with QoS 1; return its packet identifier, or None when the connection is gone."""
+        info = self._client.publish(topic, body, qos=1, properties=self._properties)
+        return info.mid if info.rc == 0 else None
+
+    def retain(self, topic: str, body: bytes) -> None:
+        """Send a retained diagnostic with QoS 0: a later one replaces it, and a lost connection tells more."""
+        self._client.publish(topic, body, qos=0, retain=True)
+
+    def packet_size(self, topic: str, body: bytes) -> int:
+        """Return how long the PUBLISH packet of an event is, at most; bytes."""
+        properties = len(self._properties.pack()) if self._properties else 0
+        return 5 + 2 + len(topic) + 2 + properties + len(body)
+
+    def close(self) -> None:
+        """Say goodbye if anybody listens."""
+        self._client.disconnect()
+        for _ in range(3):
+            if self._client.socket() is None or not self._client.want_write():
+                break
+            self.turn(None, 0.1)
+        self._drop()
+
+    def abandon(self) -> None:
+        """Let go without a goodbye, so that the broker publishes the will."""
+        self._drop()
+
+    def _drop(self) -> None:
+        link = self._client.socket()
+        if link is not None:
+            link.close()
+
+    def _on_connect(
+        self,
+        _client: Client,
+        _data: object,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self._answer = reason.value
+        self._answer_name = str(reason)
+        self.receive_maximum = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM_DEFAULT)
+        self.maximum_packet = getattr(properties, "MaximumPacketSize", None)
+
+    def _on_disconnect(
+        self, _client: Client, _data: object, flags: DisconnectFlags, reason: ReasonCode, _properties: object
+    ) -> None:
+        who = "the broker hung up" if flags.is_disconnect_packet_from_server else "the connection broke"
+        self.lost = f"{who}: {reason}"
+
+    def _on_publish(
+        self, _client: Client, _data: object, mid: int, reason: ReasonCode, _properties: Properties
+    ) -> None:
+        self.acknowledgements.append(Acknowledged(mid=mid, reason=reason.value, name=str(reason)))
+
+
+def _scan_properties() -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.ContentType = CONTENT_TYPE
+    properties.PayloadFormatIndicator = 1
+    return _PackedProperties(properties)
+
+
+def _tls_context(settings: BrokerSettings) -> ssl.SSLContext:
+    """Verified TLS 1.2 or newer, or an error: there is no way to less. Raises OSError, ValueError."""
+    context = ssl.create_default_context(cafile=locate(settings.ca_file) if settings.ca_file else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.cert_file and settings.key_file:
+        context.load_cert_chain(locate(settings.cert_file), locate(settings.key_file))
+    return context

@@ -1,0 +1,390 @@
+"""The outbox: where a scan becomes durable. One writer, one transaction for what is queued, synchronous=FULL.
+
+`append` returns when the scans are on the disk: only then may a scanner be told `accepted`. What was delivered
+rides in the next append's transaction, or goes alone when the box is idle; losing that mark only sends again.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from gateway.clock import ClockReading
+from gateway.delivery import wire
+from gateway.delivery.identity import BoxIdentity
+from gateway.delivery.schema import CorruptOutboxError, OutboxError, open_writer
+from gateway.delivery.settings import OutboxSettings
+
+ROOM_CHECK_APPENDS: Final = 64
+"""Appends between two looks at the free space: 64 scans are 0.2 MB, far below any sensible margin."""
+PRUNE_ROWS: Final = 500
+"""Delivered events removed in one transaction: some 1 MB, so that a scan never waits long behind it."""
+SEAL_ROWS: Final = 500
+"""Events whose time is settled in one transaction, for the same reason."""
+IDLE_CHECKPOINT_BYTES: Final = 256 * 1024
+"""A WAL smaller than this is left for later: emptying it costs two flushes."""
+DAY_NS: Final = 86_400 * 1_000_000_000
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """An event that waits for its place in the order."""
+
+    id: str
+    """Random UUID; the event keeps it however often it is sent."""
+    time_ns: int
+    """Wall time when the trigger was pulled."""
+    data: wire.ScanData
+    raw: tuple[bytes, ...]
+    """The bytes of each symbol in `data.symbols`."""
+
+
+class FullOutboxError(OutboxError):
+    """No room for a scan; nothing was stored."""
+
+
+class Room(StrEnum):
+    """How full the outbox is."""
+
+    FREE = "free"
+    FILLING = "filling"
+    """70 % of the allowed size, or of the way to the last allowed free byte, is used."""
+    NEARLY_FULL = "nearly-full"
+    """90 %. Delivered history is given up."""
+    FULL = "full"
+    """New scans are refused. What is not delivered is kept."""
+
+
+LEVELS: Final = ((1.0, Room.FULL), (0.9, Room.NEARLY_FULL), (0.7, Room.FILLING))
+
+
+class Dead(Struct, frozen=True, kw_only=True):
+    """An event that the broker will never take as it is."""
+
+    sequence: int
+    reason: str
+
+
+class Outbox:
+    """The writing side. Used by one thread. Raises OutboxError; after one, `append` may be called again."""
+
+    def __init__(self, path: Path, settings: OutboxSettings, identity: BoxIdentity) -> None:
+        self.path = path
+        self._settings = settings
+        self._source = identity.gateway
+        self._db = open_writer(path)
+        self._next = 1
+        self._mark: int | None = None
+        self._dead: list[Dead] = []
+        self._until_room_check = 0
+        self._untrusted_boot: str | None = None
+        self.room = Room.FREE
+        try:
+            self.new_epoch_because = self._settle_epoch(identity)
+            self._resume()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise CorruptOutboxError("read", path, error, "it will be set aside and salvaged") from error
+
+    def append(self, drafts: Sequence[Draft], clock: ClockReading, *, seal: bool) -> list[int]:
+        """Store scans durably, in order, in one transaction; return their sequence numbers.
+
+        `seal`: their times are final at once, because the publisher waits for them. Raises FullOutboxError when
+        there is no room, OutboxError when the disk fails; then none of them is stored.
+        """
+        self._make_room(clock)
+        trusted = int(clock.synchronised)
+        sealed = int(seal or clock.synchronised)
+        sequences = []
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for sequence, draft in enumerate(drafts, self._next):
+                at = wire.Position(epoch=self.epoch, sequence=sequence, recorded_ns=clock.wall_ns)
+                body = wire.scan_event(draft.id, self._source, draft.time_ns, draft.data, at)
+                self._db.execute(
+                    "INSERT INTO event VALUES (?, ?, ?, ?, ?)", (sequence, clock.wall_ns, trusted, sealed, body)
+                )
+                for symbol, raw in zip(draft.data.symbols, draft.raw, strict=True):
+                    self._db.execute(
+                        "INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)",
+                        (
+                            sequence,
+                            draft.data.station.scanner,
+                            draft.data.clock.monotonic_ns,
+                            symbol.symbology,
+                            raw,
+                        ),
+                    )
+                sequences.append(sequence)
+            if sealed and not trusted:
+                self._remember_untrusted(clock)
+            self._write_marks(clock.wall_ns)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed("store a scan in", error) from error
+        self._marks_written()
+        self._next += len(drafts)
+        return sequences
+
+    def mark_delivered(self, upto: int) -> None:
+        """Note that every event up to this one is delivered or dead; durable with the next write."""
+        if upto > max(self._mark or 0, self.delivered):
+            self._mark = upto
+
+    def park(self, dead: Dead) -> None:
+        """Note that an event went to the dead letters; durable with the next write."""
+        self._dead.append(dead)
+
+    @property
+    def marks_pending(self) -> bool:
+        """There are marks that are not on disk yet."""
+        return self._mark is not None or bool(self._dead)
+
+    def write_marks(self, clock: ClockReading) -> None:
+        """Write the marks in a transaction of their own, for when no scan comes."""
+        if not self.marks_pending:
+            return
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._write_marks(clock.wall_ns)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed("mark delivered scans in", error) from error
+        self._marks_written()
+
+    def seal(self, clock: ClockReading) -> int:
+        """Settle the times of events that may be handed over now; return how many there were.
+
+        A clock that has been set in the meantime corrects the events of this boot; the others keep their times.
+        """
+        try:
+            rows = self._db.execute(
+                "SELECT sequence, recorded_ns, body FROM event WHERE sealed = 0 ORDER BY sequence LIMIT ?",
+                (SEAL_ROWS,),
+            ).fetchall()
+            if not rows:
+                return 0
+            self._db.execute("BEGIN IMMEDIATE")
+            for sequence, recorded_ns, body in rows:
+                if clock.synchronised:
+                    body, recorded_ns, trusted = _with_true_time(body, recorded_ns, clock)  # noqa: PLW2901
+                else:
+                    trusted = False
+                    self._remember_untrusted(clock)
+                self._db.execute(
+                    "UPDATE event SET recorded_ns = ?, trusted = ?, sealed = 1, body = ? WHERE sequence = ?",
+                    (recorded_ns, int(trusted), body, sequence),
+                )
+            self._write_marks(clock.wall_ns)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed("settle times in", error) from error
+        self._marks_written()
+        return len(rows)
+
+    def clock_learnt(self, identity: str, clock: ClockReading) -> int | None:
+        """Append a clock event if events of this boot were handed over with a time that could not be believed."""
+        if not clock.synchronised or self._meta("untrusted_boot") != clock.boot_id:
+            return None
+        at = wire.Position(epoch=self.epoch, sequence=self._next, recorded_ns=clock.wall_ns)
+        data = wire.ClockData(boot_id=clock.boot_id, offset_ns=clock.wall_ns - clock.monotonic_ns)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "INSERT INTO event VALUES (?, ?, 1, 1, ?)",
+                (self._next, clock.wall_ns, wire.clock_event(identity, self._source, data, at)),
+            )
+            self._db.execute("DELETE FROM meta WHERE key = 'untrusted_boot'")
+            self._write_marks(clock.wall_ns)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed("store a clock event in", error) from error
+        self._marks_written()
+        self._untrusted_boot = None
+        self._next += 1
+        return self.last
+
+    def tidy(self, clock: ClockReading) -> bool:
+        """Do one piece of housekeeping while no scan comes; True when there is more to do."""
+        self._look_at_room()
+        cutoff = clock.wall_ns - self._settings.keep_delivered_days * DAY_NS
+        if self.room in {Room.NEARLY_FULL, Room.FULL}:
+            if self._prune(None):
+                return True
+        elif clock.synchronised and self._prune(cutoff):
+            return True
+        self._checkpoint()
+        return False
+
+    def close(self, clock: ClockReading) -> None:
+        """Write the marks and let the file go."""
+        try:
+            self.write_marks(clock)
+        finally:
+            self._db.close()
+
+    @property
+    def last(self) -> int:
+        """Sequence of the newest stored event; 0 before the first."""
+        return self._next - 1
+
+    def last_trusted_ns(self) -> int | None:
+        """When the newest event with a synchronised clock was recorded."""
+        row = self._db.execute(
+            "SELECT recorded_ns FROM event WHERE trusted = 1 ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def _settle_epoch(self, identity: BoxIdentity) -> str | None:
+        """Keep the epoch, or begin a new one when this file came from another box. Returns why."""
+        stored = self._meta("epoch")
+        known = BoxIdentity(
+            machine=self._meta("machine"), board=self._meta("board"), gateway=self._meta("gateway") or ""
+        )
+        because = identity.differs_from(known) if stored else "first start"
+        if stored and because is None:
+            self.epoch = stored
+            self.epoch_begins = int(self._meta("epoch_begins") or 1)
+            return None
+        self.epoch = os.urandom(8).hex()
+        self.epoch_begins = self._read_next()
+        self._db.execute("BEGIN IMMEDIATE")
+        for key, value in (
+            ("epoch", self.epoch),
+            ("epoch_begins", str(self.epoch_begins)),
+            ("machine", identity.machine),
+            ("board", identity.board),
+            ("gateway", identity.gateway),
+        ):
+            if value is not None:
+                self._db.execute("REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self._db.execute("COMMIT")
+        return because if stored else None
+
+    def _resume(self) -> None:
+        self._next = self._read_next()
+        self.dead_letters: int = self._db.execute("SELECT count(*) FROM dead").fetchone()[0]
+        self._untrusted_boot = self._meta("untrusted_boot")
+        self._look_at_room()
+
+    def _read_next(self) -> int:
+        """Next sequence number. Only delivered events are ever removed, so the cursor remembers the highest."""
+        newest, delivered = self._db.execute(
+            "SELECT ifnull((SELECT max(sequence) FROM event), 0), delivered FROM cursor"
+        ).fetchone()
+        self.delivered = int(delivered)
+        return max(int(newest), self.delivered) + 1
+
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _remember_untrusted(self, clock: ClockReading) -> None:
+        if self._untrusted_boot != clock.boot_id:
+            self._db.execute("REPLACE INTO meta VALUES ('untrusted_boot', ?)", (clock.boot_id,))
+            self._untrusted_boot = clock.boot_id
+
+    def _write_marks(self, now_ns: int) -> None:
+        if self._mark is not None:
+            self._db.execute("UPDATE cursor SET delivered = ?", (self._mark,))
+        for dead in self._dead:
+            self._db.execute("REPLACE INTO dead VALUES (?, ?, ?)", (dead.sequence, now_ns, dead.reason))
+
+    def _marks_written(self) -> None:
+        if self._mark is not None:
+            self.delivered = self._mark
+            self._mark = None
+        self.dead_letters += len(self._dead)
+        self._dead = []
+
+    def _failed(self, operation: str, error: sqlite3.Error) -> OutboxError:
+        """Undo the transaction, and say what the error means."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._next = self._read_next()
+            self._untrusted_boot = self._meta("untrusted_boot")
+        except sqlite3.DatabaseError:
+            pass  # the first error says more; the next operation meets this one again
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            return CorruptOutboxError(operation, self.path, error, "it will be set aside and salvaged")
+        if code == sqlite3.SQLITE_FULL:
+            return FullOutboxError(operation, self.path, error, "make room on the disk")
+        return OutboxError(operation, self.path, error, "check the disk; the scan was not stored")
+
+    def _make_room(self, clock: ClockReading) -> None:
+        """Refuse visibly rather than fill the disk; what is delivered goes first."""
+        self._until_room_check -= 1
+        if self._until_room_check <= 0 or self.room is Room.FULL:
+            self._look_at_room()
+        while self.room is Room.FULL:
+            self.write_marks(clock)
+            if not self._prune(None):
+                raise FullOutboxError(
+                    "store a scan in",
+                    self.path,
+                    "its room is used up by scans that are not delivered",
+                    "restore the way to the broker, export them, or raise outbox.max_bytes",
+                )
+            self._look_at_room()
+
+    def _look_at_room(self) -> None:
+        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+        (unused,) = self._db.execute("PRAGMA freelist_count").fetchone()
+        (page_bytes,) = self._db.execute("PRAGMA page_size").fetchone()
+        self.used_bytes = (pages - unused) * page_bytes
+        disk = os.statvfs(self.path.parent)
+        self.free_bytes = disk.f_bavail * disk.f_frsize + unused * page_bytes
+        used = max(
+            self.used_bytes / self._settings.max_bytes, self._settings.min_free_bytes / (self.free_bytes or 1)
+        )
+        self.room = next((room for level, room in LEVELS if used >= level), Room.FREE)
+        self._until_room_check = ROOM_CHECK_APPENDS
+
+    def _prune(self, recorded_before_ns: int | None) -> int:
+        """Remove the oldest delivered events (of a trusted age, or any); returns how many."""
+        oldest = self._db.execute(
+            "SELECT sequence FROM event WHERE sequence <= ?1 AND (?2 IS NULL OR trusted = 1 AND recorded_ns < ?2)"
+            " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?3",
+            (self.delivered, recorded_before_ns, PRUNE_ROWS),
+        ).fetchall()
+        if not oldest:
+            return 0
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("DELETE FROM event WHERE sequence = ?", oldest)
+            self._db.execute(
+                "DELETE FROM symbol WHERE id IN (SELECT id FROM symbol WHERE event IS NOT NULL AND event <= ?"
+                " AND event NOT IN (SELECT sequence FROM dead) ORDER BY id LIMIT ?)",
+                (oldest[-1][0], 4 * PRUNE_ROWS),
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed("remove delivered scans from", error) from error
+        return len(oldest)
+
+    def _checkpoint(self) -> None:
+        try:
+            wal = (self.path.parent / f"{self.path.name}-wal").stat().st_size
+        except FileNotFoundError:
+            return
+        if wal > IDLE_CHECKPOINT_BYTES:
+            self._db.execute("PRAGMA busy_timeout = 0")  # a reader in the way: next time
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA busy_timeout = 5000")
+
+
+def _with_true_time(body: bytes, recorded_ns: int, clock: ClockReading) -> tuple[bytes, int, bool]:
+    """Correct one event by a clock that has been set since; an event of an earlier boot stays as it is."""
+    event = wire.decode_scan(body)
+    stamp = event.data.clock
+    if stamp.boot_id != clock.boot_id:
+        return body, recorded_ns, False
+    true_time = clock.wall_at(stamp.monotonic_ns)
+    wrong_time = wire.parse_time(event.time)
+    true_recorded = true_time + (recorded_ns - wrong_time)
+    return wire.corrected(event, true_time, true_recorded), true_recorded, True

@@ -1,0 +1,163 @@
+"""The publisher: takes events from the outbox to the broker, strictly in order, until the broker has said yes.
+
+It runs in a thread of its own and owns everything MQTT. The outbox is the only queue; here is no more than the
+window of events under way. Delivered means: a PUBACK with success for that very event.
+"""
+
+import logging
+import random
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gateway.delivery.mqtt import Connection, Outcome
+from gateway.delivery.outbox import Dead
+from gateway.delivery.session import TURN_SECONDS, Desk, Progress, Session
+from gateway.delivery.settings import BrokerSettings
+from gateway.delivery.topics import Topics
+
+log = logging.getLogger(__name__)
+
+BACKOFF_FIRST: Final = 1.0
+BACKOFF_MOST: Final = 60.0
+"""Seconds. A thousand boxes that lose their broker together come back spread over a minute (full jitter)."""
+BACKOFF_CREDENTIALS: Final = 300.0
+"""Wrong credentials mend themselves only when a person acts; brokers lock out who tries often."""
+STABLE_SECONDS: Final = 30.0
+"""A connection that held so long was a good one: the next back-off begins small again."""
+
+
+class Publisher:
+    """Start it with `start`; it ends with `stop`. Never raises into the daemon: it reports and tries again."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        topics: Topics,
+        client_id: str,
+        outbox: Path,
+        *,
+        on_progress: Callable[[], None],
+        on_unsettled: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._desk = Desk(settings, topics, outbox, on_progress=on_progress, on_unsettled=on_unsettled)
+        self._plain: set[str] = set()
+        """Brokers that were found to speak only 3.1.1; MQTT 5 is tried again at the next start."""
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        """Begin delivering."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something new to send. Safe from any thread."""
+        self._desk.wake()
+
+    def tell_health(self, body: bytes) -> None:
+        """Publish this as the box's retained health now and after every reconnect."""
+        self._desk.health = body
+        self._desk.wake()
+
+    def stop(self, seconds: float) -> bool:
+        """End in order: wait for acknowledgements under way, say `offline`. False if it did not end in time."""
+        self._desk.stopping.set()
+        self._desk.wake()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def stuck(self, seconds: float) -> bool:
+        """Tell whether its loop has not turned for so long, or its thread is gone."""
+        return not self._thread.is_alive() or time.monotonic() - self.progress.heartbeat > seconds
+
+    @property
+    def progress(self) -> Progress:
+        """What it says of itself."""
+        return self._desk.progress
+
+    @property
+    def parked(self) -> deque[Dead]:
+        """Dead letters that the outbox does not know yet. Read `progress.delivered` before taking them."""
+        return self._desk.parked
+
+    @property
+    def connected(self) -> bool:
+        """A broker has accepted the connection and it has not broken."""
+        return self.progress.connected_since is not None
+
+    def _run(self) -> None:
+        turn = 0
+        while not self._desk.stopping.is_set():
+            url = self._settings.urls[turn % len(self._settings.urls)]
+            turn += 1
+            try:
+                wait = self._visit(url)
+            except Exception as error:  # a thread that died would look like a quiet network
+                self._desk.problem(f"{type(error).__name__}: {error}")
+                log.exception("publisher failed; it goes on")
+                wait = self._back_off()
+            self.progress.connected_since = None
+            self.progress.url = None
+            if self._desk.stopping.is_set():
+                break
+            if turn % len(self._settings.urls) == 0 or wait > BACKOFF_MOST:
+                self._sleep(wait)
+
+    def _visit(self, url: str) -> float:
+        """Connect to one broker and deliver until the connection ends; return how long to wait before the next."""
+        v5 = self._settings.protocol != "3.1.1" and url not in self._plain
+        connection, outcome, why = self._connect(url, v5=v5)
+        may_fall_back = v5 and self._settings.protocol == "auto"
+        if may_fall_back and outcome in {Outcome.OLD_PROTOCOL, Outcome.SILENT}:
+            connection.abandon()
+            old, old_outcome, old_why = self._connect(url, v5=False)
+            if old_outcome is Outcome.CONNECTED or outcome is Outcome.OLD_PROTOCOL:
+                self._plain.add(url)
+            connection, outcome, why = old, old_outcome, old_why or why
+        if outcome is not Outcome.CONNECTED:
+            connection.abandon()
+            if outcome is Outcome.UNREACHABLE:
+                self._desk.suspicion.broker_was_down()
+            self._desk.problem(f"{url}: {outcome.name.lower()}: {why}")
+            return BACKOFF_CREDENTIALS if outcome is Outcome.CREDENTIALS else self._back_off()
+        self._desk.problem(None)
+        began = time.monotonic()
+        self.progress.url = url
+        self.progress.protocol = "5" if connection.v5 else "3.1.1"
+        self.progress.connected_since = began
+        log.info("connected url=%s protocol=%s", url, self.progress.protocol)
+        try:
+            Session(self._desk, connection).deliver()
+        finally:
+            if time.monotonic() - began > STABLE_SECONDS:
+                self._failures = 0
+        if self._desk.stopping.is_set():
+            return 0.0
+        self._desk.problem(f"{url}: {connection.lost}")
+        return self._back_off()
+
+    def _connect(self, url: str, *, v5: bool) -> tuple[Connection, Outcome, str]:
+        self.progress.heartbeat = time.monotonic()
+        connection = Connection(url, self._settings, self._client_id, v5=v5)
+        outcome, why = connection.open(self._desk.topics.status, b"offline")
+        return connection, outcome, why
+
+    def _back_off(self) -> float:
+        ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        return random.uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, unless stopped. New scans do not shorten it: they are safe where they are."""
+        until = time.monotonic() + seconds
+        while not self._desk.stopping.is_set() and (left := until - time.monotonic()) > 0:
+            self.progress.heartbeat = time.monotonic()
+            readable, _, _ = select.select([self._desk.wake_read], [], [], min(left, TURN_SECONDS))
+            if readable:
+                self._desk.awake()

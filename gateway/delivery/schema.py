@@ -1,0 +1,117 @@
+"""The outbox's database: its tables, its settings, and the way from an older version to this one."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+PAGE_BYTES: Final = 1024
+"""A scan is some 1.5 KB: small pages write a fifth less for each (SD cards wear)."""
+CACHE_KIB: Final = 512
+"""Enough for appends at the end and for reading a backlog; the daemon must stay small."""
+AUTOCHECKPOINT_PAGES: Final = 8192
+"""8 MiB of WAL: the bound for a burst. Checkpoints are made when idle, because they stall an append."""
+BUSY_MS: Final = 5000
+"""Writers are one at a time by design; this covers a reader that recovers the WAL after a crash."""
+
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE cursor (id INTEGER PRIMARY KEY CHECK (id = 1), delivered INTEGER NOT NULL);
+    INSERT INTO cursor VALUES (1, 0);
+    CREATE TABLE event (
+        sequence INTEGER PRIMARY KEY,
+        recorded_ns INTEGER NOT NULL,
+        trusted INTEGER NOT NULL,
+        sealed INTEGER NOT NULL,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX event_unsealed ON event (sequence) WHERE sealed = 0;
+    CREATE TABLE symbol (
+        id INTEGER PRIMARY KEY,
+        event INTEGER,
+        scanner TEXT NOT NULL,
+        monotonic_ns INTEGER NOT NULL,
+        symbology TEXT,
+        raw BLOB NOT NULL
+    );
+    CREATE TABLE dead (sequence INTEGER PRIMARY KEY, parked_ns INTEGER NOT NULL, reason TEXT NOT NULL);
+    """,
+)
+"""Statement blocks: number n leads from version n to n + 1.
+
+cursor.delivered: every event up to it is delivered or dead. An event that is not `sealed` may still get its time
+corrected and is not handed over; `trusted`: its recorded_ns is of a synchronised clock. symbol.event is NULL while
+the item waits for its other symbols.
+"""
+
+
+class OutboxError(Exception):
+    """The outbox cannot do what it was asked: operation, file, cause, next step."""
+
+    def __init__(self, operation: str, path: Path, cause: object, hint: str) -> None:
+        super().__init__(f"cannot {operation} {path}: {cause}; {hint}")
+
+
+class NewerOutboxError(OutboxError):
+    """The file was written by a newer scangate. It is left as it is."""
+
+
+class CorruptOutboxError(OutboxError):
+    """The file is damaged."""
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open the database with this project's settings; the caller ends transactions itself."""
+    if read_only:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    else:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    db.execute("PRAGMA mmap_size = 0")
+    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return db
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open the outbox for writing, made or migrated as needed.
+
+    Raises NewerOutboxError, CorruptOutboxError, OutboxError (no permission, disk full, locked).
+    """
+    try:
+        db = connect(path)
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
+        db.execute("PRAGMA temp_store = MEMORY")
+        _migrate(db, path)
+    except sqlite3.OperationalError as error:
+        raise OutboxError("open", path, error, "check the directory's owner and the room on the disk") from error
+    except sqlite3.DatabaseError as error:
+        raise CorruptOutboxError("open", path, error, "it will be set aside and salvaged") from error
+    return db
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise NewerOutboxError(
+            "open",
+            path,
+            f"it has version {version}, this scangate knows up to {SCHEMA_VERSION}",
+            "install the scangate that wrote it; the file was left as it is",
+        )
+    if version == SCHEMA_VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for block in _MIGRATIONS[version:]:
+            for statement in block.split(";"):
+                if statement.strip():
+                    db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise

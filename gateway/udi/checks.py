@@ -1,0 +1,108 @@
+"""Character sets and check digits of the issuing agencies. Pure functions over strings; none raises on any text."""
+
+import string
+
+GS1_CSET_82 = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+"""GS1 General Specifications figure 7.11-1 (ISO/IEC 646 subset), in the order of the check character pair."""
+GS1_CSET_39 = "#-/0123456789" + string.ascii_uppercase
+"""GS1 General Specifications figure 7.11-2."""
+GS1_CSET_64 = string.ascii_letters + string.digits + "-_="
+"""File-safe, URI-safe base64 with its pad character, GS1 General Specifications figure 7.11-3."""
+_GS1_CHECK_PAIR = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_GS1_PAIR_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83)
+
+HIBC_CSET = string.digits + string.ascii_uppercase + "-. $/+%"
+"""ANSI/HIBC 2.6 table of check character values: the place in this string is the value."""
+_ISO7064 = string.digits + string.ascii_uppercase + "*"
+"""Check characters of ISO 7064 mod 37-2: the place is the value."""
+
+
+def is_digits(text: str) -> bool:
+    """Tell whether the text is one or more of 0-9, which `str.isdigit` alone does not.
+
+    >>> is_digits("0123"), is_digits("٣"), is_digits("")
+    (True, False, False)
+    """
+    return text.isascii() and text.isdigit()
+
+
+def gs1_check_digit(digits: str) -> int:
+    """Return the check digit that belongs behind these digits (GS1 General Specifications 7.9).
+
+    >>> gs1_check_digit("0871764820027")
+    4
+    """
+    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits)))
+    return -total % 10
+
+
+def has_gs1_check_digit(text: str) -> bool:
+    """Tell whether the text is digits of which the last is the right check digit.
+
+    >>> has_gs1_check_digit("08717648200274"), has_gs1_check_digit("08717648200275"), has_gs1_check_digit("A")
+    (True, False, False)
+    """
+    return is_digits(text) and len(text) > 1 and gs1_check_digit(text[:-1]) == int(text[-1])
+
+
+def gs1_check_pair(text: str) -> str | None:
+    """Return the pair of check characters that belongs behind a GMN or Master UDI-DI (GS1 General Specifications 7.9.5).
+
+    None when the text is too long for the method or holds a character outside CSET 82.
+
+    >>> gs1_check_pair("1987654Ad4X4bL5ttr2310c")
+    '2K'
+    """
+    values = [GS1_CSET_82.find(character) for character in text]
+    if len(values) > len(_GS1_PAIR_PRIMES) or -1 in values:
+        return None
+    total = sum(value * prime for value, prime in zip(reversed(values), _GS1_PAIR_PRIMES, strict=False)) % 1021
+    return _GS1_CHECK_PAIR[total >> 5] + _GS1_CHECK_PAIR[total & 31]
+
+
+def hibc_check_character(text: str) -> str | None:
+    """Return the HIBC check character for a text with its leading `+` (ANSI/HIBC 2.6, mod 43); None: bad character.
+
+    >>> hibc_check_character("+A123BJC5D6E71")
+    'G'
+    """
+    values = [HIBC_CSET.find(character) for character in text]
+    return None if -1 in values else HIBC_CSET[sum(values) % 43]
+
+
+def iso7064_mod37_2(text: str) -> int | None:
+    """Return the check value 0-36 for digits and capital letters (ISO 7064 mod 37-2, ICCBBA ST-001 appendix A).
+
+    >>> iso7064_mod37_2("G123417654321")
+    10
+    """
+    total = 0
+    for character in text:
+        value = _ISO7064.find(character)
+        if value < 0:
+            return None
+        total = (total + value) * 2 % 37
+    return (38 - total) % 37
+
+
+def ifa_check_digits(text: str) -> str | None:
+    """Return the two check digits behind a PPN or HPC (IFA Coding System, UDI specification 2.5, section 3.1).
+
+    >>> ifa_check_digits("1112345678")
+    '42'
+    """
+    if not text.isascii():
+        return None
+    return f"{sum(ord(character) * place for place, character in enumerate(text, 2)) % 97:02d}"
+
+
+def iban_remainder(text: str) -> int | None:
+    """Return the IBAN's remainder mod 97, 1 when it is right (ISO 13616); None: a character is not allowed.
+
+    >>> iban_remainder("DE89370400440532013000")
+    1
+    """
+    rearranged = text[4:] + text[:4]
+    if not (rearranged.isascii() and rearranged.isalnum() and rearranged == rearranged.upper()):
+        return None
+    return int("".join(str(int(character, 36)) for character in rearranged)) % 97

@@ -1,0 +1,63 @@
+"""GS1 association rules: which AIs must, may or may not be together on one item.
+
+They are judged over the elements of all symbols of an item, never over one symbol of several
+(GS1 General Specifications 4.13 and 4.14; the rules themselves are in gs1_ai's table).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from gateway.model import Finding
+from gateway.udi import gs1_ai
+from gateway.udi.findings import finding
+
+_KEYS_WITH_SERIAL = {"253": 13, "255": 13, "8003": 14}
+"""Keys that are serialised only by what stands behind so many characters."""
+
+
+def judge(pairs: Sequence[tuple[str, str]], *, whole: bool) -> list[Finding]:
+    """Find repeats with different values, pairs that exclude each other, and missing partners.
+
+    `whole`: all symbols of the item are there. Otherwise missing partners are not judged.
+    """
+    values: dict[str, list[str]] = {}
+    for ai, value in pairs:
+        values.setdefault(ai, []).append(value)
+    findings = [
+        finding("GS1_AI_REPEATED", f"AI {ai} occurs {len(given)} times with different values", ai)
+        for ai, given in values.items()
+        if len(set(given)) > 1
+    ]
+    findings.extend(_excluded(values))
+    if whole:
+        findings.extend(_missing(values))
+    return findings
+
+
+def _excluded(values: dict[str, list[str]]) -> Iterator[Finding]:
+    reported: set[frozenset[str]] = set()
+    for ai in values:
+        entry = gs1_ai.lookup(ai)
+        for pattern in entry.excludes if entry else ():
+            for other in _fitting(pattern, values):
+                pair = frozenset((ai, other))
+                if other != ai and pair not in reported:
+                    reported.add(pair)
+                    yield finding("GS1_AI_EXCLUDED", f"AI {ai} and AI {other} may not be on the same item", ai)
+
+
+def _missing(values: dict[str, list[str]]) -> Iterator[Finding]:
+    for ai in values:
+        entry = gs1_ai.lookup(ai)
+        if entry is None or not entry.requires:
+            continue
+        if not any(all(_fitting(pattern, values) for pattern in group) for group in entry.requires):
+            wanted = " or ".join("+".join(group) for group in entry.requires)
+            yield finding("GS1_AI_REQUIRED", f"AI {ai} requires AI {wanted}", ai)
+    if "8030" in values:
+        for key, unserialised in _KEYS_WITH_SERIAL.items():
+            if any(len(value) <= unserialised for value in values.get(key, ())):
+                yield finding("GS1_AI_REQUIRED", f"AI 8030 requires a serial component in AI {key}", "8030")
+
+
+def _fitting(pattern: str, ais: Iterable[str]) -> list[str]:
+    return [ai for ai in ais if gs1_ai.fits(pattern, ai)]
