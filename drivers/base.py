@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from drivers.model import DiscardReason, Frame, Link, RawScan, ScannerIdentity, ScannerInput, Signal
 
@@ -19,12 +19,15 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     driver: Literal["serial", "replay"] = "serial"
     device: str
     """serial: the device node, best a name below /dev/serial/by-id or by-path. replay: the recording's path."""
-    baud: int = 9600
+    baud: Annotated[int, Meta(ge=1)] = 9600
     """Bits per second; without meaning for USB-CDC."""
     terminator: Terminator = "CR"
     """What the scanner sends behind each code."""
-    idle_ms: int = 100
-    """A frame that stays unfinished this long is ended, flagged `unterminated`. Milliseconds."""
+    idle_ms: Annotated[int, Meta(ge=10, le=10_000)] = 100
+    """A frame that stays unfinished this long is ended, flagged `unterminated`. Milliseconds.
+
+    Below 10 ms a slow line or a busy USB bus would cut codes in two; above 10 s nobody would wait for the signal.
+    """
     dialect: Literal["plain"] = "plain"
 
 
@@ -46,6 +49,10 @@ DialectOutput = Frame | Reply | FrameDiscarded
 
 class Dialect(ABC):
     """A vendor's protocol. Pure: bytes and a time in, values and bytes out."""
+
+    @abstractmethod
+    def opened(self, now_ns: int) -> None:
+        """Be told that the transport was opened just now: the first bytes may be the end of a code begun before."""
 
     @abstractmethod
     def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:

@@ -18,7 +18,7 @@ from gateway import RELEASED
 SYNCHRONISED_FLAG: Final = Path("/run/systemd/timesync/synchronized")
 """systemd-timesyncd(8) touches it when it has set the clock in this boot."""
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-ASK_SECONDS: Final = 5.0
+ASK_SECONDS: Final = 2.0
 """timedate1 is started on demand; a bus that does not answer by then is taken as a no."""
 NS: Final = 1_000_000_000
 

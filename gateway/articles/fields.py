@@ -22,6 +22,9 @@ MAX_QUANTITY = 1_000_000
 _SHOWN = 40
 """Characters of a wrong value that a reason quotes."""
 
+_MAX_REASON = 300
+"""Characters of a reason: it may quote a cell."""
+
 _TRUE = frozenset({"1", "true", "sant", "yes", "y", "ja", "j", "x"})
 _FALSE = frozenset({"", "0", "false", "falskt", "no", "n", "nej"})
 _STATUS = {
@@ -143,7 +146,7 @@ def read_article(texts: Mapping[Field, str]) -> Article | BadRow:
     try:
         return _read(row)
     except (_BadCellError, IdentifierError) as error:
-        return BadRow(field=row.reading, reason=str(error))
+        return BadRow(field=row.reading, reason=str(error)[:_MAX_REASON])
 
 
 def _read(row: _Row) -> Article:

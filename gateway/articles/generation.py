@@ -198,7 +198,7 @@ class Builder:
     def seal(self, built: datetime) -> None:
         """Finish the file: indexes, its own description, a check of its structure, and down to the disk."""
         version = version_of(built)
-        built_ns = (built - _UNIX_EPOCH) // timedelta(microseconds=1) * 1000
+        built_ns = (built - _UNIX_EPOCH) // timedelta(seconds=1) * 1_000_000_000
         described = (self._own, self._source.name, self._source.priority, version, self.rows)
         self._connection.execute("INSERT INTO source VALUES (?, ?, ?, ?, ?)", described)
         self._connection.execute("INSERT INTO generation VALUES (?, ?)", (version, built_ns))
@@ -218,6 +218,7 @@ class Builder:
         if current.exists():
             linking.hardlink_to(current)
             linking.replace(self._directory / PREVIOUS)
+            linking.unlink(missing_ok=True)  # rename does nothing between two names of one file
         self._path.replace(current)
         _flush(self._directory)
 

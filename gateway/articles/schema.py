@@ -10,12 +10,13 @@ so that `key & 255` is the source in both cases. Identifiers that are no GTIN st
 
 import sqlite3
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
 from gateway.articles.errors import MasterDamagedError, MasterNewerError, MasterUnreadableError
 from gateway.articles.identifiers import gtin_number, gtin_text
+from gateway.articles.settings import Field
 from gateway.model import Article, Issuer
 
 APPLICATION_ID: Final = 0x73676131
@@ -64,31 +65,8 @@ SELECT key, identifier, issuer, article_number, trade_name, description, manufac
     lot_required, serial_required, expiry_required, status, status_reason, status_from
 FROM article LEFT JOIN manufacturer ON manufacturer.id = article.manufacturer
 """
-_FIELDS = (
-    "deviceIdentifier",
-    "issuer",
-    "articleNumber",
-    "tradeName",
-    "description",
-    "manufacturerName",
-    "catalogNumber",
-    "riskClass",
-    "implant",
-    "consignment",
-    "owner",
-    "packageLevel",
-    "baseDeviceIdentifier",
-    "baseQuantity",
-    "sterile",
-    "singleUse",
-    "lotRequired",
-    "serialRequired",
-    "expiryRequired",
-    "status",
-    "statusReason",
-    "statusFrom",
-)
-"""Behind the key, in the order of `_SELECT`."""
+_FIELDS: Final[tuple[str, ...]] = get_args(Field)
+"""What `_SELECT` gives behind the key: all fields, in their order."""
 
 MAX_SAME_NUMBER: Final = 64
 """Rows taken for one article or catalogue number: its packages, in a few sources, with room to spare."""
@@ -98,6 +76,10 @@ BY_ARTICLE_NUMBER: Final = f"{_SELECT} WHERE article_number = ? LIMIT {MAX_SAME_
 BY_CATALOG_NUMBER: Final = f"{_SELECT} WHERE catalog_number = ? LIMIT {MAX_SAME_NUMBER}"
 
 SqlValue = str | int | None
+
+DAMAGE: Final = (sqlite3.Error, msgspec.ValidationError, ValueError, TypeError, LookupError)
+"""What reading a damaged file can raise: SQLite's own errors, texts (its error messages too) that are no UTF-8,
+values of a wrong type, a source that is not listed."""
 
 
 def gtin_keys(gtin: int) -> tuple[int, int]:
@@ -185,7 +167,7 @@ def _check(connection: sqlite3.Connection, path: Path, size: int) -> None:
         version = _pragma(connection, "user_version")
         pages = _pragma(connection, "page_count")
         page_size = _pragma(connection, "page_size")
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         raise damaged(path, str(error)) from error
     if application != APPLICATION_ID:
         raise damaged(path, "it is no article master")

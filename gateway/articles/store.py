@@ -1,7 +1,6 @@
 """The read-only side of the article master: look-up in the generation in force."""
 
 import os
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ from gateway.articles.schema import (
     BY_GTIN,
     BY_TEXT,
     CURRENT,
+    DAMAGE,
     damaged,
     gtin_keys,
     open_generation,
@@ -79,7 +79,7 @@ class ArticleMaster:
             return LookUp(match=Match.NONE)
         try:
             return generation.look_up(text, device_identifier)
-        except (sqlite3.Error, msgspec.ValidationError, LookupError) as error:
+        except DAMAGE as error:
             self.close()
             raise damaged(self._path, str(error)) from error
 
@@ -104,7 +104,7 @@ class ArticleMaster:
 
     def _follow(self) -> "_Generation | None":
         try:
-            stat = os.stat(self._path)  # noqa: PTH116 - on the path of every scan; Path.stat takes twice as long
+            stat = os.stat(self._path)  # noqa: PTH116 - on the path of every scan: Path.stat takes half as long again
         except FileNotFoundError:
             self.close()
             return None
@@ -135,7 +135,7 @@ class _Generation:
         self.connection = open_generation(path)
         try:
             self.info, self._sources = self._read_info()
-        except (sqlite3.Error, msgspec.ValidationError, TypeError) as error:
+        except DAMAGE as error:
             self.connection.close()
             raise damaged(path, str(error)) from error
 

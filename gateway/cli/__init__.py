@@ -1,1 +1,49 @@
-"""The command line: one file per group of commands, no logic."""
+"""The command line: one file per group of commands, no logic.
+
+Each file has `add(commands)`, which describes its commands to argparse, and one function per command that takes the
+parsed arguments and returns an exit code. What a command needs is imported when it runs.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from gateway import VERSION
+from gateway.cli import exits
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        code: int = chosen.run(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has read enough
+        return exits.DONE
+    except KeyboardInterrupt:
+        return exits.DONE
+    except Exception as error:
+        code = exits.code_for(error)
+        if code is None:
+            raise
+        print(f"scangate: {error}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    from gateway.cli import articles, configuration, daemon, demo, doctor, outbox, parse, tail
+
+    parser = argparse.ArgumentParser(
+        prog="scangate",
+        description="Edge gateway for barcode scanners in hospitals: reads, decodes UDI, stores, delivers.",
+        epilog="Exit codes: 0 done, 1 the thing asked about is not well, 2 wrong usage or configuration, "
+        "3 a device, daemon or broker could not be reached.",
+    )
+    parser.add_argument("--version", action="version", version=f"scangate {VERSION}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in (demo, daemon, configuration, doctor, parse, articles, outbox, tail):
+        group.add(commands)
+    return parser

@@ -7,7 +7,7 @@ rides in the next append's transaction, or goes alone when the box is idle; losi
 import os
 import sqlite3
 from collections.abc import Sequence
-from enum import StrEnum
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from msgspec import Struct
 from gateway.clock import ClockReading
 from gateway.delivery import wire
 from gateway.delivery.identity import BoxIdentity
+from gateway.delivery.room import Room, measure
 from gateway.delivery.schema import CorruptOutboxError, OutboxError, open_writer
 from gateway.delivery.settings import OutboxSettings
 
@@ -46,21 +47,6 @@ class FullOutboxError(OutboxError):
     """No room for a scan; nothing was stored."""
 
 
-class Room(StrEnum):
-    """How full the outbox is."""
-
-    FREE = "free"
-    FILLING = "filling"
-    """70 % of the allowed size, or of the way to the last allowed free byte, is used."""
-    NEARLY_FULL = "nearly-full"
-    """90 %. Delivered history is given up."""
-    FULL = "full"
-    """New scans are refused. What is not delivered is kept."""
-
-
-LEVELS: Final = ((1.0, Room.FULL), (0.9, Room.NEARLY_FULL), (0.7, Room.FILLING))
-
-
 class Dead(Struct, frozen=True, kw_only=True):
     """An event that the broker will never take as it is."""
 
@@ -73,7 +59,8 @@ class Outbox:
 
     def __init__(self, path: Path, settings: OutboxSettings, identity: BoxIdentity) -> None:
         self.path = path
-        self._settings = settings
+        self.settings = settings
+        self.identity = identity
         self._source = identity.gateway
         self._db = open_writer(path)
         self._next = 1
@@ -81,7 +68,6 @@ class Outbox:
         self._dead: list[Dead] = []
         self._until_room_check = 0
         self._untrusted_boot: str | None = None
-        self.room = Room.FREE
         try:
             self.new_epoch_because = self._settle_epoch(identity)
             self._resume()
@@ -210,8 +196,8 @@ class Outbox:
     def tidy(self, clock: ClockReading) -> bool:
         """Do one piece of housekeeping while no scan comes; True when there is more to do."""
         self._look_at_room()
-        cutoff = clock.wall_ns - self._settings.keep_delivered_days * DAY_NS
-        if self.room in {Room.NEARLY_FULL, Room.FULL}:
+        cutoff = clock.wall_ns - self.settings.keep_delivered_days * DAY_NS
+        if self.room.room in {Room.NEARLY_FULL, Room.FULL}:
             if self._prune(None):
                 return True
         elif clock.synchronised and self._prune(cutoff):
@@ -226,6 +212,11 @@ class Outbox:
         finally:
             self._db.close()
 
+    def abandon(self) -> None:
+        """Let a damaged file go as it is."""
+        with suppress(sqlite3.Error):
+            self._db.close()
+
     @property
     def last(self) -> int:
         """Sequence of the newest stored event; 0 before the first."""
@@ -236,6 +227,16 @@ class Outbox:
         row = self._db.execute(
             "SELECT recorded_ns FROM event WHERE trusted = 1 ORDER BY sequence DESC LIMIT 1"
         ).fetchone()
+        return None if row is None else int(row[0])
+
+    def oldest_waiting_ns(self) -> int | None:
+        """When the oldest event that is not delivered was recorded."""
+        try:
+            row = self._db.execute(
+                "SELECT recorded_ns FROM event WHERE sequence > ? ORDER BY sequence LIMIT 1", (self.delivered,)
+            ).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._failed("read", error) from error
         return None if row is None else int(row[0])
 
     def _settle_epoch(self, identity: BoxIdentity) -> str | None:
@@ -319,9 +320,9 @@ class Outbox:
     def _make_room(self, clock: ClockReading) -> None:
         """Refuse visibly rather than fill the disk; what is delivered goes first."""
         self._until_room_check -= 1
-        if self._until_room_check <= 0 or self.room is Room.FULL:
+        if self._until_room_check <= 0 or self.room.room is Room.FULL:
             self._look_at_room()
-        while self.room is Room.FULL:
+        while self.room.room is Room.FULL:
             self.write_marks(clock)
             if not self._prune(None):
                 raise FullOutboxError(
@@ -333,16 +334,7 @@ class Outbox:
             self._look_at_room()
 
     def _look_at_room(self) -> None:
-        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-        (unused,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        (page_bytes,) = self._db.execute("PRAGMA page_size").fetchone()
-        self.used_bytes = (pages - unused) * page_bytes
-        disk = os.statvfs(self.path.parent)
-        self.free_bytes = disk.f_bavail * disk.f_frsize + unused * page_bytes
-        used = max(
-            self.used_bytes / self._settings.max_bytes, self._settings.min_free_bytes / (self.free_bytes or 1)
-        )
-        self.room = next((room for level, room in LEVELS if used >= level), Room.FREE)
+        self.room = measure(self._db, self.path.parent, self.settings)
         self._until_room_check = ROOM_CHECK_APPENDS
 
     def _prune(self, recorded_before_ns: int | None) -> int:

@@ -65,6 +65,12 @@ class Publisher:
         self._desk.health = body
         self._desk.wake()
 
+    def outbox_replaced(self) -> None:
+        """The outbox was salvaged into a new file: read that one."""
+        self._desk.progress.delivered = 0
+        self._desk.begin_again = True
+        self._desk.wake()
+
     def stop(self, seconds: float) -> bool:
         """End in order: wait for acknowledgements under way, say `offline`. False if it did not end in time."""
         self._desk.stopping.set()

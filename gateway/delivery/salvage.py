@@ -1,6 +1,7 @@
 """A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read."""
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.delivery.schema import connect, open_writer
+from gateway.clock import ClockReading
+from gateway.delivery.identity import BoxIdentity
+from gateway.delivery.outbox import Outbox
+from gateway.delivery.schema import CorruptOutboxError, OutboxError, connect, open_writer
+from gateway.delivery.settings import OutboxSettings
+
+log = logging.getLogger(__name__)
 
 MAX_GAP: Final = 16384
 """Sequence numbers tried one by one behind a damaged place before the rest is given up: a damaged inner page of the
@@ -42,6 +49,33 @@ def salvage(path: Path, now_ns: int) -> Salvage:
     finally:
         fresh.close()
     return Salvage(quarantine=quarantine, events=events, delivered=delivered)
+
+
+def open_outbox(path: Path, settings: OutboxSettings, identity: BoxIdentity, clock: ClockReading) -> Outbox:
+    """Open the outbox, salvaging a damaged one. Raises OutboxError."""
+    try:
+        return Outbox(path, settings, identity)
+    except CorruptOutboxError as error:
+        log.critical("outbox damaged: %s", error)
+        _set_aside(path, clock)
+        return Outbox(path, settings, identity)
+
+
+def salvaged(outbox: Outbox, clock: ClockReading) -> Outbox:
+    """Put a salvaged outbox in the place of one that was found damaged in use. Raises OutboxError."""
+    outbox.abandon()
+    _set_aside(outbox.path, clock)
+    return Outbox(outbox.path, outbox.settings, outbox.identity)
+
+
+def _set_aside(path: Path, clock: ClockReading) -> None:
+    try:
+        result = salvage(path, clock.wall_ns)
+    except (OSError, sqlite3.Error) as error:
+        raise OutboxError("salvage", path, error, "replace the disk; the damaged file is kept") from error
+    log.critical(
+        "outbox salvaged quarantine=%s events=%d delivered=%d", result.quarantine, result.events, result.delivered
+    )
 
 
 def _carry_over(damaged: Path, fresh: sqlite3.Connection) -> tuple[int, int]:

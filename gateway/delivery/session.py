@@ -31,7 +31,7 @@ UNACKED_SECONDS: Final = 20.0
 """A frozen broker keeps TCP alive and answers nothing: the connection is given up after this."""
 TURN_SECONDS: Final = 1.0
 """Longest wait in one turn of the loop: keepalive and watchdogs are looked at so often."""
-FAREWELL_SECONDS: Final = 1.5
+FAREWELL_SECONDS: Final = 1.0
 """At a stop, how long acknowledgements under way are waited for; without them an event is only sent again."""
 BREAKS_BEFORE_PARKED: Final = 2
 """An event that was alone under way when the broker hung up, this often in a row, is the reason."""
@@ -110,6 +110,8 @@ class Desk:
         self.suspicion = Suspicion()
         self.stopping = threading.Event()
         self.health: bytes | None = None
+        self.begin_again = False
+        """The outbox file was replaced: a session that reads the old one ends."""
         self.wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def wake(self) -> None:
@@ -138,10 +140,11 @@ class Session:
         self._connection = connection
         self._settings = desk.settings
         self._topics = desk.topics
+        desk.begin_again = False
         self._backlog = Backlog(desk.outbox)
         self._full_size = max(1, min(self._settings.window, connection.receive_maximum))
         size = self._full_size if desk.suspicion.sequence is None else CAUTIOUS
-        self._window = Window(max(self._backlog.delivered(), desk.progress.delivered), size)
+        self._window = Window(self._first_delivered(), size)
         self._health_sent: bytes | None = None
         self._position = self._window.delivered
         self._read: deque[tuple[int, bytes]] = deque()
@@ -164,6 +167,9 @@ class Session:
                     self._more = True
                 self._take_answers()
                 desk.progress.heartbeat = time.monotonic()
+                if desk.begin_again:
+                    connection.lost = "the outbox was replaced"
+                    self._window.restart()
                 self._watch()
             if connection.lost is None:
                 self._farewell()
@@ -171,6 +177,11 @@ class Session:
             self._note_break()
             self._backlog.close()
             connection.abandon()
+
+    def _first_delivered(self) -> int:
+        """Where delivery stands: here, or in a file whose marks are newer. A replaced file alone knows."""
+        recorded = self._backlog.delivered()
+        return max(recorded, min(self._desk.progress.delivered, self._backlog.last()))
 
     def _farewell(self) -> None:
         until = time.monotonic() + FAREWELL_SECONDS

@@ -46,7 +46,7 @@ def has_gs1_check_digit(text: str) -> bool:
 
 
 def gs1_check_pair(text: str) -> str | None:
-    """Return the pair of check characters that belongs behind a GMN or Master UDI-DI (GS1 General Specifications 7.9.5).
+    """Return the pair of check characters that belongs behind a GMN or Master UDI-DI (GenSpecs 7.9.5).
 
     None when the text is too long for the method or holds a character outside CSET 82.
 

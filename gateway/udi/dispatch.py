@@ -4,8 +4,11 @@ The order of the tests is that of the standards themselves: the AIM symbology id
 then the issuing agency's own flag character, then GS1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from enum import StrEnum
+
+from msgspec.structs import replace
 
 from gateway.model import Decoded, Issuer
 from gateway.udi import gs1, gs1_link, gs1_rules
@@ -15,12 +18,44 @@ from gateway.udi.label import Part, compose, merge
 MAX_TEXT = 7089
 """Characters: what the largest QR Code holds, and no other symbology of a label holds more."""
 _AIM_LENGTH = 3
-_GS1_SYMBOLOGIES = frozenset(("]C1", "]e0", "]e1", "]e2", "]d2", "]d5", "]Q3", "]Q4", "]J1"))
-"""GS1-128, DataBar and composite, DataMatrix, QR and DotCode with FNC1 in the first place: element strings."""
-_TRADE_SYMBOLOGIES = {"]E0": (6, 8, 12, 13), "]E4": (8,)}
-"""EAN-13, UPC-A and UPC-E; EAN-8: the numbers of digits scanners transmit."""
-_ITF_SYMBOLOGIES = frozenset(("]I0", "]I1"))
-_ITF_14 = 14
+
+
+class Form(StrEnum):
+    """What a text is, before it is read."""
+
+    EMPTY = "empty"
+    GS1_ELEMENTS = "gs1-elements"
+    """A symbology that says so: FNC1 in the first place."""
+    GS1_TRADE = "gs1-trade"
+    """EAN, UPC or ITF-14: digits, and nothing but a GTIN."""
+    GS1_LINK = "gs1-link"
+    """A web address."""
+    GS1_HRI = "gs1-hri"
+    """Elements typed with brackets."""
+    GTIN = "gtin"
+    """Bare digits with a right check digit, the symbology unknown."""
+    OTHER = "other"
+    """The symbology says that it is no GS1 data, and it has no agency's form."""
+    UNKNOWN = "unknown"
+    """The symbology is unknown, and it has no other form: perhaps GS1 elements."""
+
+
+_FORM_OF_SYMBOLOGY: Mapping[str, Form] = {
+    # GS1-128, DataBar and composite, DataMatrix, QR and DotCode with FNC1 in the first place; ]d5, ]Q4: with ECI.
+    **dict.fromkeys(("]C1", "]e0", "]e1", "]e2", "]d2", "]d5", "]Q3", "]Q4", "]J1"), Form.GS1_ELEMENTS),
+    **dict.fromkeys(("]E0", "]E4", "]I0", "]I1"), Form.GS1_TRADE),
+}
+_DIGITS_OF_SYMBOLOGY: Mapping[str | None, tuple[int, ...]] = {
+    "]E0": (6, 8, 12, 13),
+    "]E4": (8,),
+    "]I0": (14,),
+    "]I1": (14,),
+}
+"""EAN-13, UPC-A and UPC-E; EAN-8; ITF-14: the numbers of digits that scanners transmit."""
+_RECOGNISERS: Sequence[tuple[Form, Callable[[str], bool]]] = (
+    (Form.GS1_LINK, gs1_link.is_link),
+    (Form.GS1_HRI, gs1.is_hri),
+)
 
 
 def decode(text: str, symbology: str | None = None, *, today: date) -> Decoded:
@@ -46,27 +81,28 @@ def decode_symbols(symbols: Sequence[tuple[str, str | None]], *, today: date) ->
 
 def read_symbol(text: str, symbology: str | None, today: date) -> Part:
     """Read one symbol by the standard it belongs to."""
+    form, symbology, body = classify(text, symbology)
+    if len(body) > MAX_TEXT:
+        return Part(
+            findings=(finding("TEXT_TOO_LONG", f"{len(body)} characters, of which {MAX_TEXT} are allowed"),)
+        )
+    return _READERS[form](body, symbology, today)
+
+
+def classify(text: str, symbology: str | None) -> tuple[Form, str | None, str]:
+    """Tell which form a text has, by which AIM identifier, and the text without that identifier."""
     if symbology is None:
         symbology, text = split_symbology(text)
     if not text:
-        return Part(findings=(finding("EMPTY", "there is no text"),))
-    if len(text) > MAX_TEXT:
-        return Part(
-            findings=(finding("TEXT_TOO_LONG", f"{len(text)} characters, of which {MAX_TEXT} are allowed"),)
-        )
-    if symbology in _GS1_SYMBOLOGIES:
-        return gs1.read_element_string(text, today)
-    if symbology in _TRADE_SYMBOLOGIES:
-        return gs1.read_trade_symbol(text, _TRADE_SYMBOLOGIES[symbology], today)
-    if symbology in _ITF_SYMBOLOGIES and len(text) == _ITF_14:
-        return gs1.read_trade_symbol(text, (_ITF_14,), today)
-    if gs1_link.is_link(text):
-        return gs1_link.read_link(text, today)
-    if text.lstrip(" ").startswith("("):
-        return gs1.read_hri(text, today)
+        return Form.EMPTY, symbology, text
+    if symbology is not None and symbology in _FORM_OF_SYMBOLOGY:
+        return _FORM_OF_SYMBOLOGY[symbology], symbology, text
+    for form, recognises in _RECOGNISERS:
+        if recognises(text):
+            return form, symbology, text
     if symbology is not None:
-        return Part(findings=(finding("NOT_UDI", f"{len(text)} characters that are no label of an item"),))
-    return _read_unknown(text, today)
+        return Form.OTHER, symbology, text
+    return Form.GTIN if gs1.is_bare_gtin(text) else Form.UNKNOWN, symbology, text
 
 
 def split_symbology(text: str) -> tuple[str | None, str]:
@@ -81,23 +117,55 @@ def split_symbology(text: str) -> tuple[str | None, str]:
     return None, text
 
 
-def _read_unknown(text: str, today: date) -> Part:
-    if gs1.is_bare_gtin(text):
-        part = gs1.read_gtin(text, today)
-        if not gs1.is_sound_element_string(text, today):
-            return part
-        doubt = finding("AMBIGUOUS", f"{len(text)} digits are a GTIN, and valid GS1 elements too")
-        return Part(
-            issuer=part.issuer,
-            facts=part.facts,
-            elements=part.elements,
-            hri=part.hri,
-            findings=(*part.findings, doubt),
-        )
+def _read_empty(_text: str, _symbology: str | None, _today: date) -> Part:
+    return Part(findings=(finding("EMPTY", "there is no text"),))
+
+
+def _read_elements(text: str, _symbology: str | None, today: date) -> Part:
+    return gs1.read_element_string(text, today)
+
+
+def _read_trade(text: str, symbology: str | None, today: date) -> Part:
+    return gs1.read_trade_symbol(text, _DIGITS_OF_SYMBOLOGY[symbology], today)
+
+
+def _read_link(text: str, _symbology: str | None, today: date) -> Part:
+    return gs1_link.read_link(text, today)
+
+
+def _read_hri(text: str, _symbology: str | None, today: date) -> Part:
+    return gs1.read_hri(text, today)
+
+
+def _read_gtin(text: str, _symbology: str | None, today: date) -> Part:
+    part = gs1.read_gtin(text, today)
+    if not gs1.is_sound_element_string(text, today):
+        return part
+    doubt = finding("AMBIGUOUS", f"{len(text)} digits are a GTIN, and valid GS1 elements too")
+    return replace(part, findings=(*part.findings, doubt))
+
+
+def _read_other(text: str, _symbology: str | None, _today: date) -> Part:
+    return Part(findings=(finding("NOT_UDI", f"{len(text)} characters that are no label of an item"),))
+
+
+def _read_unknown(text: str, _symbology: str | None, today: date) -> Part:
     part = gs1.read_element_string(text, today)
     if part.elements:
         return part
     return Part(findings=(finding("UNRECOGNISED", f"{len(text)} characters in the form of no issuing agency"),))
+
+
+_READERS: Mapping[Form, Callable[[str, str | None, date], Part]] = {
+    Form.EMPTY: _read_empty,
+    Form.GS1_ELEMENTS: _read_elements,
+    Form.GS1_TRADE: _read_trade,
+    Form.GS1_LINK: _read_link,
+    Form.GS1_HRI: _read_hri,
+    Form.GTIN: _read_gtin,
+    Form.OTHER: _read_other,
+    Form.UNKNOWN: _read_unknown,
+}
 
 
 def _decoded(parts: Sequence[Part], *, whole: bool) -> Decoded:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.model import Finding, Issuer
 from gateway.udi import dates, gs1_ai, gs1_checks
 from gateway.udi.checks import gs1_check_digit, has_gs1_check_digit, is_digits
@@ -16,6 +18,8 @@ from gateway.udi.label import Facts, Part
 
 GS = "\x1d"
 """How a scanner transmits FNC1 between elements."""
+COMPOSITE = "|]e0"
+"""What stands between a linear symbol and its composite component where a scanner sends both in one."""
 GTIN_LENGTHS = (8, 12, 13, 14)
 _GTIN = 14
 _LONGEST_AI_IN_BRACKETS = len("(8017)")
@@ -24,7 +28,7 @@ _EXPIRIES_BEHIND_A_LOST_SEPARATOR = (-10, 15)
 
 
 class Span(NamedTuple):
-    """Where one element stands in a text: `text[start:value_start]` is the AI, `text[value_start:end]` the value."""
+    """Where one element stands: `text[start:value_start]` is the AI, `text[value_start:end]` the value."""
 
     ai: str
     """Empty where no assigned AI begins."""
@@ -56,6 +60,23 @@ def element_spans(text: str) -> list[Span]:
         end = limit if separator < 0 else separator
         spans.append(Span(entry.ai if entry else "", position, value_start, end))
         position = end
+    return spans
+
+
+def bracketed_spans(text: str) -> list[Span]:
+    """Find the bracketed AIs of a typed element string; each value runs on to the next one's `start`."""
+    spans: list[Span] = []
+    position = text.find("(")
+    while position >= 0:
+        closing = text.find(")", position, position + _LONGEST_AI_IN_BRACKETS)
+        ai = text[position + 1 : closing] if closing > 0 else ""
+        begins = gs1_ai.lookup(ai) is not None and text[position - 1 : position] != "\\"
+        # An unassigned AI is believed at the very start, where nothing else can stand.
+        if begins or (not spans and _looks_like_ai(ai) and not text[:position].strip(" ")):
+            if spans:
+                spans[-1] = spans[-1]._replace(end=position)
+            spans.append(Span(ai, position, closing + 1, len(text)))
+        position = text.find("(", position + 1)
     return spans
 
 
@@ -96,19 +117,14 @@ def read_hri(text: str, today: date) -> Part:
     >>> read_hri("(10)AB(C)D(17)260200", date(2026, 11, 21)).elements
     (('10', 'AB(C)D'), ('17', '260200'))
     """
-    starts = _bracketed(text)
+    spans = bracketed_spans(text)
     findings: list[Finding] = []
-    pairs: list[tuple[str, str]] = []
-    spaces = False
-    first = starts[0].start if starts else len(text)
+    first = spans[0].start if spans else len(text)
     if text[:first].strip(" "):
         findings.append(finding("GS1_HRI", f"{first} characters stand before the first bracketed AI"))
-    for start, following in zip(starts, [*(s.start for s in starts[1:]), len(text)], strict=True):
-        raw = text[start.value_start : following]
-        value = raw.strip(" ")
-        spaces = spaces or value != raw
-        pairs.append((start.ai, value.replace("\\(", "(")))
-    if spaces:
+    raw = [(span.ai, text[span.value_start : span.end]) for span in spans]
+    pairs = [(ai, value.strip(" ").replace("\\(", "(")) for ai, value in raw]
+    if any(value != value.strip(" ") for _, value in raw):
         findings.append(finding("GS1_SPACE", "spaces around elements were left out"))
     facts, found = interpret(pairs, today)
     return _part(facts, pairs, [*findings, *found])
@@ -121,14 +137,7 @@ def read_gtin(text: str, today: date) -> Part:
     '04006381333931'
     """
     facts, findings = interpret([("01", text.zfill(_GTIN))], today)
-    part = _part(facts, [("01", text)], findings)
-    return Part(
-        issuer=part.issuer,
-        facts=part.facts,
-        elements=part.elements,
-        hri=f"(01){text.zfill(_GTIN)}",
-        findings=part.findings,
-    )
+    return replace(_part(facts, [("01", text)], findings), hri=f"(01){text.zfill(_GTIN)}")
 
 
 def read_trade_symbol(text: str, lengths: Iterable[int], today: date) -> Part:
@@ -136,7 +145,7 @@ def read_trade_symbol(text: str, lengths: Iterable[int], today: date) -> Part:
 
     `lengths` are the numbers of digits the symbology can hold; 6 and 8 digits of a UPC-E are expanded.
     """
-    digits, composite, component = text.partition("|]e0")
+    digits, composite, component = text.partition(COMPOSITE)
     if not is_digits(digits) or len(digits) not in lengths:
         wanted = " or ".join(map(str, sorted(lengths)))
         code = "GS1_GTIN_FORM"
@@ -151,7 +160,7 @@ def read_trade_symbol(text: str, lengths: Iterable[int], today: date) -> Part:
         return part
     pairs = [*part.elements, *read_element_string(component, today).elements]
     facts, findings = interpret([(ai, value.zfill(_GTIN) if ai == "01" else value) for ai, value in pairs], today)
-    return _part(facts, pairs, findings)
+    return replace(_part(facts, pairs, findings), hri=part.hri + hri(pairs[1:]))
 
 
 def expand_upc_e(digits: str) -> str:
@@ -171,6 +180,11 @@ def expand_upc_e(digits: str) -> str:
     else:
         number = f"{system}{body[:5]}0000{last}"
     return number + (check or str(gs1_check_digit(number)))
+
+
+def is_hri(text: str) -> bool:
+    """Tell whether the text begins with a bracket, as typed elements do."""
+    return text.lstrip(" ").startswith("(")
 
 
 def is_bare_gtin(text: str) -> bool:
@@ -309,20 +323,6 @@ def _is_likely_date(field: str, today: date) -> bool:
         return False
     earliest, latest = _EXPIRIES_BEHIND_A_LOST_SEPARATOR
     return earliest <= int(found.text[:4]) - today.year <= latest
-
-
-def _bracketed(text: str) -> list[Span]:
-    spans: list[Span] = []
-    position = text.find("(")
-    while position >= 0:
-        closing = text.find(")", position, position + _LONGEST_AI_IN_BRACKETS)
-        ai = text[position + 1 : closing] if closing > 0 else ""
-        begins = gs1_ai.lookup(ai) is not None and text[position - 1 : position] != "\\"
-        # An unassigned AI is believed at the very start, where nothing else can stand.
-        if begins or (not spans and not text[:position].strip(" ") and _looks_like_ai(ai)):
-            spans.append(Span(ai, position, closing + 1, closing + 1))
-        position = text.find("(", position + 1)
-    return spans
 
 
 def _looks_like_ai(ai: str) -> bool:

@@ -1,4 +1,4 @@
-"""GS1 Digital Link URIs in their uncompressed form (GS1 Digital Link standard: URI syntax, release 1.2 and later)."""
+"""GS1 Digital Link URIs in their uncompressed form (GS1 Digital Link: URI syntax, from release 1.2)."""
 
 from datetime import date
 from typing import NamedTuple

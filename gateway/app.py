@@ -1,0 +1,276 @@
+"""The whole life of the daemon: `run` starts everything in order, waits, and stops everything in order."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from drivers.model import LinkChange
+from drivers.registry import open_scanner
+from gateway.articles.store import ArticleMaster
+from gateway.clock import Clock
+from gateway.config import Config, ConfigError
+from gateway.control import ControlServer, RequestError
+from gateway.delivery.identity import read_identity
+from gateway.delivery.salvage import open_outbox
+from gateway.delivery.settings import BrokerSettings
+from gateway.delivery.topics import Topics
+from gateway.delivery.wire import gateway_source
+from gateway.housekeeping import Housekeeping
+from gateway.inbox import Inbox, Notice
+from gateway.readers import Reader
+from gateway.registry import StationRegistry
+from gateway.service_manager import ServiceManager
+from gateway.worker import Worker
+
+if TYPE_CHECKING:
+    from gateway.delivery.publisher import Publisher
+
+log = logging.getLogger(__name__)
+
+TURN_SECONDS: Final = 1.0
+"""The main thread looks after everything else so often."""
+READERS_STOP_SECONDS: Final = 1.6
+WORKER_STOP_SECONDS: Final = 1.2
+PUBLISHER_STOP_SECONDS: Final = 1.8
+"""Shares of the five seconds an ordered stop may take."""
+STUCK_SECONDS: Final = 120.0
+"""A publisher whose loop has not turned for so long hangs in a call that will not return."""
+
+
+class Ending(StrEnum):
+    """Why the daemon's life ends."""
+
+    STOPPED = "stopped"
+    RELOAD = "reload"
+    """It is to begin again with the configuration as it is now."""
+
+
+class Life:
+    """Whether the daemon is to go on. `end` may be called from any thread and from a signal handler."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._ending = Ending.STOPPED
+
+    def end(self, ending: Ending = Ending.STOPPED) -> None:
+        """Begin the ordered stop. A stop that has begun stays what it is."""
+        if not self._over.is_set():
+            self._ending = ending
+            self._over.set()
+
+    def over(self, wait: float = 0.0) -> bool:
+        """Wait so many seconds for the end; tell whether it has come."""
+        return self._over.wait(wait)
+
+    @property
+    def ending(self) -> Ending:
+        """Why it ended."""
+        return self._ending
+
+
+class AppError(Exception):
+    """The daemon cannot start or go on: operation, object, cause, next step."""
+
+
+def run(
+    config: Config,
+    control_path: Path,
+    *,
+    life: Life | None = None,
+    check_reload: Callable[[], None] | None = None,
+    on_event: Callable[[Mapping[str, object]], None] | None = None,
+) -> Ending:
+    """Live: start in order, work until SIGTERM, SIGINT or `life.end()`, stop in order within five seconds.
+
+    `check_reload` raises ConfigError when the configuration, as it is now, cannot be used; with it, SIGHUP and the
+    request `reload` end this life with Ending.RELOAD. Raises AppError, OutboxError, DriverError.
+    """
+    life = life or Life()
+    service_manager = ServiceManager()
+    state = config.state_directory
+    with contextlib.ExitStack() as stack:
+        # 1. The state directory is ours alone, and every scan of an earlier life is safe in it.
+        stack.enter_context(state_lock(state))
+        clock = Clock()
+        outbox = open_outbox(state / "outbox.db", config.outbox, read_identity(source_of(config)), clock.now())
+        clock.not_before(outbox.last_trusted_ns() or 0)
+        alarms = []
+        if outbox.new_epoch_because:
+            alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
+            log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+        # 2. The pipeline, from the scanner's end to the operator's signal.
+        inbox = Inbox()
+        readers = {one.name: Reader(open_scanner(one), inbox) for one in config.scanner}
+        master = ArticleMaster(config.articles_directory)
+        registry = StationRegistry(state / "station.json")
+        stack.callback(registry.close)
+        worker = Worker(config, inbox, outbox, master, clock, readers, service_manager)
+        housekeeping = Housekeeping(config, worker, inbox, readers, clock, registry, alarms)
+        stack.callback(housekeeping.close)
+        # 3. Whoever asks.
+        control = ControlServer(
+            control_path,
+            {
+                "status": lambda _: housekeeping.status(),
+                "scanners": lambda _: housekeeping.scanners(),
+                "exported": lambda args: worker.exported(int(args["upTo"])),
+                "reload": lambda _: _reload(check_reload, life),
+            },
+        )
+        worker.on_event = _announce(housekeeping, control, on_event)
+        _open(control, control_path)
+        stack.callback(control.stop)
+        # 4. Threads: the worker first, so that nothing waits for it; the network last, because nothing needs it.
+        worker_thread = threading.Thread(target=worker.run, name="worker", daemon=True)
+        worker_thread.start()
+        for reader in readers.values():
+            reader.start()
+        stack.enter_context(_signals(life, check_reload))
+        service_manager.ready("reading scanners")
+        log.info("ready scanners=%d waiting=%d", len(readers), outbox.last - outbox.delivered)
+        while not life.over(TURN_SECONDS if worker.publisher else 0.0) and worker_thread.is_alive():
+            worker.publisher = _sound_publisher(config, worker.publisher, inbox)
+            housekeeping.turn()
+        # 5. The ordered stop: what scanners still send, then what is queued, then what is under way.
+        service_manager.stopping()
+        _stop_readers(readers.values())
+        inbox.post(Notice.STOP)
+        worker_thread.join(WORKER_STOP_SECONDS)
+        if worker.publisher is not None and not worker.publisher.stop(PUBLISHER_STOP_SECONDS):
+            log.warning("the publisher did not end in time; what it had under way is sent again")
+        if worker_thread.is_alive() or not life.over():
+            raise AppError("the worker did not end in order: see the log; what was accepted is on disk")
+        worker.finish()
+        log.info("stopped stored=%d delivered=%d", worker.outbox.last, worker.outbox.delivered)
+        return life.ending
+
+
+@contextlib.contextmanager
+def state_lock(state: Path) -> Iterator[None]:
+    """Hold the state directory, made if need be: one writer at a time. Raises AppError."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise AppError(
+            f"cannot use the state directory {state}: {error.strerror}; check [state] directory and its owner"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise AppError(f"cannot use the state directory {state}: another scangate runs there; stop it") from error
+    finally:
+        os.close(lock)
+
+
+def source_of(config: Config) -> str:
+    """Return the URN of the configured box."""
+    return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def client_id_of(config: Config, broker: BrokerSettings) -> str:
+    """Return the MQTT client identifier: the box's own, so that no two boxes fight over one."""
+    box = config.gateway
+    return broker.client_id or f"scangate-{box.tenant}-{box.site}-{box.id}"
+
+
+def _open(control: ControlServer, path: Path) -> None:
+    try:
+        control.start()
+    except OSError as error:
+        raise AppError(
+            f"cannot open the control socket {path}: {error.strerror}; its directory must be there and be ours"
+        ) from error
+
+
+def _announce(
+    housekeeping: Housekeeping, control: ControlServer, on_event: Callable[[Mapping[str, object]], None] | None
+) -> Callable[[Mapping[str, object]], None]:
+    """Return what tells everybody who wants to know of a scan or a scanner."""
+
+    def announce(event: Mapping[str, object]) -> None:
+        link = event.get("link")
+        if isinstance(link, LinkChange):
+            housekeeping.note_link(link)
+        control.tell(event)
+        if on_event is not None:
+            on_event(event)
+
+    return announce
+
+
+def _sound_publisher(config: Config, present: "Publisher | None", inbox: Inbox) -> "Publisher | None":
+    """Return a publisher that works: the present one, or a new one in the place of one that is stuck."""
+    broker = config.broker
+    if broker is None or (present is not None and not present.stuck(STUCK_SECONDS)):
+        return present
+    from gateway.delivery.publisher import Publisher  # paho's import takes longer than the rest of the start
+
+    if present is not None:
+        log.error("the publisher is stuck; it is replaced")
+        present.stop(0.0)
+    box = config.gateway
+    publisher = Publisher(
+        broker,
+        Topics.of(box.tenant, box.site, box.id),
+        client_id_of(config, broker),
+        config.state_directory / "outbox.db",
+        on_progress=lambda: inbox.post(Notice.PROGRESS),
+        on_unsettled=lambda: inbox.post(Notice.UNSETTLED),
+    )
+    publisher.start()
+    return publisher
+
+
+def _stop_readers(readers: Collection[Reader]) -> None:
+    for reader in readers:
+        reader.stop()
+    deadline = time.monotonic() + READERS_STOP_SECONDS
+    for reader in readers:
+        reader.join(max(0.0, deadline - time.monotonic()))
+
+
+def _reload(check: Callable[[], None] | None, life: Life) -> str:
+    """Begin again with the configuration as it is now, or keep the present one and say why."""
+    if check is None:
+        raise RequestError("this daemon was started without a configuration file")
+    try:
+        check()
+    except ConfigError as error:
+        log.error("reload refused, the present configuration stays: %s", error)  # noqa: TRY400
+        raise RequestError(f"the present configuration stays: {error}") from error
+    life.end(Ending.RELOAD)
+    return "reloading"
+
+
+@contextlib.contextmanager
+def _signals(life: Life, check_reload: Callable[[], None] | None) -> Iterator[None]:
+    """SIGTERM and SIGINT stop, SIGHUP reloads. Only the main thread of a process gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def hang_up(_number: int, _frame: object) -> None:
+        with contextlib.suppress(RequestError):  # it has been logged
+            _reload(check_reload, life)
+
+    handlers = {
+        signal.SIGTERM: lambda _number, _frame: life.end(),
+        signal.SIGINT: lambda _number, _frame: life.end(),
+        signal.SIGHUP: hang_up,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,117 @@
+"""`run`, `status` and `scanners`: the daemon, and what it says of itself."""
+
+import argparse
+import sys
+from typing import Any
+
+from gateway.cli import exits
+from gateway.cli.box import add_config, add_socket
+from gateway.cli.output import add_json, print_json, show
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the commands."""
+    run = commands.add_parser(
+        "run", help="the daemon", epilog="example: scangate run -c /etc/scangate/scangate.toml"
+    )
+    add_config(run)
+    add_socket(run)
+    run.set_defaults(run=_run)
+    status = commands.add_parser(
+        "status", help="what the running daemon says of itself", epilog="example: scangate status --json"
+    )
+    add_socket(status)
+    add_json(status)
+    status.set_defaults(run=_status)
+    scanners = commands.add_parser("scanners", help="the scanners of this box")
+    actions = scanners.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser(
+        "list",
+        help="what is configured, what answers, and why something does not",
+        epilog="example: scangate scanners list",
+    )
+    add_socket(listing)
+    add_json(listing)
+    listing.set_defaults(run=_scanners)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from gateway import log
+    from gateway.app import Ending, run
+    from gateway.config import load
+
+    log.set_up()
+    ending = Ending.RELOAD
+    while ending is Ending.RELOAD:
+        config = load(arguments.config)
+        ending = run(config, arguments.socket, check_reload=lambda: _check(arguments))
+    return exits.DONE
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from gateway.config import load
+
+    load(arguments.config)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from gateway.control import ask
+
+    status = ask(arguments.socket, "status")
+    if arguments.json:
+        print_json(status)
+    else:
+        show(_lines(status), {"what": "", "value": ""}, as_json=False)
+        for alarm in status["alarms"]:
+            print(f"! {alarm}", file=sys.stderr)
+    return exits.DONE if status["ok"] else exits.NOT_WELL
+
+
+def _lines(status: dict[str, Any]) -> list[dict[str, object]]:
+    sequence, broker, master = status["sequence"], status["broker"], status["master"]
+    oldest = sequence["oldestWaitingSeconds"]
+    waiting = f"{sequence['waiting']}" + (f", the oldest for {oldest} s" if oldest is not None else "")
+    if broker is None:
+        delivery = "no broker configured: this box stands alone"
+    elif broker["url"]:
+        delivery = f"{broker['url']} (MQTT {broker['protocol']}), authorisation {broker['authorisation']}"
+    else:
+        delivery = f"not connected: {broker['problem'] or 'connecting'}"
+    age = master["ageDays"]
+    counted = ", ".join(f"{name} {count}" for name, count in sorted(status["counters"].items())) or "none yet"
+    return [
+        {"what": "gateway", "value": f"{status['gateway']} (scangate {status['version']})"},
+        {"what": "up", "value": f"{status['uptimeSeconds']} s"},
+        {"what": "broker", "value": delivery},
+        {"what": "stored", "value": f"{sequence['stored']} (epoch {sequence['epoch']})"},
+        {"what": "delivered", "value": sequence["delivered"]},
+        {"what": "waiting", "value": waiting},
+        {"what": "dead letters", "value": sequence["deadLetters"]},
+        {"what": "room", "value": f"{status['disk']['room']}, {status['disk']['usedBytes'] // 1024} KiB used"},
+        {
+            "what": "article master",
+            "value": "none" if age is None else f"{master['rows']} articles, {age} days old ({master['version']})",
+        },
+        {"what": "clock", "value": "synchronised" if status["clock"]["synchronised"] else "not synchronised"},
+        {"what": "scans", "value": counted},
+        *({"what": f"scanner {one['name']}", "value": one["failure"] or one["link"]} for one in status["scanners"]),
+    ]
+
+
+def _scanners(arguments: argparse.Namespace) -> int:
+    from gateway.control import ask
+
+    rows = [
+        {**one, "hardware": _hardware(one["identity"]), "why": one["failure"]}
+        for one in ask(arguments.socket, "scanners")
+    ]
+    columns = {"name": "name", "driver": "driver", "device": "device", "link": "state", "hardware": "hardware"}
+    if any(row["why"] for row in rows):
+        columns["why"] = "why"
+    show(rows, columns, as_json=arguments.json)
+    return exits.DONE if all(row["link"] == "connected" for row in rows) else exits.NOT_WELL
+
+
+def _hardware(identity: dict[str, str | None]) -> str:
+    usb = f"{identity['vendor']}:{identity['product']}" if identity["vendor"] else None
+    return " ".join(part for part in (usb, identity["serial"], identity["port"]) if part) or "-"

@@ -1,0 +1,35 @@
+"""Exit codes, and which error leads to which."""
+
+import sys
+from typing import Final
+
+DONE: Final = 0
+NOT_WELL: Final = 1
+"""The thing asked about is not well (`check`, `doctor`, too many refused rows)."""
+USAGE: Final = 2
+"""Wrong usage or configuration."""
+UNREACHABLE: Final = 3
+"""A device, daemon or broker could not be reached."""
+
+_CODES: Final = {
+    ("gateway.config", "ConfigError"): USAGE,
+    ("gateway.control", "DaemonUnreachableError"): UNREACHABLE,
+    ("gateway.control", "RequestError"): NOT_WELL,
+    ("gateway.app", "AppError"): UNREACHABLE,
+    ("gateway.delivery.schema", "OutboxError"): UNREACHABLE,
+    ("gateway.articles.errors", "ArticlesError"): NOT_WELL,
+    ("drivers.base", "UnknownDriverError"): USAGE,
+    ("drivers.base", "ReplayError"): USAGE,
+    ("drivers.base", "DriverError"): UNREACHABLE,
+    ("gateway.registry", "RegistryError"): NOT_WELL,
+}
+"""(module, class) -> code; only a module that was imported can have raised."""
+
+
+def code_for(error: Exception) -> int | None:
+    """Return the exit code of an error whose message is meant for people, or None for a fault of this program."""
+    for (module, name), code in _CODES.items():
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and isinstance(error, kind):
+            return code
+    return None

@@ -1,0 +1,220 @@
+"""The control socket: what the command line and the display ask of a running daemon.
+
+Newline-delimited JSON over a Unix socket; one request `{"do": ..., "args": {}}`, one answer `{"ok": true, "result":
+...}` or `{"ok": false, "error": ...}`; `watch` goes on answering. Who may connect is decided by the socket's mode
+and group.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PATH: Final = Path("/run/scangate/control.sock")
+MAX_REQUEST_BYTES: Final = 64 * 1024
+"""No request needs more; a client that sends more is hung up on."""
+MAX_CLIENTS: Final = 16
+"""Technicians, a display and a monitor; each has a thread while it is connected."""
+WATCH_QUEUE: Final = 64
+"""Lines kept for a watcher that does not read; then it is told that it missed some."""
+CLIENT_SECONDS: Final = 10.0
+"""A client that sends no request, or does not read its answer, is hung up on."""
+MODE: Final = 0o660
+
+
+class Request(Struct, frozen=True):
+    """What a client asks."""
+
+    do: str
+    args: dict[str, Any] = {}
+
+
+_request_decoder = msgspec.json.Decoder(Request)
+
+Handler = Callable[[dict[str, Any]], Any]
+
+
+class DaemonUnreachableError(Exception):
+    """No daemon answers at the socket: operation, object, cause, next step."""
+
+    def __init__(self, path: Path, cause: object) -> None:
+        super().__init__(f"cannot reach the daemon at {path}: {cause}; is it running (systemctl status scangate)?")
+
+
+class RequestError(Exception):
+    """The daemon understood a request and refuses it. The message is for the person who asked."""
+
+
+class ControlServer:
+    """Answers requests in threads of its own. `handlers` run there: they only read, or hand on."""
+
+    def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
+        self._path = path
+        self._handlers = handlers
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._clients = threading.BoundedSemaphore(MAX_CLIENTS)
+        self._watchers: set[queue.Queue[bytes | None]] = set()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+
+    def start(self) -> None:
+        """Open the socket and answer. Raises OSError when it cannot be made."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()  # left by a daemon that was killed; the state lock proves that none runs
+        before = os.umask(0o777 & ~MODE)
+        try:
+            self._socket.bind(str(self._path))
+        finally:
+            os.umask(before)
+        self._socket.listen(MAX_CLIENTS)
+        self._thread.start()
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Show an event to everybody who watches. Never waits."""
+        if not self._watchers:
+            return
+        line = msgspec.json.encode({"event": event}) + b"\n"
+        with self._lock:
+            for watcher in self._watchers:
+                with contextlib.suppress(queue.Full):
+                    watcher.put_nowait(line)
+
+    def stop(self) -> None:
+        """Close the socket and hang up on everybody."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        with self._lock:
+            for watcher in self._watchers:
+                with contextlib.suppress(queue.Full):
+                    watcher.put_nowait(None)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._socket.accept()
+            except OSError:
+                return  # stopped
+            if not self._clients.acquire(blocking=False):
+                client.close()
+                continue
+            threading.Thread(target=self._attend, args=(client,), name="control-client", daemon=True).start()
+
+    def _attend(self, client: socket.socket) -> None:
+        try:
+            with client:
+                client.settimeout(CLIENT_SECONDS)
+                for request in _lines(client):
+                    answer, watches = self._answer(request)
+                    client.sendall(msgspec.json.encode(answer) + b"\n")
+                    if watches:
+                        self._show(client)
+                        return
+        except OSError:
+            pass  # the client went away
+        finally:
+            self._clients.release()
+
+    def _answer(self, line: bytes) -> tuple[dict[str, Any], bool]:
+        """Return the answer to one request, and whether the client watches from now on."""
+        try:
+            request = _request_decoder.decode(line)
+            if request.do == "watch":
+                return {"ok": True, "result": {"watching": True}}, True
+            handler = self._handlers.get(request.do, self._unknown)
+            answer = {"ok": True, "result": handler(request.args)}
+        except msgspec.DecodeError as error:
+            answer = {"ok": False, "error": f'expected one line of JSON, {{"do": NAME, "args": {{}}}}: {error}'}
+        except RequestError as error:
+            answer = {"ok": False, "error": str(error)}
+        except Exception as error:  # one bad request must not end the socket
+            log.exception("control request failed")
+            answer = {"ok": False, "error": f"{type(error).__name__}: see the daemon's log"}
+        return answer, False
+
+    def _unknown(self, _arguments: dict[str, Any]) -> None:
+        raise RequestError(f"unknown request; known: {', '.join(sorted([*self._handlers, 'watch']))}")
+
+    def _show(self, client: socket.socket) -> None:
+        lines: queue.Queue[bytes | None] = queue.Queue(WATCH_QUEUE)
+        with self._lock:
+            self._watchers.add(lines)
+        try:
+            while True:
+                try:
+                    line = lines.get(timeout=CLIENT_SECONDS)
+                except queue.Empty:
+                    line = b"\n"  # finds out whether anybody is still there
+                if line is None:
+                    return
+                client.sendall(line)
+        finally:
+            with self._lock:
+                self._watchers.discard(lines)
+
+
+def _lines(client: socket.socket) -> Iterator[bytes]:
+    buffer = b""
+    while True:
+        while b"\n" in buffer:
+            line, _, buffer = buffer.partition(b"\n")
+            yield line
+        if len(buffer) > MAX_REQUEST_BYTES:
+            return
+        data = client.recv(4096)
+        if not data:
+            return
+        buffer += data
+
+
+def ask(path: Path, do: str, **arguments: object) -> Any:  # noqa: ANN401 - each request has its own answer
+    """Ask the daemon one thing. Raises DaemonUnreachableError, RequestError."""
+    with _connected(path) as server:
+        server.sendall(json.dumps({"do": do, "args": arguments}).encode() + b"\n")
+        with server.makefile("rb") as answers:
+            return _result(path, answers.readline())
+
+
+def watch(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield what happens in the daemon until it stops. Raises DaemonUnreachableError."""
+    with _connected(path) as server:
+        server.sendall(b'{"do": "watch"}\n')
+        with server.makefile("rb") as answers:
+            _result(path, answers.readline())
+            server.settimeout(None)
+            for line in answers:
+                if line.strip():
+                    yield json.loads(line)["event"]
+
+
+@contextlib.contextmanager
+def _connected(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.settimeout(CLIENT_SECONDS)
+        try:
+            server.connect(str(path))
+            yield server
+        except OSError as error:
+            raise DaemonUnreachableError(path, error.strerror or error) from error
+
+
+def _result(path: Path, line: bytes) -> Any:  # noqa: ANN401 - each request has its own answer
+    if not line:
+        raise DaemonUnreachableError(path, "it hung up")
+    answer = json.loads(line)
+    if not answer["ok"]:
+        raise RequestError(answer["error"])
+    return answer["result"]

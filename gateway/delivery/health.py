@@ -1,0 +1,108 @@
+"""What the box says of itself, retained on its health topic: the Struct is the contract. Pure."""
+
+import msgspec
+from msgspec import Struct
+
+_encoder = msgspec.json.Encoder()
+
+
+class SequenceHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How far the scans have come."""
+
+    epoch: str
+    epoch_begins: int
+    """First sequence number of this epoch: with it a consumer sees what is missing from the start."""
+    stored: int
+    delivered: int
+    """Every event up to this one is delivered or a dead letter."""
+    waiting: int
+    oldest_waiting_seconds: int | None
+    dead_letters: int
+
+
+class DiskHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Room for scans."""
+
+    room: str
+    """free | filling (70 %) | nearly-full (90 %) | full."""
+    used_bytes: int
+    free_bytes: int
+
+
+class BrokerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The way to the central system."""
+
+    url: str | None
+    protocol: str | None
+    problem: str | None
+    authorisation: str
+    """proven (MQTT 5 acknowledged events) | unproven (MQTT 3.1.1 acknowledges what it drops, too)."""
+    acknowledged: int
+    refused: int
+
+
+class ScannerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One configured scanner."""
+
+    name: str
+    link: str
+    failure: str | None
+    queue_full: int
+    """Scans that were not taken because the queue was full."""
+
+
+class MasterHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The article master in force."""
+
+    version: str | None
+    age_days: int | None
+    rows: int
+    problem: str | None
+
+
+class ClockHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Whether the clock can be believed."""
+
+    synchronised: bool
+    boot_id: str
+
+
+class Health(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One retained health message."""
+
+    gateway: str
+    version: str
+    time: str
+    uptime_seconds: int
+    ok: bool
+    """No alarm."""
+    alarms: tuple[str, ...]
+    """What a person should look at, most urgent first."""
+    sequence: SequenceHealth
+    disk: DiskHealth
+    broker: BrokerHealth | None
+    """Null on a box that stands alone."""
+    scanners: tuple[ScannerHealth, ...]
+    master: MasterHealth
+    clock: ClockHealth
+    counters: dict[str, int]
+    """Scans since the start: accepted, refused, trouble, withheld by kind, discarded by reason."""
+
+    def encode(self) -> bytes:
+        """Return it as JSON."""
+        return _encoder.encode(self)
+
+
+def essence(health: Health) -> Health:
+    """Return what of a health message is worth telling at once when it changes: not the clockwork."""
+    return msgspec.structs.replace(
+        health,
+        time="",
+        uptime_seconds=0,
+        counters={},
+        sequence=msgspec.structs.replace(
+            health.sequence, stored=0, delivered=0, waiting=0, oldest_waiting_seconds=None
+        ),
+        disk=msgspec.structs.replace(health.disk, used_bytes=0, free_bytes=0),
+        broker=None if health.broker is None else msgspec.structs.replace(health.broker, acknowledged=0, refused=0),
+    )

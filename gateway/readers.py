@@ -1,0 +1,90 @@
+"""One thread per scanner: reads it for ever and hands what comes to the worker. It never waits for a disk."""
+
+import logging
+import threading
+import time
+from typing import Final
+
+from drivers.base import DriverError, Scanner
+from drivers.model import RawScan
+from gateway.inbox import Inbox
+
+log = logging.getLogger(__name__)
+
+READ_SECONDS: Final = 5.0
+"""Longest wait in one read; a stop ends it at once."""
+RETRY_SECONDS: Final = 5.0
+"""Between two tries with a driver that failed."""
+DRAIN_SILENCE_SECONDS: Final = 0.15
+"""At a stop: a scanner that is silent so long has sent what it had."""
+DRAIN_SECONDS: Final = 1.5
+"""At a stop: what is still being sent then stays with the scanner."""
+
+
+class Reader:
+    """Reads one scanner in a thread of its own."""
+
+    def __init__(self, scanner: Scanner, inbox: Inbox) -> None:
+        self.scanner = scanner
+        self.name = scanner.settings.name
+        self.failure: str | None = None
+        """Why it reads nothing, where waiting does not help."""
+        self.dropped = 0
+        """Scans that found the queue full; the worker has told the operator about `dropped_told` of them."""
+        self.dropped_told = 0
+        self._inbox = inbox
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"reader-{self.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin reading."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to read what the scanner still sends, and end. Returns at once."""
+        self._stopping.set()
+        self.scanner.wake()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end."""
+        self._thread.join(seconds)
+
+    @property
+    def ended(self) -> bool:
+        """The thread is gone although nobody stopped it."""
+        return not self._thread.is_alive() and not self._stopping.is_set()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self._read(READ_SECONDS)
+                except DriverError as error:
+                    self.failure = str(error)
+                    log.error("scanner=%s cannot be read: %s", self.name, error)  # noqa: TRY400 - its words say it all
+                    if not error.recoverable:
+                        return
+                    self._stopping.wait(RETRY_SECONDS)
+            self._drain()
+        except Exception:
+            self.failure = "the driver failed; see the log"
+            log.exception("scanner=%s driver failed", self.name)
+            raise
+        finally:
+            self.scanner.close()
+
+    def _drain(self) -> None:
+        """Take what the scanner is still sending. The wake-up that came with the stop counts as no silence."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        silences = 0
+        while silences < 2 and time.monotonic() < deadline:  # noqa: PLR2004 - see above
+            silences = 0 if self._read(DRAIN_SILENCE_SECONDS) else silences + 1
+
+    def _read(self, timeout: float) -> bool:
+        item = self.scanner.read(timeout)
+        if item is None:
+            return False
+        self.failure = None
+        if not self._inbox.offer(item) and isinstance(item, RawScan):
+            self.dropped += 1
+        return True

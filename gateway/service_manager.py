@@ -1,0 +1,42 @@
+"""What the daemon tells systemd: sd_notify(3), a datagram to the socket that $NOTIFY_SOCKET names."""
+
+import os
+import socket
+from contextlib import suppress
+from typing import Final
+
+WATCHDOG_SHARE: Final = 3
+"""The watchdog is fed three times in its interval: one late turn of the loop does no harm."""
+
+
+class ServiceManager:
+    """Tells systemd how the daemon is; does nothing where it was not started by systemd."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        self.feed_seconds = int(microseconds) / 1e6 / WATCHDOG_SHARE if microseconds.isdigit() else None
+        """How often `alive` is to be called, or None where no watchdog waits."""
+
+    def ready(self, status: str) -> None:
+        """Everything that must work at start works."""
+        self._tell(f"READY=1\nSTATUS={status}")
+
+    def status(self, status: str) -> None:
+        """One line for `systemctl status`."""
+        self._tell(f"STATUS={status}")
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+        self._tell("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """The ordered stop has begun."""
+        self._tell("STOPPING=1")
+
+    def _tell(self, message: str) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # systemd gone or busy: the daemon's work matters more
+                self._socket.sendto(message.encode(), self._address)

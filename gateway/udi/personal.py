@@ -1,0 +1,218 @@
+"""Taking the data of persons out of GS1 data, before anything of it is stored, logged or sent."""
+
+from datetime import date
+
+from gateway.udi import gs1, gs1_ai, gs1_checks, gs1_link
+from gateway.udi.checks import has_gs1_check_digit
+from gateway.udi.dispatch import Form, classify
+
+PERSONAL_AIS = frozenset(
+    (
+        "8017",  # GSRN of a provider: a member of staff
+        "8018",  # GSRN of a recipient: a patient
+        "8019",  # service relation instance: the visit or admission of that recipient
+        "7250",  # date of birth
+        "7251",  # date and time of birth
+        "7252",  # biological sex
+        "7253",  # family name
+        "7254",  # given name
+        "7255",  # suffix of a name
+        "7256",  # full name
+        "7257",  # address
+        "7258",  # birth sequence of twins
+        "7259",  # name of a baby's family
+        "4300",  # ship-to company, often a person's name where goods go to a home
+        "4301",  # ship-to contact
+        "4302",  # ship-to address
+        "4303",  # ship-to address, second line
+        "4304",  # ship-to suburb
+        "4305",  # ship-to locality
+        "4306",  # ship-to region
+        "4308",  # ship-to telephone number
+        "4309",  # ship-to place on earth
+        "4310",  # return-to company
+        "4311",  # return-to contact
+        "4312",  # return-to address
+        "4313",  # return-to address, second line
+        "4314",  # return-to suburb
+        "4315",  # return-to locality
+        "4316",  # return-to region
+        "4318",  # return-to postal code
+        "4319",  # return-to telephone number
+        "420",  # ship-to postal code
+        "421",  # ship-to postal code with country
+    )
+)
+"""AIs that say who somebody is or where somebody lives (GS1 General Specifications 3). The countries 4307 and 4317,
+the media type 7241 and the version 7242 single nobody out and stay."""
+
+_GSRN_AIS = ("8017", "8018")
+_GSRN_LENGTH = 18
+_AI_LENGTH = 4
+_GAPS = ")=/ "
+"""What may stand between a GSRN's AI and its digits in text that is no sound element string."""
+_PASSES = 8
+"""Taking an element out may lay another one bare; a text that needs more passes is given up whole."""
+_ANY_DATE = date(2000, 1, 1)
+"""Only to tell sound elements from broken ones: the century of a date does not matter."""
+
+
+def redact(text: str, symbology: str | None) -> tuple[str, bool]:
+    """Return a symbol's text without the elements of PERSONAL_AIS, and whether anything was taken out.
+
+    Works on element strings, their typed form and Digital Links, as `decode` tells them apart. A malformed
+    element goes up to the next separator. A GSRN with a right check digit that is hidden in another element,
+    because a separator was lost, goes as well, with what follows it there. Redacting twice changes nothing.
+
+    >>> redact("01087176482002748018123456789012345675", "]d2")
+    ('0108717648200274', True)
+    """
+    cleaned = text
+    for _ in range(_PASSES):
+        before, cleaned = cleaned, _redact_once(cleaned, symbology)
+        if cleaned == before:
+            return cleaned, cleaned != text
+    return "", True
+
+
+def _redact_once(text: str, symbology: str | None) -> str:
+    form, _, body = classify(text, symbology)
+    front = text[: len(text) - len(body)]
+    match form:
+        case Form.GS1_ELEMENTS | Form.UNKNOWN:
+            return front + _without_elements(body)
+        case Form.GS1_HRI:
+            return front + _without_bracketed(body)
+        case Form.GS1_LINK:
+            return front + _without_link_parts(body)
+        case Form.GS1_TRADE:
+            digits, composite, component = body.partition(gs1.COMPOSITE)
+            return front + digits + composite + _without_elements(component)
+        case Form.OTHER:
+            return front + _cut(body, hidden_gsrn(body))
+        case _:
+            return text
+
+
+def hidden_gsrn(text: str) -> int:
+    """Return where an AI 8017 or 8018 with 18 digits and a right check digit begins in a text, or -1.
+
+    >>> hidden_gsrn("ABC8018123456789012345675"), hidden_gsrn("ABC8018123456789012345670")
+    (3, -1)
+    """
+    place = text.find("801")
+    while place >= 0:
+        if text[place : place + _AI_LENGTH] in _GSRN_AIS:
+            start = place + _AI_LENGTH
+            if text[start : start + 1] in tuple(_GAPS):
+                start += 1
+            digits = text[start : start + _GSRN_LENGTH]
+            if len(digits) == _GSRN_LENGTH and has_gs1_check_digit(digits):
+                return place
+        place = text.find("801", place + 1)
+    return -1
+
+
+def _cut(text: str, place: int) -> str:
+    return text if place < 0 else text[:place]
+
+
+def _without_elements(text: str) -> str:
+    kept: list[str] = []
+    position = 0
+    for segment in _segments(gs1.element_spans(text)):
+        kept.append(text[position : segment[0].start])
+        rest = _without_spans(text, segment)
+        kept.append(rest)
+        # A segment that is gone takes its separator along.
+        position = segment[-1].end if rest else segment[-1].end + 1
+    kept.append(text[position:])
+    return "".join(kept)
+
+
+def _segments(spans: list[gs1.Span]) -> list[list[gs1.Span]]:
+    """Group the elements that follow each other without a separator."""
+    segments: list[list[gs1.Span]] = []
+    for span in spans:
+        if segments and segments[-1][-1].end == span.start:
+            segments[-1].append(span)
+        else:
+            segments.append([span])
+    return segments
+
+
+def _without_spans(text: str, segment: list[gs1.Span]) -> str:
+    # Each of PERSONAL_AIS is without predefined length, hence the last of its segment.
+    rest = segment[:-1] if segment[-1].ai in PERSONAL_AIS else segment
+    if all(_is_sound(text, span) for span in rest):
+        return "".join(_cut_value(text, span) for span in rest)
+    # The elements may be out of step with the label: search the segment as one string.
+    start, end = segment[0].start, segment[-1].end
+    place = hidden_gsrn(text[start:end])
+    kept = rest[-1].end if rest else start
+    return text[start : kept if place < 0 else min(kept, start + place)]
+
+
+def _is_sound(text: str, span: gs1.Span) -> bool:
+    entry = gs1_ai.lookup(span.ai)
+    if entry is None:
+        return False
+    if not entry.predefined:
+        return True
+    return not any(gs1_checks.problems(entry, text[span.value_start : span.end], _ANY_DATE))
+
+
+def _cut_value(text: str, span: gs1.Span) -> str:
+    entry = gs1_ai.lookup(span.ai)
+    element = text[span.start : span.end]
+    if entry is None or entry.predefined:
+        return element
+    place = hidden_gsrn(text[span.value_start : span.end])
+    return element if place < 0 else text[span.start : span.value_start + place]
+
+
+def _without_bracketed(text: str) -> str:
+    spans = gs1.bracketed_spans(text)
+    first = spans[0].start if spans else len(text)
+    kept = [_cut(text[:first], hidden_gsrn(text[:first]))]
+    for span in spans:
+        if span.ai not in PERSONAL_AIS:
+            value = text[span.value_start : span.end]
+            kept.append(text[span.start : span.value_start] + _cut(value, hidden_gsrn(value)))
+    return "".join(kept)
+
+
+def _without_link_parts(text: str) -> str:
+    address = gs1_link.split(text)
+    segments = _kept_segments(address.segments)
+    query = [part.raw for part in address.query if not _is_personal(part.name, part.value)]
+    fragment = text.partition("#")[2]
+    drops_fragment = _is_personal(*_key_and_value(fragment))
+    if len(segments) == len(address.segments) and len(query) == len(address.query) and not drops_fragment:
+        return _cut(text, hidden_gsrn(address.origin))
+    rebuilt = "/".join((address.origin, *segments))
+    if query:
+        rebuilt += "?" + "&".join(query)
+    return rebuilt if drops_fragment or not fragment else f"{rebuilt}#{fragment}"
+
+
+def _kept_segments(segments: tuple[str, ...]) -> list[str]:
+    place = gs1_link.key_place(segments)
+    dropped: set[int] = set()
+    values = set(range(place + 1, len(segments), 2)) if place is not None else set()
+    for index in range(len(segments)):
+        if index in values:
+            continue
+        following = segments[index + 1] if index + 1 < len(segments) else ""
+        if _is_personal(gs1_link.unquote(segments[index]), following):
+            dropped.update((index, index + 1))
+    return [segment for index, segment in enumerate(segments) if index not in dropped]
+
+
+def _is_personal(key: str, value: str) -> bool:
+    return key in PERSONAL_AIS or hidden_gsrn(gs1_link.unquote(value)) >= 0 or hidden_gsrn(key) >= 0
+
+
+def _key_and_value(fragment: str) -> tuple[str, str]:
+    key = fragment.strip("/").replace("=", "/").partition("/")[0]
+    return gs1_link.unquote(key), fragment
