@@ -10,14 +10,16 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from gateway.model import Decoded, Issuer
-from gateway.udi import gs1, gs1_link, gs1_rules
+from gateway.model import Decoded
+from gateway.udi import gs1, gs1_link, hibcc, iccbba, ifa
 from gateway.udi.findings import finding
-from gateway.udi.label import Part, compose, merge
+from gateway.udi.item import join
+from gateway.udi.label import Part
 
 MAX_TEXT = 7089
 """Characters: what the largest QR Code holds, and no other symbology of a label holds more."""
 _AIM_LENGTH = 3
+_Reader = Callable[[str, str | None, date], Part]
 
 
 class Form(StrEnum):
@@ -32,6 +34,9 @@ class Form(StrEnum):
     """A web address."""
     GS1_HRI = "gs1-hri"
     """Elements typed with brackets."""
+    HIBC = "hibc"
+    ISBT_128 = "isbt-128"
+    IFA = "ifa"
     GTIN = "gtin"
     """Bare digits with a right check digit, the symbology unknown."""
     OTHER = "other"
@@ -53,6 +58,9 @@ _DIGITS_OF_SYMBOLOGY: Mapping[str | None, tuple[int, ...]] = {
 }
 """EAN-13, UPC-A and UPC-E; EAN-8; ITF-14: the numbers of digits that scanners transmit."""
 _RECOGNISERS: Sequence[tuple[Form, Callable[[str], bool]]] = (
+    (Form.IFA, ifa.is_ifa),
+    (Form.HIBC, hibcc.is_hibc),
+    (Form.ISBT_128, iccbba.is_isbt),
     (Form.GS1_LINK, gs1_link.is_link),
     (Form.GS1_HRI, gs1.is_hri),
 )
@@ -69,14 +77,14 @@ def decode(text: str, symbology: str | None = None, *, today: date) -> Decoded:
     '08717648200274'
     """
     part = read_symbol(text, symbology, today)
-    return _decoded([part], whole=part.facts.device_identifier is not None)
+    return join([part], today, whole=part.facts.device_identifier is not None)
 
 
 def decode_symbols(symbols: Sequence[tuple[str, str | None]], *, today: date) -> Decoded:
     """Decode all symbols of one item, (text, AIM identifier or None) each; never raises on any text."""
     if not symbols:
-        return compose(None, Part().facts, (), "", [finding("EMPTY", "there is no symbol")])
-    return _decoded([read_symbol(text, symbology, today) for text, symbology in symbols], whole=True)
+        return join([Part(findings=(finding("EMPTY", "there is no symbol"),))], today, whole=True)
+    return join([read_symbol(text, symbology, today) for text, symbology in symbols], today, whole=True)
 
 
 def read_symbol(text: str, symbology: str | None, today: date) -> Part:
@@ -121,20 +129,8 @@ def _read_empty(_text: str, _symbology: str | None, _today: date) -> Part:
     return Part(findings=(finding("EMPTY", "there is no text"),))
 
 
-def _read_elements(text: str, _symbology: str | None, today: date) -> Part:
-    return gs1.read_element_string(text, today)
-
-
 def _read_trade(text: str, symbology: str | None, today: date) -> Part:
     return gs1.read_trade_symbol(text, _DIGITS_OF_SYMBOLOGY[symbology], today)
-
-
-def _read_link(text: str, _symbology: str | None, today: date) -> Part:
-    return gs1_link.read_link(text, today)
-
-
-def _read_hri(text: str, _symbology: str | None, today: date) -> Part:
-    return gs1.read_hri(text, today)
 
 
 def _read_gtin(text: str, _symbology: str | None, today: date) -> Part:
@@ -156,23 +152,20 @@ def _read_unknown(text: str, _symbology: str | None, today: date) -> Part:
     return Part(findings=(finding("UNRECOGNISED", f"{len(text)} characters in the form of no issuing agency"),))
 
 
-_READERS: Mapping[Form, Callable[[str, str | None, date], Part]] = {
+def _plain(read: Callable[[str, date], Part]) -> _Reader:
+    return lambda text, _symbology, today: read(text, today)
+
+
+_READERS: Mapping[Form, _Reader] = {
     Form.EMPTY: _read_empty,
-    Form.GS1_ELEMENTS: _read_elements,
+    Form.GS1_ELEMENTS: _plain(gs1.read_element_string),
     Form.GS1_TRADE: _read_trade,
-    Form.GS1_LINK: _read_link,
-    Form.GS1_HRI: _read_hri,
+    Form.GS1_LINK: _plain(gs1_link.read_link),
+    Form.GS1_HRI: _plain(gs1.read_hri),
+    Form.HIBC: _plain(hibcc.read),
+    Form.ISBT_128: _plain(iccbba.read),
+    Form.IFA: _plain(ifa.read),
     Form.GTIN: _read_gtin,
     Form.OTHER: _read_other,
     Form.UNKNOWN: _read_unknown,
 }
-
-
-def _decoded(parts: Sequence[Part], *, whole: bool) -> Decoded:
-    facts, _ = merge(part.facts for part in parts)
-    elements = [element for part in parts for element in part.elements]
-    findings = [found for part in parts for found in part.findings]
-    issuer = next((part.issuer for part in parts if part.issuer is not None), None)
-    if issuer is Issuer.GS1:
-        findings.extend(gs1_rules.judge(elements, whole=whole))
-    return compose(issuer, facts, elements, "".join(part.hri for part in parts), findings)

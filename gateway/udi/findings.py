@@ -87,6 +87,42 @@ FINDINGS: Mapping[str, FindingKind] = MappingProxyType(
         ),
         "GS1_LINK_REPEATED": FindingKind(_ERROR, "The web address gives an AI twice."),
         "GS1_LINK_EXTENSION": FindingKind(_INFO, "The query has parameters that are no AIs; they were left out."),
+        "HIBC_CHARACTER": FindingKind(_ERROR, "A character stands where HIBC does not allow it."),
+        "HIBC_CHECK": FindingKind(_ERROR, "The check character is wrong."),
+        "HIBC_LENGTH": FindingKind(_ERROR, "A part of the HIBC symbol is missing, too short or too long."),
+        "HIBC_DATE": FindingKind(_ERROR, "The date does not exist."),
+        "HIBC_FIELD": FindingKind(_ERROR, "The symbol has a supplementary field that is unknown or misplaced."),
+        "HIBC_LINK": FindingKind(
+            _ERROR, "The link character does not name this primary symbol: another item's label."
+        ),
+        "HIBC_PROVIDER": FindingKind(
+            _ERROR, "The symbol follows the HIBC Provider Applications Standard: no label of an item."
+        ),
+        "ISBT_CHARACTER": FindingKind(_ERROR, "A character stands where the ISBT 128 structure does not allow it."),
+        "ISBT_LENGTH": FindingKind(_ERROR, "The last ISBT 128 structure is cut off."),
+        "ISBT_DATE": FindingKind(_ERROR, "The date does not exist."),
+        "ISBT_FLAG": FindingKind(
+            _ERROR, "The check value in the flag characters does not fit the donation number."
+        ),
+        "ISBT_COMPOUND": FindingKind(_ERROR, "The compound message has not the number of structures it declares."),
+        "ISBT_UNKNOWN": FindingKind(_ERROR, "No known ISBT 128 structure begins there; the rest was not read."),
+        "IFA_HEADER": FindingKind(_ERROR, "The message envelope is not that of ISO/IEC 15434 format 06."),
+        "IFA_TRAILER": FindingKind(
+            _WARNING, "The end of the message envelope is missing: the text may be cut off."
+        ),
+        "IFA_CHARACTER": FindingKind(_ERROR, "A character stands where the data identifier does not allow it."),
+        "IFA_LENGTH": FindingKind(_ERROR, "The field is too short or too long for its data identifier."),
+        "IFA_CHECK": FindingKind(_ERROR, "The check digits of the PPN or HPC are wrong."),
+        "IFA_DATE": FindingKind(_ERROR, "The date does not exist."),
+        "IFA_UNKNOWN": FindingKind(_WARNING, "The field has a data identifier that IFA does not use."),
+        "ITEM_SAME_SYMBOL": FindingKind(_INFO, "The same symbol was given twice; it counts once."),
+        "ITEM_ISSUERS": FindingKind(
+            _ERROR, "The symbols are of different issuing agencies; the later one was left out."
+        ),
+        "ITEM_IDENTIFIERS": FindingKind(
+            _ERROR, "The symbols have different device identifiers; the later one was left out."
+        ),
+        "ITEM_DISAGREES": FindingKind(_ERROR, "The symbols of one item disagree; the first one counts."),
         "GS1_LINK_SHORT_GTIN": FindingKind(_INFO, "The web address gives a GTIN with fewer than 14 digits."),
     }
 )

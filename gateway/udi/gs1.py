@@ -71,8 +71,7 @@ def bracketed_spans(text: str) -> list[Span]:
         closing = text.find(")", position, position + _LONGEST_AI_IN_BRACKETS)
         ai = text[position + 1 : closing] if closing > 0 else ""
         begins = gs1_ai.lookup(ai) is not None and text[position - 1 : position] != "\\"
-        # An unassigned AI is believed at the very start, where nothing else can stand.
-        if begins or (not spans and _looks_like_ai(ai) and not text[:position].strip(" ")):
+        if begins or (_looks_like_ai(ai) and _must_begin(text, spans[-1] if spans else None, position)):
             if spans:
                 spans[-1] = spans[-1]._replace(end=position)
             spans.append(Span(ai, position, closing + 1, len(text)))
@@ -159,7 +158,7 @@ def read_trade_symbol(text: str, lengths: Iterable[int], today: date) -> Part:
     if not composite:
         return part
     pairs = [*part.elements, *read_element_string(component, today).elements]
-    facts, findings = interpret([(ai, value.zfill(_GTIN) if ai == "01" else value) for ai, value in pairs], today)
+    facts, findings = interpret([normalised(*pair) for pair in pairs], today)
     return replace(_part(facts, pairs, findings), hri=part.hri + hri(pairs[1:]))
 
 
@@ -233,6 +232,13 @@ def interpret(pairs: Sequence[tuple[str, str]], today: date) -> tuple[Facts, lis
         quantity=int(quantity) if is_digits(quantity) else None,
         package_level=int(identifier[0]) or None if identifier else None,
     ), findings
+
+
+def normalised(ai: str, value: str) -> tuple[str, str]:
+    """Return an element with its GTIN in 14 digits, where a symbol gave fewer."""
+    if ai == "01" and len(value) in GTIN_LENGTHS and is_digits(value):
+        return ai, value.zfill(_GTIN)
+    return ai, value
 
 
 def hri(pairs: Iterable[tuple[str, str]]) -> str:
@@ -323,6 +329,16 @@ def _is_likely_date(field: str, today: date) -> bool:
         return False
     earliest, latest = _EXPIRIES_BEHIND_A_LOST_SEPARATOR
     return earliest <= int(found.text[:4]) - today.year <= latest
+
+
+def _must_begin(text: str, before: Span | None, position: int) -> bool:
+    """Tell whether to believe an unassigned AI: at the very start, or where the value before is full."""
+    if before is None:
+        return not text[:position].strip(" ")
+    entry = gs1_ai.lookup(before.ai)
+    if entry is None:
+        return True
+    return entry.shortest == entry.longest == len(text[before.value_start : position].strip(" "))
 
 
 def _looks_like_ai(ai: str) -> bool:

@@ -7,10 +7,9 @@ They are judged over the elements of all symbols of an item, never over one symb
 from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.model import Finding
-from gateway.udi import gs1_ai
+from gateway.udi import gs1, gs1_ai
 from gateway.udi.findings import finding
 
-_GTIN = 14
 _KEYS_WITH_SERIAL = {"253": 13, "255": 13, "8003": 14}
 """Keys that are serialised only by what stands behind so many characters."""
 
@@ -23,7 +22,7 @@ def judge(pairs: Sequence[tuple[str, str]], *, whole: bool) -> list[Finding]:
     values: dict[str, list[str]] = {}
     for ai, value in pairs:
         # An EAN-13 and a GS1-128 may give the same GTIN with 13 and with 14 digits.
-        values.setdefault(ai, []).append(value.zfill(_GTIN) if ai == "01" else value)
+        values.setdefault(ai, []).append(gs1.normalised(ai, value)[1])
     findings = [
         finding("GS1_AI_REPEATED", f"AI {ai} occurs {len(given)} times with different values", ai)
         for ai, given in values.items()

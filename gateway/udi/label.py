@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from gateway.model import Decoded, Finding, Issuer, Severity
 from gateway.udi.dates import LabelDate
@@ -37,23 +36,6 @@ class Part(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     link: str | None = None
     """HIBC: the primary's check character, or the one that a secondary names as its primary's."""
-
-
-def merge(parts: Iterable[Facts]) -> tuple[Facts, tuple[str, ...]]:
-    """Lay the facts of several symbols together; the first one to give a fact counts.
-
-    Also return the names of the facts on which two symbols disagree.
-    """
-    merged = Facts()
-    disputed: list[str] = []
-    for facts in parts:
-        for name in Facts.__struct_fields__:
-            new, known = getattr(facts, name), getattr(merged, name)
-            if known is None and new is not None:
-                merged = replace(merged, **{name: new})
-            elif new is not None and new != known and name not in disputed:
-                disputed.append(name)
-    return merged, tuple(disputed)
 
 
 def compose(

@@ -1,0 +1,65 @@
+# `make` lists the targets. Nothing but git, make and python3 need be on the machine.
+#
+#   PYTHON=python3.12   another interpreter (3.11 to 3.13)
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK = build/release/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+export PYTHON
+export PYTHONUNBUFFERED = 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint check bench lock wheelhouse sbom install uninstall clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after 20 events)
+	@scripts/environment.sh demo
+	@$(BIN)/scangate demo $(if $(COUNT),--count $(COUNT))
+
+test: ## every test that needs no special machine (PYTEST_ARGS="-k gs1")
+	@scripts/environment.sh dev mosquitto systemd-analyze
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: ## format, lint and types
+	@scripts/environment.sh dev
+	@failed=0; \
+	$(BIN)/ruff format --check || failed=1; \
+	$(BIN)/ruff check || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	exit $$failed
+
+check: lint test ## lint and test: what CI runs
+
+bench: ## the benchmarks beside their peers: a table and build/bench.json
+	@scripts/environment.sh dev mosquitto strace
+	@$(BIN)/python tests/bench/run.py
+
+lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions)
+	@VENV=build/release scripts/environment.sh release
+	$(LOCK) --group build -o requirements/build.txt
+	$(LOCK) --group release -o requirements/release.txt
+	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra demo -c requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+
+wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
+	@scripts/wheelhouse.sh $(or $(WHEELHOUSE),wheelhouse)
+
+sbom: wheelhouse ## the bill of materials (CycloneDX), in the wheelhouse
+	@echo "$(or $(WHEELHOUSE),wheelhouse)/scangate.cdx.json"
+
+# With WHEELHOUSE=folder a ready one is installed, without a network; else it is made first.
+install: $(if $(WHEELHOUSE),,wheelhouse) ## on this machine, as root (WHEELHOUSE=folder, DESTDIR=folder)
+	@DESTDIR='$(DESTDIR)' scripts/install.sh $(or $(WHEELHOUSE),wheelhouse)
+
+uninstall: ## removes the program; configuration and scans stay
+	@DESTDIR='$(DESTDIR)' scripts/install.sh --uninstall
+
+clean: ## what make made
+	rm -rf .venv build dist wheelhouse .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,92 @@
+"""`demo`: the whole chain on this machine, event by event."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from gateway.cli import exits
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gateway.delivery.wire import ScanEvent
+
+COLOURS = {"accepted": "green", "warning": "yellow", "refused": "red"}
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    demo = commands.add_parser(
+        "demo",
+        help="the whole chain on this machine with nothing set up",
+        description="Starts an embedded broker, imports a sample article master, plays recorded scans through the "
+        "real pipeline, and shows each event as a subscriber receives it.",
+        epilog="example: scangate demo --count 20",
+    )
+    demo.add_argument("--count", type=_count, metavar="N", help="end after N events (default: go on until Ctrl-C)")
+    demo.add_argument("--raw", action="store_true", help="print each event's JSON as it came, one a line")
+    demo.set_defaults(run=_demo)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    try:
+        from gateway.demo import demonstration
+    except ModuleNotFoundError as error:
+        if error.name != "amqtt":
+            raise
+        print("scangate: the demo's broker is missing: pip install 'scangate[demo]'", file=sys.stderr)
+        return exits.USAGE
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    if not arguments.raw:
+        console.print("A hospital in miniature: recorded scans -> decode -> judge -> store -> MQTT -> this screen.")
+        console.print("Each line is one event as a subscriber received it. Ctrl-C ends.\n", style="dim")
+    seen = 0
+    with demonstration() as events:
+        for event, body in events:
+            seen += 1
+            if arguments.raw:
+                print(body.decode(), flush=True)
+            else:
+                _show(console, event)
+            if seen == arguments.count:
+                break
+    if not arguments.raw:
+        console.print(f"\n{seen} events. The same chain with your scanner: scangate init; scangate run.")
+    return exits.DONE
+
+
+def _show(console: "Console", event: "ScanEvent") -> None:
+    """One event in two lines: what was decided, and why."""
+    from rich.text import Text
+
+    data = event.data
+    verdict = data.verdict
+    disposition = verdict.disposition.value
+    colour = COLOURS["warning" if verdict.warned else disposition]
+    article, udi = data.article, data.udi
+    name = (article and article.trade_name) or "not in the article master"
+    line = Text(f"{int(event.sequence):>4}  ")
+    line.append(f"{disposition:<8}", style=f"bold {colour}")
+    line.append(f"  {name:<34} ")
+    if udi is not None:
+        identifiers = {
+            "DI": udi.device_identifier,
+            "lot": udi.lot_number,
+            "serial": udi.serial_number,
+            "expires": udi.expiration_date,
+        }
+        line.append("  ".join(f"{what} {value}" for what, value in identifiers.items() if value), style="dim")
+    elif article is not None:
+        line.append(f"article number {article.article_number}", style="dim")
+    console.print(line)
+    for finding in verdict.findings:
+        console.print(Text(f"      {finding.code}: {finding.message}", style=colour))

@@ -1,0 +1,149 @@
+"""The whole chain on one machine with nothing set up: an embedded broker, the sample master, replayed scans.
+
+Everything between the recording and the subscriber is the real pipeline in a temporary directory. The broker speaks
+only MQTT 3.1.1, so the publisher's fall-back is part of the show.
+"""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from paho.mqtt.client import Client, MQTTMessage, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gateway import app, samples
+from gateway.articles.settings import SourceSettings
+from gateway.articles.staging import import_file
+from gateway.config import Config, parse
+from gateway.control import DaemonUnreachableError
+from gateway.delivery import wire
+from gateway.delivery.topics import Topics
+
+BROKER_SECONDS: Final = 10.0
+"""The broker starts in tenths of a second; a slow SD card gets its time."""
+EVENT_SECONDS: Final = 120.0
+"""Without an event for so long, something is wrong."""
+SOURCE: Final = "sample"
+
+
+@contextlib.contextmanager
+def demonstration() -> Iterator[Iterator[tuple[wire.ScanEvent, bytes]]]:
+    """Set everything up in a temporary directory and yield the events as they arrive; clean up at the end.
+
+    Raises DaemonUnreachableError when no event arrives.
+    """
+    with tempfile.TemporaryDirectory(prefix="scangate-demo-") as folder, contextlib.ExitStack() as stack:
+        directory = Path(folder)
+        port = stack.enter_context(_broker())
+        config = _config(directory, port)
+        source = SourceSettings(name=SOURCE)
+        import_file(config.articles_directory, source, samples.articles_csv(), now=datetime.now(UTC))
+        bodies = stack.enter_context(_subscribed(config, port))
+        stack.enter_context(_daemon(config, directory / "control.sock"))
+        yield _events(bodies)
+
+
+def _config(directory: Path, port: int) -> Config:
+    return parse(
+        {
+            "gateway": {"tenant": "demo", "site": "hospital", "id": "gw01"},
+            "station": {"id": "op3", "profile": "operating-room"},
+            "state": {"directory": str(directory / "state")},
+            "scanner": [{"name": "replay", "driver": "replay", "device": str(samples.scans())}],
+            "broker": {"urls": [f"mqtt://127.0.0.1:{port}"]},
+            "articles": {"source": [{"name": SOURCE}]},
+            "outbox": {"min_free_bytes": 0},
+        },
+        "demo",
+    )
+
+
+@contextlib.contextmanager
+def _broker() -> Iterator[int]:
+    """Run the embedded broker in a thread; yield its port on 127.0.0.1."""
+    from amqtt.broker import Broker
+
+    for name in ("amqtt", "transitions"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    settings = {
+        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+    }
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="demo-broker", daemon=True)
+    thread.start()
+
+    async def start() -> Any:  # noqa: ANN401 - amqtt is not annotated
+        broker = Broker(settings)
+        await broker.start()
+        return broker
+
+    broker = asyncio.run_coroutine_threadsafe(start(), loop).result(BROKER_SECONDS)
+    try:
+        yield port
+    finally:
+        asyncio.run_coroutine_threadsafe(broker.shutdown(), loop).result(BROKER_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(BROKER_SECONDS)
+        loop.close()
+
+
+@contextlib.contextmanager
+def _subscribed(config: Config, port: int) -> Iterator["queue.Queue[bytes]"]:
+    """Subscribe as the central system would; yield the queue its messages come to."""
+    bodies: queue.Queue[bytes] = queue.Queue()
+    subscribed = threading.Event()
+    client = Client(CallbackAPIVersion.VERSION2, client_id="scangate-demo-consumer", protocol=MQTTv311)
+
+    def arrived(_client: Client, _data: object, message: MQTTMessage) -> None:
+        bodies.put(message.payload)
+
+    client.on_message = arrived
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    box = config.gateway
+    client.subscribe(Topics.of(box.tenant, box.site, box.id).scan, qos=1)
+    if not subscribed.wait(BROKER_SECONDS):
+        raise DaemonUnreachableError(Path("127.0.0.1"), "the embedded broker did not answer")
+    try:
+        yield bodies
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+@contextlib.contextmanager
+def _daemon(config: Config, control_path: Path) -> Iterator[None]:
+    """Run the daemon in a thread of this process."""
+    life = app.Life()
+    thread = threading.Thread(
+        target=app.run, args=(config, control_path), kwargs={"life": life}, name="demo-daemon", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        life.end()
+        thread.join()
+
+
+def _events(bodies: "queue.Queue[bytes]") -> Iterator[tuple[wire.ScanEvent, bytes]]:
+    while True:
+        try:
+            body = bodies.get(timeout=EVENT_SECONDS)
+        except queue.Empty:
+            raise DaemonUnreachableError(Path("demo"), f"no event for {EVENT_SECONDS:.0f} s") from None
+        yield msgspec.json.decode(body, type=wire.ScanEvent), body

@@ -1,0 +1,125 @@
+#!/bin/sh
+# Makes the virtual environment ready; returns at once when it already is.
+#
+#   scripts/environment.sh SET [PROGRAM...]
+#
+# SET is a lock file of requirements/ without its ending: build, demo, dev or release. PROGRAMs are looked for on the
+# machine. What the machine lacks is installed with apt-get when that is allowed (root or sudo); if not, the one
+# command to type is printed and the exit code is 1.
+#
+# PYTHON names the interpreter (python3), VENV the environment (.venv).
+set -eu
+cd "$(dirname "$0")/.."
+set_name=$1
+shift
+programs=$*
+PYTHON=${PYTHON:-python3}
+VENV=${VENV:-.venv}
+log=build/environment.log
+
+say() { echo "scangate: $*"; }
+die() {
+    echo "scangate: $*" >&2
+    exit 1
+}
+
+check_python() {
+    command -v "$PYTHON" >/dev/null || die "$PYTHON is not on this machine; install Python 3.11, 3.12 or 3.13"
+    "$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
+        die "Python 3.11, 3.12 or 3.13 is needed, $PYTHON is $("$PYTHON" --version); name another: make PYTHON=python3.12 ..."
+}
+
+# An environment holds absolute paths: it goes stale when the checkout moves or the interpreter changes.
+identity() { "$1" -c 'import sys; print(sys.base_prefix, sys.version)' 2>/dev/null; }
+
+fingerprint() {
+    { pwd -P && identity "$PYTHON" && cat requirements/build.txt "requirements/$1.txt" pyproject.toml; } | sha256sum
+}
+
+is_ready() {
+    [ -f "$VENV/ready-$1" ] && [ "$(cat "$VENV/ready-$1")" = "$(fingerprint "$1")" ] && "$VENV/bin/python" -c 'import pip' 2>/dev/null
+}
+
+has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin" command -v "$1")" ]; }
+
+# The Debian packages this machine lacks, with what each was looked for. Only an environment to be made needs the compiler.
+missing_packages() {
+    for program in $programs; do
+        has_program "$program" && continue
+        case $program in
+        systemd-analyze) echo systemd ;;
+        *) echo "$program" ;;
+        esac
+    done
+    [ "$1" = programs ] && return
+    case $PYTHON in
+    python3.1[123]) prefix=$PYTHON ;;
+    *) prefix=python3 ;;
+    esac
+    "$PYTHON" -c 'import ensurepip' 2>/dev/null || echo "$prefix-venv"
+    command -v cc >/dev/null || echo gcc
+    [ -f "$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || echo "$prefix-dev"
+    [ -f /usr/include/linux/input.h ] || echo linux-libc-dev
+    [ -f /usr/include/stdio.h ] || echo libc6-dev
+}
+
+install_missing() {
+    packages=$(missing_packages "$1" | tr '\n' ' ')
+    [ -n "$packages" ] || return 0
+    command -v apt-get >/dev/null || die "this machine lacks what these Debian packages hold: $packages"
+    apt="apt-get install -y --no-install-recommends $packages"
+    if [ "$(id -u)" -eq 0 ]; then
+        sudo=
+    elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+        sudo=sudo
+    else
+        die "this machine lacks some packages; as root, type:  apt-get update && $apt"
+    fi
+    say "installing from Debian (about a minute): $packages"
+    # An old or empty list of packages shows itself here, and only then is a new one fetched.
+    # shellcheck disable=SC2086  # both are lists of words
+    $sudo env DEBIAN_FRONTEND=noninteractive $apt >"$log" 2>&1 </dev/null || {
+        $sudo apt-get update >>"$log" 2>&1 </dev/null &&
+            $sudo env DEBIAN_FRONTEND=noninteractive $apt >>"$log" 2>&1 </dev/null
+    } || {
+        tail -n 20 "$log" >&2
+        die "apt-get could not install $packages(all of its output: $log)"
+    }
+    packages=$(missing_packages "$1" | tr '\n' ' ')
+    [ -z "$packages" ] || die "still not found after installing: $packages(is $PYTHON Debian's own? name it: PYTHON=/usr/bin/python3)"
+}
+
+pip() {
+    "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet "$@" ||
+        die "pip could not install: the lines above say why (without a network, try again when it is there)"
+}
+
+check_python
+mkdir -p build
+if is_ready "$set_name"; then
+    install_missing programs
+    exit 0
+fi
+install_missing all
+
+if [ "$(identity "$VENV/bin/python")" != "$(identity "$PYTHON")" ] || ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
+    rm -rf "$VENV"
+    "$PYTHON" -m venv "$VENV"
+fi
+say "installing the Python packages of requirements/$set_name.txt into $VENV (half a minute, longer on a Raspberry Pi)"
+# The build tools are locked too, so nothing unlocked is ever fetched to build a package.
+pip --require-hashes -r requirements/build.txt
+case $set_name in
+build) contains=build ;;
+release) contains='build release' ;;
+demo) contains='build demo' ;;
+dev) contains='build demo dev' ;;
+*) die "no such set: $set_name" ;;
+esac
+[ "$set_name" = build ] || pip --require-hashes --no-build-isolation -r "requirements/$set_name.txt"
+case $set_name in
+demo | dev) pip --no-deps --no-build-isolation --editable . ;;
+esac
+for each in $contains; do
+    fingerprint "$each" >"$VENV/ready-$each"
+done

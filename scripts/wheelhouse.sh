@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes a folder from which scangate installs without a network: wheels, SBOM (CycloneDX), checksums, install.sh.
+# The wheels fit this machine's architecture and Python version.
+#
+#   scripts/wheelhouse.sh FOLDER
+set -eu
+cd "$(dirname "$0")/.."
+out=$1
+PYTHON=${PYTHON:-python3}
+scripts/environment.sh build
+VENV=build/release scripts/environment.sh release
+pip="$PWD/.venv/bin/python -m pip --disable-pip-version-check"
+
+rm -rf "$out" build/bill
+mkdir -p "$out"
+echo "scangate: building wheels into $out"
+$pip wheel --quiet --require-hashes --no-build-isolation -r requirements/run.txt --wheel-dir "$out"
+$pip wheel --quiet --no-deps --no-build-isolation . --wheel-dir "$out"
+
+# The bill of materials is read off a real installation, which also proves that the folder is complete.
+"$PYTHON" -m venv --without-pip build/bill
+$pip --python build/bill/bin/python install --quiet --no-index --find-links "$out" scangate
+build/release/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+    --output-file "$out/scangate.cdx.json" build/bill/bin/python
+cp scripts/install.sh "$out/"
+(cd "$out" && sha256sum -- *.whl scangate.cdx.json install.sh >SHA256SUMS)
+echo "scangate: $out is ready; on the gateway, as root:  sh install.sh"

@@ -1,0 +1,193 @@
+"""GS1 labels in every form a scanner or a hand delivers them."""
+
+from datetime import date
+
+import pytest
+
+from gateway.model import Decoded, Issuer, Precision, Severity
+from gateway.udi import decode, decode_symbols
+
+TODAY = date(2026, 11, 21)
+GS = "\x1d"
+
+
+def codes(decoded: Decoded) -> list[str]:
+    return [found.code for found in decoded.findings]
+
+
+@pytest.mark.parametrize(
+    ("text", "symbology", "di", "lot", "serial", "expiry"),
+    [
+        # GS1 General Specifications 3 and the event example of the MQTT documentation
+        ("010871764820027417280630101234567A", "]d2", "08717648200274", "1234567A", None, "2028-06-30"),
+        ("]d2010871764820027417280630101234567A", None, "08717648200274", "1234567A", None, "2028-06-30"),
+        ("010871764820027417280630101234567A", None, "08717648200274", "1234567A", None, "2028-06-30"),
+        (f"010406223417459510K010034{GS}1722031521A1", "]C1", "04062234174595", "K010034", "A1", "2022-03-15"),
+        # one separator behind a predefined length is tolerated (GenSpecs 7.8.6.3)
+        (f"0108717648200274{GS}17280630{GS}10A{GS}", "]d2", "08717648200274", "A", None, "2028-06-30"),
+        # day 00 is the month's last (GenSpecs 3.4)
+        ("010871764820027417260200", "]d2", "08717648200274", None, None, "2026-02-28"),
+        ("010871764820027417280200", "]d2", "08717648200274", None, None, "2028-02-29"),
+        # typed by hand
+        ("(01)08717648200274(17)280630(10)AB(C)D", None, "08717648200274", "AB(C)D", None, "2028-06-30"),
+        ("(10)12345\\(11)991225(01)08717648200274", None, "08717648200274", "12345(11)991225", None, None),
+        (" (01) 08717648200274 (10)A", None, "08717648200274", "A", None, None),
+        # Digital Link
+        (
+            "https://id.gs1.org/01/09520123456788/10/ABC1/21/12?17=280426",
+            "]Q1",
+            "09520123456788",
+            "ABC1",
+            "12",
+            "2028-04-26",
+        ),
+        ("https://example.com/a/01/9520123456788/10/A%2FB", None, "09520123456788", "A/B", None, None),
+        # symbols with a GTIN only
+        ("4006381333931", "]E0", "04006381333931", None, None, None),
+        ("614141000036", "]E0", "00614141000036", None, None, None),
+        ("01234565", "]E0", "00012345000065", None, None, None),
+        ("02345673", "]E4", "00000002345673", None, None, None),
+        ("15012345678907", "]I1", "15012345678907", None, None, None),
+        ("4006381333931", None, "04006381333931", None, None, None),
+        (f"2112345678900|]e010COMP{GS}21X", "]E0", "02112345678900", "COMP", "X", None),
+    ],
+)
+def test_reads(
+    text: str, symbology: str | None, di: str, lot: str | None, serial: str | None, expiry: str | None
+) -> None:
+    decoded = decode(text, symbology, today=TODAY)
+    assert decoded.ok, decoded.findings
+    assert decoded.complete
+    assert decoded.issuer is Issuer.GS1
+    assert (decoded.device_identifier, decoded.lot_number, decoded.serial_number) == (di, lot, serial)
+    assert decoded.expiration_date == expiry
+
+
+@pytest.mark.parametrize(
+    ("yymmdd", "year"),
+    [("770101", 1977), ("760101", 2076), ("261121", 2026), ("990101", 1999), ("000101", 2000)],
+)
+def test_century_is_a_sliding_window(yymmdd: str, year: int) -> None:
+    """GS1 General Specifications 7.12, seen from 2026: 51 years ahead is the past."""
+    decoded = decode(f"0108717648200274{'17'}{yymmdd}", "]d2", today=TODAY)
+    assert decoded.expiration_date is not None
+    assert decoded.expiration_date.startswith(str(year))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "element", "di", "lot", "expiry"),
+    [
+        # one bad field hides no other
+        ("01087176482002751728063010L1", "GS1_CHECK_DIGIT", "01", "08717648200275", "L1", "2028-06-30"),
+        ("01087176482002741700000010L1", "GS1_DATE", "17", "08717648200274", "L1", None),
+        ("01087176482002741728023010L1", "GS1_DATE", "17", "08717648200274", "L1", None),
+        (f"0108717648200274{GS}10A~B{GS}17280630", "GS1_CHARACTER", "10", "08717648200274", "A~B", "2028-06-30"),
+        ("0108717648200274172806", "GS1_LENGTH", "17", "08717648200274", None, None),
+        (f"01087176482002{GS}10L1", "GS1_LENGTH", "01", None, "L1", None),
+        (f"0108717648200274891234{GS}10L1", "GS1_UNKNOWN_AI", None, "08717648200274", "L1", None),
+        ("0108717648200274105", "", None, "08717648200274", "5", None),
+        (f"10L1{GS}{GS}0108717648200274", "GS1_SEPARATOR", None, "08717648200274", "L1", None),
+        (f"{GS}010871764820027410L1", "GS1_SEPARATOR", None, "08717648200274", "L1", None),
+        (f"0108717648200274{GS}10{GS}17280630", "GS1_LENGTH", "10", "08717648200274", None, "2028-06-30"),
+        # digits of other scripts are no digits
+        ("(01)08717648200274(17)28063\u0660", "GS1_CHARACTER", "17", "08717648200274", None, None),
+        # jodal/biip issue 247: a date of zeros on a real label
+        ("019906600092731431030078881500000010215359", "GS1_DATE", "15", "99066000927314", "215359", None),
+    ],
+)
+def test_bad_field_hides_no_other(
+    text: str, code: str, element: str | None, di: str | None, lot: str | None, expiry: str | None
+) -> None:
+    decoded = decode(text, None if text.startswith("(") else "]d2", today=TODAY)
+    assert [(found.code, found.element) for found in decoded.findings] == ([(code, element)] if code else [])
+    assert (decoded.device_identifier, decoded.lot_number, decoded.expiration_date) == (di, lot, expiry)
+    assert decoded.ok is not any(found.severity is Severity.ERROR for found in decoded.findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "symbology", "complete", "expected"),
+    [
+        ("", None, False, ["EMPTY"]),
+        ("]", None, False, ["UNRECOGNISED"]),
+        ("]d2", None, False, ["EMPTY"]),
+        ("TESTING", "]d1", False, ["NOT_UDI"]),
+        ("hello", None, False, ["UNRECOGNISED"]),
+        ("0" * 7090, None, False, ["TEXT_TOO_LONG"]),
+        ("4006381333930", "]E0", True, ["GS1_CHECK_DIGIT"]),
+        ("400638133393", "]E4", False, ["GS1_GTIN_FORM"]),
+        # a GTIN-14, and lot 197106724460 as well
+        ("10197106724460", None, True, ["AMBIGUOUS"]),
+        # the content of a logistic unit is not the item
+        ("00123456789012345675020871764820027437 5".replace(" ", ""), "]C1", False, ["GS1_LOGISTIC_CONTENT"]),
+        ("8006087176482002740102", "]d2", True, ["GS1_PIECE"]),
+        ("0308717648200274", "]d2", True, ["GS1_MADE_TO_ORDER"]),
+        ("0102112345678900", "]d2", True, ["GS1_RESTRICTED_CIRCULATION"]),
+        # a lot that may be one of 13 characters: never split by guess
+        ("010871764820027410ABC17261231", "]d2", True, ["GS1_LOST_SEPARATOR"]),
+        ("https://a/NOPRIMARYAI", "]Q1", False, ["GS1_LINK_NO_KEY"]),
+        ("https://id.gs1.org/DBHKVAdpQgqrCg", None, False, ["GS1_LINK_COMPRESSED"]),
+        ("https://a/01/09520123456788/99/ABC", None, True, ["GS1_LINK_ORDER"]),
+        ("https://a/01/09520123456788?linkType=all", None, True, ["GS1_LINK_EXTENSION"]),
+        ("(1A)12345", None, False, ["GS1_HRI"]),
+        ("(89)ABC", None, False, ["GS1_UNKNOWN_AI"]),
+        # two values for one AI, on one symbol
+        (f"010871764820027410A{GS}10B", "]d2", True, ["GS1_AI_REPEATED"]),
+        (f"010871764820027410A{GS}10A", "]d2", True, []),
+        ("0108717648200274375", "]d2", True, ["GS1_AI_EXCLUDED", "GS1_AI_REQUIRED"]),
+    ],
+)
+def test_findings(text: str, symbology: str | None, complete: bool, expected: list[str]) -> None:  # noqa: FBT001 - a column of the table
+    decoded = decode(text, symbology, today=TODAY)
+    assert codes(decoded) == expected
+    assert decoded.complete is complete
+
+
+def test_unread_rest_is_told_by_position_and_length() -> None:
+    decoded = decode(f"01087176482002748912SECRET{GS}10L1", "]d2", today=TODAY)
+    [found] = decoded.findings
+    assert "position 17" in found.message
+    assert "10 characters" in found.message
+    assert "SECRET" not in found.message
+
+
+def test_exact_expiry_of_ai_7003() -> None:
+    decoded = decode(f"010871764820027470032806301445{GS}17280630", "]d2", today=TODAY)
+    assert (decoded.expiration_date, decoded.expiration_precision) == ("2028-06-30T14:45", Precision.MINUTE)
+    decoded = decode(f"010871764820027470032806301445{GS}17280629", "]d2", today=TODAY)
+    assert codes(decoded) == ["GS1_DATES_DISAGREE"]
+
+
+def test_month_precision() -> None:
+    decoded = decode("01087176482002741128020017280600", "]d2", today=TODAY)
+    assert (decoded.manufacture_date, decoded.manufacture_precision) == ("2028-02-29", Precision.MONTH)
+    assert (decoded.expiration_date, decoded.expiration_precision) == ("2028-06-30", Precision.MONTH)
+
+
+@pytest.mark.parametrize(
+    ("gtin", "level"), [("08717648200274", None), ("18717648200271", 1), ("98717648200277", 9)]
+)
+def test_package_level_is_the_indicator(gtin: str, level: int | None) -> None:
+    assert decode(f"01{gtin}", "]d2", today=TODAY).package_level == level
+
+
+def test_extra_elements_are_kept() -> None:
+    decoded = decode(f"01087176482002743012{GS}8012v2.1{GS}240REF-1{GS}", "]d2", today=TODAY)
+    assert decoded.quantity == 12
+    assert decoded.software_version == "v2.1"
+    assert decoded.elements == (("01", "08717648200274"), ("30", "12"), ("8012", "v2.1"), ("240", "REF-1"))
+    assert decoded.hri == "(01)08717648200274(30)12(8012)v2.1(240)REF-1"
+
+
+def test_source_form_of_a_gtin_is_kept() -> None:
+    decoded = decode("4006381333931", "]E0", today=TODAY)
+    assert decoded.elements == (("01", "4006381333931"),)
+    assert decoded.hri == "(01)04006381333931"
+
+
+def test_requirements_are_judged_over_all_symbols() -> None:
+    primary, secondary = ("0108717648200274", "]C1"), ("10L1\x1d17280630", "]C1")
+    assert codes(decode(*secondary, today=TODAY)) == []
+    assert codes(decode_symbols([secondary], today=TODAY)) == ["GS1_AI_REQUIRED", "GS1_AI_REQUIRED"]
+    both = decode_symbols([primary, secondary], today=TODAY)
+    assert (both.ok, both.complete, both.lot_number) == (True, True, "L1")
+    assert both.hri == "(01)08717648200274(10)L1(17)280630"
