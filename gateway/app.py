@@ -25,6 +25,7 @@ from gateway.delivery.topics import Topics
 from gateway.delivery.wire import gateway_source
 from gateway.housekeeping import Housekeeping
 from gateway.inbox import Inbox, Notice
+from gateway.pipeline import Pipeline
 from gateway.readers import Reader
 from gateway.registry import StationRegistry
 from gateway.service_manager import ServiceManager
@@ -109,10 +110,10 @@ def run(
         # 2. The pipeline, from the scanner's end to the operator's signal.
         inbox = Inbox()
         readers = {one.name: Reader(open_scanner(one), inbox) for one in config.scanner}
-        master = ArticleMaster(config.articles_directory)
+        pipeline = Pipeline(config, ArticleMaster(config.articles_directory))
         registry = StationRegistry(state / "station.json")
         stack.callback(registry.close)
-        worker = Worker(config, inbox, outbox, master, clock, readers, service_manager)
+        worker = Worker(inbox, outbox, pipeline, clock, readers, service_manager)
         housekeeping = Housekeeping(config, worker, inbox, readers, clock, registry, alarms)
         stack.callback(housekeeping.close)
         # 3. Whoever asks.

@@ -134,7 +134,7 @@ class ControlServer:
             request = _request_decoder.decode(line)
             if request.do == "watch":
                 return {"ok": True, "result": {"watching": True}}, True
-            handler = self._handlers.get(request.do, self._unknown)
+            handler: Handler = self._handlers.get(request.do, self._unknown)
             answer = {"ok": True, "result": handler(request.args)}
         except msgspec.DecodeError as error:
             answer = {"ok": False, "error": f'expected one line of JSON, {{"do": NAME, "args": {{}}}}: {error}'}
@@ -145,7 +145,7 @@ class ControlServer:
             answer = {"ok": False, "error": f"{type(error).__name__}: see the daemon's log"}
         return answer, False
 
-    def _unknown(self, _arguments: dict[str, Any]) -> None:
+    def _unknown(self, _arguments: dict[str, Any]) -> object:
         raise RequestError(f"unknown request; known: {', '.join(sorted([*self._handlers, 'watch']))}")
 
     def _show(self, client: socket.socket) -> None:

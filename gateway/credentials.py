@@ -4,15 +4,26 @@ import os
 from pathlib import Path
 from typing import Final
 
+CREDENTIALS: Final = Path("/etc/scangate/credentials")
+"""Where a technician puts them; readable by root only."""
 MAX_SECRET_BYTES: Final = 4096
 """A password on one line; keeps a wrong path from being read as one."""
 
 
 def locate(name: str) -> Path:
-    """Return where a secret's or certificate's file lies; a bare name means a systemd credential."""
+    """Return where a secret's or certificate's file lies.
+
+    A bare name means a systemd credential: the unit loads /etc/scangate/credentials/NAME as `scangate_NAME`. Where
+    there are no credentials (a command run by hand), it means that file itself.
+    """
     path = Path(name)
+    if path.name != name:
+        return path
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Path(directory) / name if directory and path.name == name else path
+    if not directory:
+        return CREDENTIALS / name
+    loaded = Path(directory) / f"scangate_{name}"
+    return loaded if loaded.exists() else Path(directory) / name
 
 
 def read_secret(name: str | None) -> str | None:

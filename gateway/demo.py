@@ -108,7 +108,7 @@ def _subscribed(config: Config, port: int) -> Iterator["queue.Queue[bytes]"]:
     client = Client(CallbackAPIVersion.VERSION2, client_id="scangate-demo-consumer", protocol=MQTTv311)
 
     def arrived(_client: Client, _data: object, message: MQTTMessage) -> None:
-        bodies.put(message.payload)
+        bodies.put(bytes(message.payload))
 
     client.on_message = arrived
     client.on_subscribe = lambda *_: subscribed.set()

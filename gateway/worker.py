@@ -4,7 +4,6 @@ It runs in one thread, is the only writer of scans and the only one that writes 
 """
 
 import logging
-import re
 import time
 import uuid
 from collections import Counter
@@ -12,22 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from drivers.model import Discarded, RawScan, ScannerInput, Signal
-from gateway.articles.errors import MasterError
-from gateway.articles.store import ArticleMaster
 from gateway.clock import Clock, ClockReading
-from gateway.config import Config
-from gateway.delivery import wire
 from gateway.delivery.outbox import Draft, Outbox
 from gateway.delivery.salvage import salvaged
 from gateway.delivery.schema import CorruptOutboxError, OutboxError
 from gateway.inbox import Inbox, Notice
-from gateway.model import Disposition, LookUp, Match
+from gateway.model import Disposition
+from gateway.pipeline import Pipeline
 from gateway.readers import Reader
 from gateway.service_manager import ServiceManager
-from gateway.station.privacy import Withheld, withheld
-from gateway.station.verdict import judge
-from gateway.udi import decode
-from gateway.udi.personal import redact
+from gateway.station.privacy import Withheld
 
 if TYPE_CHECKING:  # the publisher brings paho along, and is made when the box is ready
     from gateway.delivery.publisher import Publisher
@@ -48,23 +41,19 @@ class Worker:
 
     def __init__(
         self,
-        config: Config,
         inbox: Inbox,
         outbox: Outbox,
-        master: ArticleMaster,
+        pipeline: Pipeline,
         clock: Clock,
         readers: Mapping[str, Reader],
         service_manager: ServiceManager,
     ) -> None:
         self._inbox = inbox
         self.outbox = outbox
-        self._master = master
+        self._pipeline = pipeline
         self._clock = clock
         self._readers = readers
         self._service_manager = service_manager
-        self._station = config.station
-        self._station_id = config.station.id or config.gateway.id
-        self._patterns = tuple(re.compile(pattern) for pattern in config.station.item_patterns)
         self.publisher: Publisher | None = None
         self.on_event: Callable[[Mapping[str, object]], None] = lambda _event: None
         """Told of each scan and each change of a scanner, after the fact; must not wait."""
@@ -72,13 +61,17 @@ class Worker:
         """accepted, refused, withheld.<kind>, discarded.<reason>, trouble, fault."""
         self.trouble: str | None = None
         """Why the last scan could not be stored; None when it could."""
-        self.master_trouble: str | None = None
         self.quarantined = False
         """The outbox was found damaged since the start; see `salvage`."""
         self.oldest_waiting_ns: int | None = None
         """When the oldest scan that is not delivered was recorded, as of some seconds ago."""
         self._last_scan = time.monotonic()
         self._marked_at: float | None = None
+
+    @property
+    def master_trouble(self) -> str | None:
+        """Why the article master cannot be used; None when it can."""
+        return self._pipeline.master_trouble
 
     def run(self) -> None:
         """Work until told to stop and everything that was queued is done."""
@@ -132,53 +125,11 @@ class Worker:
     def _consider(self, scan: RawScan, clock: ClockReading) -> Draft | Withheld | None:
         """Decode, guard and judge one scan; None when this code is at fault. Nothing leaves this thread yet."""
         try:
-            return self._draft(scan, clock)
+            return self._pipeline.consider(scan, clock, str(uuid.uuid4()))
         except Exception:  # a scan that trips the code must not stop the scans behind it
             self.counters["fault"] += 1
             log.exception("scanner=%s a scan could not be judged length=%d", scan.scanner, len(scan.text))
             return None
-
-    def _draft(self, scan: RawScan, clock: ClockReading) -> Draft | Withheld:
-        text, redacted = redact(scan.text, scan.symbology)
-        raw = (scan.symbology or "").encode() + text.encode() if redacted else scan.frame.data
-        decoded = decode(text, scan.symbology, today=clock.today())
-        look_up = self._look_up(text, decoded.device_identifier)
-        kept_back = withheld(text, scan.symbology, decoded, look_up, self._patterns)
-        if kept_back is not None:
-            return kept_back
-        time_ns = clock.wall_at(scan.frame.started_ns)
-        data = wire.ScanData(
-            action=self._station.default_action,
-            reason=None,
-            quantity=1,
-            undoes=None,
-            repeats=None,
-            station=wire.Station(id=self._station_id, scanner=scan.scanner, profile=self._station.profile),
-            clock=wire.ClockStamp(
-                synchronised=clock.synchronised,
-                corrected=False,
-                boot_id=clock.boot_id,
-                monotonic_ns=scan.frame.started_ns,
-            ),
-            symbols=(wire.symbol(raw, scan.symbology, text, scan.quality),),
-            udi=decoded if decoded.complete else None,
-            article=wire.event_article(look_up, clock.wall_ns),
-            verdict=judge(decoded, look_up, clock, self._station, redacted=redacted),
-            context=wire.Context(),
-        )
-        return Draft(id=str(uuid.uuid4()), time_ns=time_ns, data=data, raw=(raw,))
-
-    def _look_up(self, text: str, device_identifier: str | None) -> LookUp:
-        """Ask the master; a master that cannot be read is an alarm, not a lost scan."""
-        try:
-            look_up = self._master.look_up(text, device_identifier)
-        except MasterError as error:
-            if str(error) != self.master_trouble:
-                log.error("article master: %s", error)  # noqa: TRY400 - its words say it all
-            self.master_trouble = str(error)
-            return LookUp(match=Match.NONE)
-        self.master_trouble = None
-        return look_up
 
     def _store(self, drafts: list[Draft], clock: ClockReading) -> bool:
         """Make the scans durable, all or none."""
@@ -254,10 +205,14 @@ class Worker:
         try:
             if Notice.PROGRESS in notices:
                 self._pick_up_marks()
+                if self.publisher is not None and self.publisher.progress.damaged:
+                    log.critical("outbox damaged: %s", self.publisher.progress.problem)
+                    self._salvage(clock)
             if Notice.CLOCK_SET in notices:
-                while self.outbox.seal(clock):
-                    pass
-                self.outbox.clock_learnt(str(uuid.uuid4()), clock)
+                if self.outbox.seal(clock):
+                    self._inbox.post(Notice.CLOCK_SET)  # the rest behind the scans that wait
+                else:
+                    self.outbox.clock_learnt(str(uuid.uuid4()), clock)
             elif Notice.UNSETTLED in notices:
                 self.outbox.seal(clock)
         except OutboxError as error:
@@ -303,7 +258,7 @@ class Worker:
         """Write what the publisher delivered last, and let the outbox go. After `run` has returned."""
         self._pick_up_marks()
         self.outbox.close(self._clock.now())
-        self._master.close()
+        self._pipeline.close()
 
     def _outbox_failed(self, error: OutboxError) -> None:
         if str(error) != self.trouble:

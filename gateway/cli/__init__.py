@@ -26,10 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return exits.DONE
     except Exception as error:
-        code = exits.code_for(error)
-        if code is None:
+        failed = exits.code_for(error)
+        if failed is None:
             raise
         print(f"scangate: {error}", file=sys.stderr)
+        return failed
     return code
 
 

@@ -50,13 +50,14 @@ def _demo(arguments: argparse.Namespace) -> int:
         console.print("A hospital in miniature: recorded scans -> decode -> judge -> store -> MQTT -> this screen.")
         console.print("Each line is one event as a subscriber received it. Ctrl-C ends.\n", style="dim")
     seen = 0
+    told: set[str] = set()
     with demonstration() as events:
         for event, body in events:
             seen += 1
             if arguments.raw:
                 print(body.decode(), flush=True)
             else:
-                _show(console, event)
+                _show(console, event, told)
             if seen == arguments.count:
                 break
     if not arguments.raw:
@@ -64,8 +65,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _show(console: "Console", event: "ScanEvent") -> None:
-    """One event in two lines: what was decided, and why."""
+def _show(console: "Console", event: "ScanEvent", told: set[str]) -> None:
+    """One event: what was decided, and why. What is merely worth knowing is told once."""
     from rich.text import Text
 
     data = event.data
@@ -89,4 +90,8 @@ def _show(console: "Console", event: "ScanEvent") -> None:
         line.append(f"article number {article.article_number}", style="dim")
     console.print(line)
     for finding in verdict.findings:
+        if finding.severity == "info":
+            if finding.code in told:
+                continue
+            told.add(finding.code)
         console.print(Text(f"      {finding.code}: {finding.message}", style=colour))

@@ -17,6 +17,7 @@ _CODES: Final = {
     ("gateway.control", "RequestError"): NOT_WELL,
     ("gateway.app", "AppError"): UNREACHABLE,
     ("gateway.delivery.schema", "OutboxError"): UNREACHABLE,
+    ("gateway.delivery.listener", "BrokerUnreachableError"): UNREACHABLE,
     ("gateway.articles.errors", "ArticlesError"): NOT_WELL,
     ("drivers.base", "UnknownDriverError"): USAGE,
     ("drivers.base", "ReplayError"): USAGE,

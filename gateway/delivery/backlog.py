@@ -29,7 +29,11 @@ class Backlog:
         self.path = path
         try:
             self._db = connect(path, read_only=True)
-            self._db.execute("SELECT 1 FROM cursor").fetchone()
+            try:
+                self._db.execute("SELECT 1 FROM cursor").fetchone()
+            except BaseException:
+                self._db.close()
+                raise
         except sqlite3.DatabaseError as error:
             raise self._unreadable(error) from error
 

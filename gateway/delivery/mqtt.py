@@ -19,6 +19,7 @@ from paho.mqtt.client import (
     Client,
     ConnectFlags,
     DisconnectFlags,
+    MQTTMessage,
     MQTTv5,
     MQTTv311,
 )
@@ -68,6 +69,21 @@ class Acknowledged(Struct, frozen=True, kw_only=True):
     name: str
 
 
+class Will(Struct, frozen=True, kw_only=True):
+    """What the broker publishes, retained, when the connection breaks."""
+
+    topic: str
+    body: bytes
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message that came in."""
+
+    topic: str
+    body: bytes
+    retained: bool
+
+
 class _PackedProperties(Properties):
     """Properties that are the same for every event: packed once instead of for each."""
 
@@ -93,6 +109,9 @@ class Connection:
         self.receive_maximum = RECEIVE_MAXIMUM_DEFAULT
         self.maximum_packet: int | None = None
         self.acknowledgements: deque[Acknowledged] = deque()
+        self.messages: deque[Message] = deque()
+        self.subscriptions_refused: str | None = None
+        self.subscribed = False
         self._settings = settings
         self._answer: int | None = None
         self._answer_name = ""
@@ -105,26 +124,21 @@ class Connection:
         )
         self._properties = _scan_properties() if v5 else None
 
-    def open(self, will_topic: str, will: bytes) -> tuple[Outcome, str]:
+    def open(self, will: "Will | None") -> tuple[Outcome, str]:
         """Connect and wait for the broker's answer; return the outcome and why."""
-        parts = urlsplit(self.url)
         client = self._client
         client.connect_timeout = CONNECT_SECONDS
         client.max_inflight_messages_set(0)
         client.max_queued_messages_set(0)
-        client.will_set(will_topic, will, qos=1, retain=True)
+        if will is not None:
+            client.will_set(will.topic, will.body, qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         try:
-            if self._settings.username:
-                client.username_pw_set(self._settings.username, read_secret(self._settings.password_file))
-            if parts.scheme == "mqtts":
-                client.tls_set_context(_tls_context(self._settings))
-            port = parts.port or PORTS[parts.scheme]
-            # 3.1.1 has its clean session from the constructor and takes no clean start
-            clean = True if self.v5 else MQTT_CLEAN_START_FIRST_ONLY
-            client.connect(parts.hostname or "", port, self._settings.keepalive, clean_start=clean)
+            self._dial()
         except (OSError, ValueError) as error:
             return Outcome.UNREACHABLE, str(error) or type(error).__name__
         link = client.socket()
@@ -142,6 +156,18 @@ class Connection:
         if self._answer in PROTOCOL_REASONS:
             return Outcome.OLD_PROTOCOL, self._answer_name
         return Outcome.REFUSED, self._answer_name
+
+    def _dial(self) -> None:
+        """Open the TCP or TLS connection and send CONNECT. Raises OSError, ValueError."""
+        parts = urlsplit(self.url)
+        if self._settings.username:
+            self._client.username_pw_set(self._settings.username, read_secret(self._settings.password_file))
+        if parts.scheme == "mqtts":
+            self._client.tls_set_context(_tls_context(self._settings))
+        # 3.1.1 has its clean session from the constructor and takes no clean start
+        clean = True if self.v5 else MQTT_CLEAN_START_FIRST_ONLY
+        port = parts.port or PORTS[parts.scheme]
+        self._client.connect(parts.hostname or "", port, self._settings.keepalive, clean_start=clean)
 
     def turn(self, wake: int | None, timeout: float) -> bool:
         """Let bytes flow for up to `timeout` seconds; True when the wake descriptor became readable."""
@@ -170,6 +196,18 @@ class Connection:
     def retain(self, topic: str, body: bytes) -> None:
         """Send a retained diagnostic with QoS 0: a later one replaces it, and a lost connection tells more."""
         self._client.publish(topic, body, qos=0, retain=True)
+
+    def subscribe(self, topic: str) -> None:
+        """Ask for a topic; `subscribed` and `subscriptions_refused` tell what the broker answered."""
+        self._client.subscribe(topic, qos=1)
+
+    def peer_certificate_expires(self) -> float | None:
+        """When the broker's certificate ends, seconds since 1970; None without TLS."""
+        link = self._client.socket()
+        if not isinstance(link, ssl.SSLSocket):
+            return None
+        not_after = (link.getpeercert() or {}).get("notAfter")
+        return ssl.cert_time_to_seconds(not_after) if isinstance(not_after, str) else None
 
     def packet_size(self, topic: str, body: bytes) -> int:
         """Return how long the PUBLISH packet of an event is, at most; bytes."""
@@ -217,6 +255,39 @@ class Connection:
         self, _client: Client, _data: object, mid: int, reason: ReasonCode, _properties: Properties
     ) -> None:
         self.acknowledgements.append(Acknowledged(mid=mid, reason=reason.value, name=str(reason)))
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        self.messages.append(
+            Message(topic=message.topic, body=bytes(message.payload), retained=bool(message.retain))
+        )
+
+    def _on_subscribe(
+        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        self.subscribed = True
+        refused = [str(reason) for reason in reasons if reason.is_failure]
+        self.subscriptions_refused = refused[0] if refused else None
+
+
+def connect(
+    url: str, settings: BrokerSettings, client_id: str, will: Will | None, plain: set[str]
+) -> tuple[Connection, Outcome, str]:
+    """Connect to a broker with MQTT 5, or with 3.1.1 where it does not know 5 and the settings allow it.
+
+    `plain` remembers the brokers that speak only 3.1.1. The connection is the caller's to let go, whatever came
+    of it.
+    """
+    v5 = settings.protocol != "3.1.1" and url not in plain
+    connection = Connection(url, settings, client_id, v5=v5)
+    outcome, why = connection.open(will)
+    if not v5 or settings.protocol != "auto" or outcome not in {Outcome.OLD_PROTOCOL, Outcome.SILENT}:
+        return connection, outcome, why
+    connection.abandon()
+    older = Connection(url, settings, client_id, v5=False)
+    older_outcome, older_why = older.open(will)
+    if older_outcome is Outcome.CONNECTED or outcome is Outcome.OLD_PROTOCOL:
+        plain.add(url)
+    return older, older_outcome, older_why or why
 
 
 def _scan_properties() -> Properties:

@@ -17,11 +17,11 @@ from gateway.clock import ClockReading
 from gateway.delivery import wire
 from gateway.delivery.identity import BoxIdentity
 from gateway.delivery.room import Room, measure
-from gateway.delivery.schema import CorruptOutboxError, OutboxError, open_writer
+from gateway.delivery.schema import BUSY_MS, CorruptOutboxError, OutboxError, is_damage, open_writer
 from gateway.delivery.settings import OutboxSettings
 
-ROOM_CHECK_APPENDS: Final = 64
-"""Appends between two looks at the free space: 64 scans are 0.2 MB, far below any sensible margin."""
+ROOM_CHECK_SCANS: Final = 64
+"""Scans stored between two looks at the free space: 0.2 MB, far below any sensible margin."""
 PRUNE_ROWS: Final = 500
 """Delivered events removed in one transaction: some 1 MB, so that a scan never waits long behind it."""
 SEAL_ROWS: Final = 500
@@ -71,9 +71,13 @@ class Outbox:
         try:
             self.new_epoch_because = self._settle_epoch(identity)
             self._resume()
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
+            failed = self._failed("read", error)
             self._db.close()
-            raise CorruptOutboxError("read", path, error, "it will be set aside and salvaged") from error
+            raise failed from error
+        except BaseException:
+            self._db.close()
+            raise
 
     def append(self, drafts: Sequence[Draft], clock: ClockReading, *, seal: bool) -> list[int]:
         """Store scans durably, in order, in one transaction; return their sequence numbers.
@@ -81,30 +85,17 @@ class Outbox:
         `seal`: their times are final at once, because the publisher waits for them. Raises FullOutboxError when
         there is no room, OutboxError when the disk fails; then none of them is stored.
         """
-        self._make_room(clock)
+        self._make_room(len(drafts), clock)
+        events, symbols = self._rows(drafts, clock)
         trusted = int(clock.synchronised)
         sealed = int(seal or clock.synchronised)
-        sequences = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            for sequence, draft in enumerate(drafts, self._next):
-                at = wire.Position(epoch=self.epoch, sequence=sequence, recorded_ns=clock.wall_ns)
-                body = wire.scan_event(draft.id, self._source, draft.time_ns, draft.data, at)
-                self._db.execute(
-                    "INSERT INTO event VALUES (?, ?, ?, ?, ?)", (sequence, clock.wall_ns, trusted, sealed, body)
-                )
-                for symbol, raw in zip(draft.data.symbols, draft.raw, strict=True):
-                    self._db.execute(
-                        "INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)",
-                        (
-                            sequence,
-                            draft.data.station.scanner,
-                            draft.data.clock.monotonic_ns,
-                            symbol.symbology,
-                            raw,
-                        ),
-                    )
-                sequences.append(sequence)
+            self._db.executemany(
+                "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
+                [(sequence, clock.wall_ns, trusted, sealed, body) for sequence, body in events],
+            )
+            self._db.executemany("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", symbols)
             if sealed and not trusted:
                 self._remember_untrusted(clock)
             self._write_marks(clock.wall_ns)
@@ -113,7 +104,23 @@ class Outbox:
             raise self._failed("store a scan in", error) from error
         self._marks_written()
         self._next += len(drafts)
-        return sequences
+        return [sequence for sequence, _ in events]
+
+    def _rows(
+        self, drafts: Sequence[Draft], clock: ClockReading
+    ) -> tuple[list[tuple[int, bytes]], list[tuple[object, ...]]]:
+        """Make the rows of events and symbols: whatever can go wrong here happens before a transaction begins."""
+        events = []
+        symbols: list[tuple[object, ...]] = []
+        for sequence, draft in enumerate(drafts, self._next):
+            at = wire.Position(epoch=self.epoch, sequence=sequence, recorded_ns=clock.wall_ns)
+            events.append((sequence, wire.scan_event(draft.id, self._source, draft.time_ns, draft.data, at)))
+            scanner, when = draft.data.station.scanner, draft.data.clock.monotonic_ns
+            symbols.extend(
+                (sequence, scanner, when, symbol.symbology, raw)
+                for symbol, raw in zip(draft.data.symbols, draft.raw, strict=True)
+            )
+        return events, symbols
 
     def mark_delivered(self, upto: int) -> None:
         """Note that every event up to this one is delivered or dead; durable with the next write."""
@@ -156,7 +163,7 @@ class Outbox:
             self._db.execute("BEGIN IMMEDIATE")
             for sequence, recorded_ns, body in rows:
                 if clock.synchronised:
-                    body, recorded_ns, trusted = _with_true_time(body, recorded_ns, clock)  # noqa: PLW2901
+                    body, recorded_ns, trusted = wire.with_true_time(body, recorded_ns, clock)  # noqa: PLW2901
                 else:
                     trusted = False
                     self._remember_untrusted(clock)
@@ -223,11 +230,8 @@ class Outbox:
         return self._next - 1
 
     def last_trusted_ns(self) -> int | None:
-        """When the newest event with a synchronised clock was recorded."""
-        row = self._db.execute(
-            "SELECT recorded_ns FROM event WHERE trusted = 1 ORDER BY sequence DESC LIMIT 1"
-        ).fetchone()
-        return None if row is None else int(row[0])
+        """When the newest event with a synchronised clock had been recorded as this outbox was opened."""
+        return self._last_trusted_ns
 
     def oldest_waiting_ns(self) -> int | None:
         """When the oldest event that is not delivered was recorded."""
@@ -269,6 +273,10 @@ class Outbox:
         self._next = self._read_next()
         self.dead_letters: int = self._db.execute("SELECT count(*) FROM dead").fetchone()[0]
         self._untrusted_boot = self._meta("untrusted_boot")
+        row = self._db.execute(
+            "SELECT recorded_ns FROM event WHERE trusted = 1 ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        self._last_trusted_ns = None if row is None else int(row[0])
         self._look_at_room()
 
     def _read_next(self) -> int:
@@ -310,16 +318,15 @@ class Outbox:
             self._untrusted_boot = self._meta("untrusted_boot")
         except sqlite3.DatabaseError:
             pass  # the first error says more; the next operation meets this one again
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        if is_damage(error):
             return CorruptOutboxError(operation, self.path, error, "it will be set aside and salvaged")
-        if code == sqlite3.SQLITE_FULL:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
             return FullOutboxError(operation, self.path, error, "make room on the disk")
         return OutboxError(operation, self.path, error, "check the disk; the scan was not stored")
 
-    def _make_room(self, clock: ClockReading) -> None:
+    def _make_room(self, scans: int, clock: ClockReading) -> None:
         """Refuse visibly rather than fill the disk; what is delivered goes first."""
-        self._until_room_check -= 1
+        self._until_room_check -= scans
         if self._until_room_check <= 0 or self.room.room is Room.FULL:
             self._look_at_room()
         while self.room.room is Room.FULL:
@@ -334,19 +341,30 @@ class Outbox:
             self._look_at_room()
 
     def _look_at_room(self) -> None:
-        self.room = measure(self._db, self.path.parent, self.settings)
-        self._until_room_check = ROOM_CHECK_APPENDS
+        try:
+            self.room = measure(self._db, self.path.parent, self.settings)
+        except sqlite3.Error as error:
+            raise self._failed("measure", error) from error
+        except OSError as error:
+            raise OutboxError("measure", self.path, error.strerror, "check the disk") from error
+        self._until_room_check = ROOM_CHECK_SCANS
 
     def _prune(self, recorded_before_ns: int | None) -> int:
-        """Remove the oldest delivered events (of a trusted age, or any); returns how many."""
-        oldest = self._db.execute(
-            "SELECT sequence FROM event WHERE sequence <= ?1 AND (?2 IS NULL OR trusted = 1 AND recorded_ns < ?2)"
-            " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?3",
-            (self.delivered, recorded_before_ns, PRUNE_ROWS),
-        ).fetchall()
-        if not oldest:
-            return 0
+        """Remove the oldest delivered events (of a trusted age, or any); returns how many.
+
+        What was recorded before an event of a trusted age is at least as old, so the row ends at the last such one.
+        """
         try:
+            rows = self._db.execute(
+                "SELECT sequence, ?2 IS NULL OR trusted = 1 AND recorded_ns < ?2 FROM event WHERE sequence <= ?1"
+                " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?3",
+                (self.delivered, recorded_before_ns, PRUNE_ROWS),
+            ).fetchall()
+            while rows and not rows[-1][1]:
+                rows.pop()
+            if not rows:
+                return 0
+            oldest = [(sequence,) for sequence, _ in rows]
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("DELETE FROM event WHERE sequence = ?", oldest)
             self._db.execute(
@@ -364,19 +382,11 @@ class Outbox:
             wal = (self.path.parent / f"{self.path.name}-wal").stat().st_size
         except FileNotFoundError:
             return
-        if wal > IDLE_CHECKPOINT_BYTES:
+        if wal <= IDLE_CHECKPOINT_BYTES:
+            return
+        try:
             self._db.execute("PRAGMA busy_timeout = 0")  # a reader in the way: next time
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.execute("PRAGMA busy_timeout = 5000")
-
-
-def _with_true_time(body: bytes, recorded_ns: int, clock: ClockReading) -> tuple[bytes, int, bool]:
-    """Correct one event by a clock that has been set since; an event of an earlier boot stays as it is."""
-    event = wire.decode_scan(body)
-    stamp = event.data.clock
-    if stamp.boot_id != clock.boot_id:
-        return body, recorded_ns, False
-    true_time = clock.wall_at(stamp.monotonic_ns)
-    wrong_time = wire.parse_time(event.time)
-    true_recorded = true_time + (recorded_ns - wrong_time)
-    return wire.corrected(event, true_time, true_recorded), true_recorded, True
+            self._db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        except sqlite3.Error as error:
+            raise self._failed("checkpoint", error) from error

@@ -14,8 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from gateway.delivery.mqtt import Connection, Outcome
+import msgspec
+
+from gateway.delivery.mqtt import Outcome, Will, connect
 from gateway.delivery.outbox import Dead
+from gateway.delivery.schema import CorruptOutboxError
 from gateway.delivery.session import TURN_SECONDS, Desk, Progress, Session
 from gateway.delivery.settings import BrokerSettings
 from gateway.delivery.topics import Topics
@@ -67,7 +70,8 @@ class Publisher:
 
     def outbox_replaced(self) -> None:
         """The outbox was salvaged into a new file: read that one."""
-        self._desk.progress.delivered = 0
+        self._desk.progress = msgspec.structs.replace(self._desk.progress, delivered=0, damaged=False)
+        self._desk.parked = deque()
         self._desk.begin_again = True
         self._desk.wake()
 
@@ -105,6 +109,8 @@ class Publisher:
             try:
                 wait = self._visit(url)
             except Exception as error:  # a thread that died would look like a quiet network
+                if isinstance(error, CorruptOutboxError) and not self._desk.begin_again:
+                    self.progress.damaged = True
                 self._desk.problem(f"{type(error).__name__}: {error}")
                 log.exception("publisher failed; it goes on")
                 wait = self._back_off()
@@ -117,15 +123,9 @@ class Publisher:
 
     def _visit(self, url: str) -> float:
         """Connect to one broker and deliver until the connection ends; return how long to wait before the next."""
-        v5 = self._settings.protocol != "3.1.1" and url not in self._plain
-        connection, outcome, why = self._connect(url, v5=v5)
-        may_fall_back = v5 and self._settings.protocol == "auto"
-        if may_fall_back and outcome in {Outcome.OLD_PROTOCOL, Outcome.SILENT}:
-            connection.abandon()
-            old, old_outcome, old_why = self._connect(url, v5=False)
-            if old_outcome is Outcome.CONNECTED or outcome is Outcome.OLD_PROTOCOL:
-                self._plain.add(url)
-            connection, outcome, why = old, old_outcome, old_why or why
+        self.progress.heartbeat = time.monotonic()
+        will = Will(topic=self._desk.topics.status, body=b"offline")
+        connection, outcome, why = connect(url, self._settings, self._client_id, will, self._plain)
         if outcome is not Outcome.CONNECTED:
             connection.abandon()
             if outcome is Outcome.UNREACHABLE:
@@ -141,18 +141,13 @@ class Publisher:
         try:
             Session(self._desk, connection).deliver()
         finally:
+            connection.abandon()
             if time.monotonic() - began > STABLE_SECONDS:
                 self._failures = 0
         if self._desk.stopping.is_set():
             return 0.0
         self._desk.problem(f"{url}: {connection.lost}")
         return self._back_off()
-
-    def _connect(self, url: str, *, v5: bool) -> tuple[Connection, Outcome, str]:
-        self.progress.heartbeat = time.monotonic()
-        connection = Connection(url, self._settings, self._client_id, v5=v5)
-        outcome, why = connection.open(self._desk.topics.status, b"offline")
-        return connection, outcome, why
 
     def _back_off(self) -> float:
         ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2**self._failures)

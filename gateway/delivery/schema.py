@@ -63,14 +63,21 @@ class CorruptOutboxError(OutboxError):
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the database with this project's settings; the caller ends transactions itself."""
-    if read_only:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
-    else:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    db.execute("PRAGMA mmap_size = 0")
-    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    address = path.absolute().as_uri() + ("?mode=ro" if read_only else "")
+    db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        db.execute("PRAGMA mmap_size = 0")
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    except BaseException:
+        db.close()
+        raise
     return db
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether an error means that the file's content is wrong: not a full disk, a lock or a permission."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -80,21 +87,31 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """
     try:
         db = connect(path)
-        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
-        db.execute("PRAGMA temp_store = MEMORY")
-        _migrate(db, path)
-    except sqlite3.OperationalError as error:
+        try:
+            _refuse_newer(db, path)
+            db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
+            db.execute("PRAGMA temp_store = MEMORY")
+            _migrate(db)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise CorruptOutboxError("open", path, error, "it will be set aside and salvaged") from error
         raise OutboxError("open", path, error, "check the directory's owner and the room on the disk") from error
-    except sqlite3.DatabaseError as error:
-        raise CorruptOutboxError("open", path, error, "it will be set aside and salvaged") from error
     return db
 
 
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
+def _version(db: sqlite3.Connection) -> int:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    version = _version(db)
     if version > SCHEMA_VERSION:
         raise NewerOutboxError(
             "open",
@@ -102,6 +119,10 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             f"it has version {version}, this scangate knows up to {SCHEMA_VERSION}",
             "install the scangate that wrote it; the file was left as it is",
         )
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    version = _version(db)
     if version == SCHEMA_VERSION:
         return
     db.execute("BEGIN IMMEDIATE")

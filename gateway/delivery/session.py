@@ -5,6 +5,7 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,6 +36,9 @@ FAREWELL_SECONDS: Final = 1.0
 """At a stop, how long acknowledgements under way are waited for; without them an event is only sent again."""
 BREAKS_BEFORE_PARKED: Final = 2
 """An event that was alone under way when the broker hung up, this often in a row, is the reason."""
+MAX_CONVICTIONS: Final = 3
+"""So many events in a row can be at fault. When not one goes through between them, it is the broker that hangs up
+on everything (some do on a topic that is not allowed), and the line waits instead of becoming dead letters."""
 BREAK_SECONDS: Final = 5.0
 """A broker that cannot stand an event hangs up at once; a connection that breaks later has another reason."""
 NO_SUBSCRIBERS: Final = 0x10
@@ -60,6 +64,8 @@ class Progress(Struct, kw_only=True):
     """Other PUBACKs since the start."""
     heartbeat: float = 0.0
     """When its loop last turned."""
+    damaged: bool = False
+    """The outbox cannot be read on: whoever writes it is to salvage it."""
 
 
 class Suspicion:
@@ -68,6 +74,7 @@ class Suspicion:
     def __init__(self) -> None:
         self.sequence: int | None = None
         self._breaks = 0
+        self._convictions = 0
 
     def broke(self, sequence: int, *, alone: bool) -> bool:
         """A connection broke right after this event, the oldest under way; True when it is convicted."""
@@ -76,7 +83,14 @@ class Suspicion:
             self._breaks = 0
             return False
         self._breaks += 1
-        return self._breaks >= BREAKS_BEFORE_PARKED
+        if self._breaks < BREAKS_BEFORE_PARKED or self._convictions >= MAX_CONVICTIONS:
+            return False
+        self._convictions += 1
+        return True
+
+    def delivered(self) -> None:
+        """An event went through: the broker takes events."""
+        self._convictions = 0
 
     def broker_was_down(self) -> None:
         """The broker could not be reached: what broke before was its own doing."""
@@ -113,6 +127,7 @@ class Desk:
         self.begin_again = False
         """The outbox file was replaced: a session that reads the old one ends."""
         self.wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        weakref.finalize(self, _close, self.wake_read, self._wake_write)
 
     def wake(self) -> None:
         """There is something new to send. Safe from any thread."""
@@ -132,6 +147,11 @@ class Desk:
         self.on_progress()
 
 
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 class Session:
     """Delivery over one connection."""
 
@@ -141,6 +161,9 @@ class Session:
         self._settings = desk.settings
         self._topics = desk.topics
         desk.begin_again = False
+        # Its own: what a session of a replaced outbox still reports goes nowhere.
+        self._progress = desk.progress
+        self._parked = desk.parked
         self._backlog = Backlog(desk.outbox)
         self._full_size = max(1, min(self._settings.window, connection.receive_maximum))
         size = self._full_size if desk.suspicion.sequence is None else CAUTIOUS
@@ -181,7 +204,7 @@ class Session:
     def _first_delivered(self) -> int:
         """Where delivery stands: here, or in a file whose marks are newer. A replaced file alone knows."""
         recorded = self._backlog.delivered()
-        return max(recorded, min(self._desk.progress.delivered, self._backlog.last()))
+        return max(recorded, min(self._progress.delivered, self._backlog.last()))
 
     def _farewell(self) -> None:
         until = time.monotonic() + FAREWELL_SECONDS
@@ -281,12 +304,13 @@ class Session:
         return self._position > self._window.delivered
 
     def _take(self, answer: Acknowledged, sequence: int) -> None:
-        progress = self._desk.progress
+        progress = self._progress
         fine = answer.reason == 0 or (
             answer.reason == NO_SUBSCRIBERS and self._settings.no_subscribers == "delivered"
         )
         if fine:
             progress.acknowledged += 1
+            self._desk.suspicion.delivered()
             self._window.settle(sequence)
             if self._window.size == CAUTIOUS:
                 self._trust_again(sequence)
@@ -326,12 +350,12 @@ class Session:
 
     def _park(self, sequence: int, reason: str) -> None:
         log.error("dead letter sequence=%d reason=%r", sequence, reason)
-        self._desk.parked.append(Dead(sequence=sequence, reason=reason))
+        self._parked.append(Dead(sequence=sequence, reason=reason))
         self._window.settle(sequence)
         self._report()
 
     def _report(self) -> None:
-        self._desk.progress.delivered = self._window.delivered
+        self._progress.delivered = self._window.delivered
         self._desk.on_progress()
 
     def _watch(self) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from gateway.clock import local_rfc3339
+from gateway.clock import ClockReading, local_rfc3339
 from gateway.model import Article, Decoded, Issuer, LookUp, Match, Verdict
 
 SCAN_TYPE: Final = "scangate.scan.v1"
@@ -225,6 +225,24 @@ def corrected(event: ScanEvent, time_ns: int, recorded_ns: int) -> bytes:
             data=msgspec.structs.replace(event.data, clock=clock),
         )
     )
+
+
+def with_true_time(body: bytes, recorded_ns: int, clock: ClockReading) -> tuple[bytes, int, bool]:
+    """Correct one event by a clock that has been set since; return body, time of recording, and whether it was.
+
+    An event of an earlier boot stays as it is. So does one that cannot be read (a damaged disk): it must not hold
+    up the events behind it.
+    """
+    try:
+        event = decode_scan(body)
+    except msgspec.MsgspecError:
+        return body, recorded_ns, False
+    stamp = event.data.clock
+    if stamp.boot_id != clock.boot_id:
+        return body, recorded_ns, False
+    true_time = clock.wall_at(stamp.monotonic_ns)
+    true_recorded = true_time + (recorded_ns - parse_time(event.time))
+    return corrected(event, true_time, true_recorded), true_recorded, True
 
 
 def symbol(raw: bytes, symbology: str | None, text: str, quality: frozenset[str]) -> Symbol:

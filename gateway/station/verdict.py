@@ -45,8 +45,12 @@ def judge(
     *,
     redacted: bool = False,
 ) -> Verdict:
-    """Judge one item. `redacted`: something about a person was taken out of it."""
-    findings = [*decoded.findings, *_expiry(decoded, clock, settings), *_article(decoded, look_up, clock)]
+    """Judge one item. `redacted`: something about a person was taken out of it.
+
+    What decoding found counts only for a label: of a shelf label's text it merely says that it is no UDI.
+    """
+    faults = decoded.findings if decoded.complete else ()
+    findings = [*faults, *_expiry(decoded, clock, settings), *_article(decoded, look_up, clock)]
     if redacted:
         findings.append(_finding("PERSON_DATA_REMOVED", "identifiers of a person were removed from the label"))
     weighed = tuple(_weigh(finding, settings) for finding in findings)

@@ -1,19 +1,21 @@
 """Character sets and check digits of the issuing agencies. Pure functions over strings; none raises on any text."""
 
-import string
+DIGITS = "0123456789"
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LOWER = "abcdefghijklmnopqrstuvwxyz"
 
 GS1_CSET_82 = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 """GS1 General Specifications figure 7.11-1 (ISO/IEC 646 subset), in the order of the check character pair."""
-GS1_CSET_39 = "#-/0123456789" + string.ascii_uppercase
+GS1_CSET_39 = "#-/" + DIGITS + UPPER
 """GS1 General Specifications figure 7.11-2."""
-GS1_CSET_64 = string.ascii_letters + string.digits + "-_="
+GS1_CSET_64 = UPPER + LOWER + DIGITS + "-_="
 """File-safe, URI-safe base64 with its pad character, GS1 General Specifications figure 7.11-3."""
 _GS1_CHECK_PAIR = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _GS1_PAIR_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83)
 
-HIBC_CSET = string.digits + string.ascii_uppercase + "-. $/+%"
+HIBC_CSET = DIGITS + UPPER + "-. $/+%"
 """ANSI/HIBC 2.6 table of check character values: the place in this string is the value."""
-_ISO7064 = string.digits + string.ascii_uppercase + "*"
+_ISO7064 = DIGITS + UPPER + "*"
 """Check characters of ISO 7064 mod 37-2: the place is the value."""
 
 

@@ -1,6 +1,5 @@
 """Dates as labels write them, made into calendar dates. Time is an argument: nothing here reads a clock."""
 
-from calendar import monthrange
 from datetime import date, timedelta
 
 from msgspec import Struct
@@ -47,9 +46,10 @@ def year_month_day(year: int, month: int, day: int) -> LabelDate | None:
     >>> year_month_day(2026, 2, 0)
     LabelDate(text='2026-02-28', precision=<Precision.MONTH: 'month'>)
     """
-    if not (1 <= year <= date.max.year and 1 <= month <= _MONTHS):
+    if not (1 <= year < date.max.year and 1 <= month <= _MONTHS):
         return None
-    last = monthrange(year, month)[1]
+    following = date(year + month // _MONTHS, month % _MONTHS + 1, 1)
+    last = (following - timedelta(days=1)).day
     if day == 0:
         return LabelDate(f"{year:04d}-{month:02d}-{last:02d}", Precision.MONTH)
     return LabelDate(f"{year:04d}-{month:02d}-{day:02d}", Precision.DAY) if day <= last else None

@@ -45,10 +45,10 @@ class Form(StrEnum):
     """The symbology is unknown, and it has no other form: perhaps GS1 elements."""
 
 
-_FORM_OF_SYMBOLOGY: Mapping[str, Form] = {
+_FORM_OF_SYMBOLOGY: Mapping[str | None, Form] = {
     # GS1-128, DataBar and composite, DataMatrix, QR and DotCode with FNC1 in the first place; ]d5, ]Q4: with ECI.
     **dict.fromkeys(("]C1", "]e0", "]e1", "]e2", "]d2", "]d5", "]Q3", "]Q4", "]J1"), Form.GS1_ELEMENTS),
-    **dict.fromkeys(("]E0", "]E4", "]I0", "]I1"), Form.GS1_TRADE),
+    **dict.fromkeys(("]E0", "]E4"), Form.GS1_TRADE),
 }
 _DIGITS_OF_SYMBOLOGY: Mapping[str | None, tuple[int, ...]] = {
     "]E0": (6, 8, 12, 13),
@@ -57,6 +57,8 @@ _DIGITS_OF_SYMBOLOGY: Mapping[str | None, tuple[int, ...]] = {
     "]I1": (14,),
 }
 """EAN-13, UPC-A and UPC-E; EAN-8; ITF-14: the numbers of digits that scanners transmit."""
+_ITF = ("]I0", "]I1")
+"""Interleaved 2 of 5, which carries much else than a GTIN-14."""
 _RECOGNISERS: Sequence[tuple[Form, Callable[[str], bool]]] = (
     (Form.IFA, ifa.is_ifa),
     (Form.HIBC, hibcc.is_hibc),
@@ -94,17 +96,26 @@ def read_symbol(text: str, symbology: str | None, today: date) -> Part:
         return Part(
             findings=(finding("TEXT_TOO_LONG", f"{len(body)} characters, of which {MAX_TEXT} are allowed"),)
         )
-    return _READERS[form](body, symbology, today)
+    return _READERS[form](_encodable(body), symbology, today)
+
+
+def _encodable(text: str) -> str:
+    """Replace lone surrogates, which no JSON encoder takes; no standard allows the replacement either."""
+    if text.isascii():
+        return text
+    return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
 
 
 def classify(text: str, symbology: str | None) -> tuple[Form, str | None, str]:
     """Tell which form a text has, by which AIM identifier, and the text without that identifier."""
-    if symbology is None:
+    if not symbology:
         symbology, text = split_symbology(text)
     if not text:
         return Form.EMPTY, symbology, text
-    if symbology is not None and symbology in _FORM_OF_SYMBOLOGY:
+    if symbology in _FORM_OF_SYMBOLOGY:
         return _FORM_OF_SYMBOLOGY[symbology], symbology, text
+    if symbology in _ITF and len(text) in _DIGITS_OF_SYMBOLOGY[symbology]:
+        return Form.GS1_TRADE, symbology, text
     for form, recognises in _RECOGNISERS:
         if recognises(text):
             return form, symbology, text

@@ -122,7 +122,9 @@ FINDINGS: Mapping[str, FindingKind] = MappingProxyType(
         "ITEM_IDENTIFIERS": FindingKind(
             _ERROR, "The symbols have different device identifiers; the later one was left out."
         ),
-        "ITEM_DISAGREES": FindingKind(_ERROR, "The symbols of one item disagree; the first one counts."),
+        "ITEM_DISAGREES": FindingKind(
+            _ERROR, "One item gives a fact twice, and differently; the first one counts."
+        ),
         "GS1_LINK_SHORT_GTIN": FindingKind(_INFO, "The web address gives a GTIN with fewer than 14 digits."),
     }
 )

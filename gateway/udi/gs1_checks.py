@@ -8,7 +8,7 @@ decomposition of the GS1 Barcode Syntax Dictionary.
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
-from gateway.udi import checks, codes, dates
+from gateway.udi import checks, codes, dates, gs1_coupon
 from gateway.udi.gs1_ai import ApplicationIdentifier, Component
 
 Problem = tuple[str, str]
@@ -57,10 +57,12 @@ def problems(entry: ApplicationIdentifier, value: str, today: date) -> Iterator[
 
 def _component_problems(component: Component, part: str, today: date) -> Iterator[Problem]:
     allowed, what = _CHARSETS[component.charset]
-    for place, character in enumerate(part, 1):
-        if character not in allowed:
-            yield "GS1_CHARACTER", f"has {character!a} at place {place} where {what} is expected"
-            return
+    if not allowed.issuperset(part):
+        place, wrong = next(
+            (place, character) for place, character in enumerate(part, 1) if character not in allowed
+        )
+        yield "GS1_CHARACTER", f"has {wrong!a} at place {place} where {what} is expected"
+        return
     if component.charset == "Z":
         padding = len(part) - len(part.rstrip("="))
         if "=" in part.rstrip("=") or padding >= len("===") or (padding and len(part) % 3):
@@ -116,6 +118,10 @@ def _iban(part: str, _today: date) -> Problem | None:
     if part[:2] not in codes.country_letters():
         return "GS1_VALUE", "does not begin with a country code as an IBAN does"
     return None if checks.iban_remainder(part) == 1 else ("GS1_VALUE", "has wrong IBAN check digits")
+
+
+def _coupon(part: str, today: date) -> Problem | None:
+    return None if gs1_coupon.is_coupon(part, today) else ("GS1_VALUE", "is no coupon code")
 
 
 def _is_piece_of_total(part: str) -> bool:
@@ -184,8 +190,8 @@ _CHECKS: Mapping[str, _Check] = {
     "longitude": _value("has a longitude over 3600000000", lambda part: int(part) <= _LONGITUDE_MAX),
     "iban": _iban,
     "packagetype": _value("is no package type code", lambda part: part.isalnum() and part == part.upper()),
-    "couponcode": _value("has other characters than digits", checks.is_digits),
-    "couponposoffer": _value("has other characters than digits", checks.is_digits),
+    "couponcode": _coupon,
+    "couponposoffer": _value("is no coupon code", gs1_coupon.is_offer),
 }
-"""Name in gs1_ai's table -> check. Coupons and the list of package types are checked for their characters only:
-no label of a medical device carries them."""
+"""Name in gs1_ai's table -> check. A package type is checked for its characters only: no label of a medical device
+carries one, and the list of UN/ECE Recommendation 21 is long."""

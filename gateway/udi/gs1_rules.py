@@ -4,7 +4,7 @@ They are judged over the elements of all symbols of an item, never over one symb
 (GS1 General Specifications 4.13 and 4.14; the rules themselves are in gs1_ai's table).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.model import Finding
 from gateway.udi import gs1, gs1_ai
@@ -60,5 +60,7 @@ def _missing(values: dict[str, list[str]]) -> Iterator[Finding]:
                 yield finding("GS1_AI_REQUIRED", f"AI 8030 requires a serial component in AI {key}", "8030")
 
 
-def _fitting(pattern: str, ais: Iterable[str]) -> list[str]:
-    return [ai for ai in ais if gs1_ai.fits(pattern, ai)]
+def _fitting(pattern: str, values: Mapping[str, object]) -> list[str]:
+    if "n" not in pattern:
+        return [pattern] if pattern in values else []
+    return [ai for ai in values if gs1_ai.fits(pattern, ai)]

@@ -4,22 +4,19 @@ A primary symbol holds the device identifier, a secondary one the production ide
 Check and link may be space, `/` or `+`: nothing is stripped, and nothing is divided before they are taken off.
 """
 
-import string
 from datetime import date
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from gateway.model import Finding, Issuer
 from gateway.udi import dates
-from gateway.udi.checks import HIBC_CSET, hibc_check_character, is_digits
+from gateway.udi.checks import DIGITS, HIBC_CSET, UPPER, hibc_check_character, is_digits
 from gateway.udi.dates import LabelDate
 from gateway.udi.findings import finding
-from gateway.udi.label import Facts, Part
+from gateway.udi.label import Facts, Part, add
 
-_ALPHANUMERIC = frozenset(string.digits + string.ascii_uppercase)
+_ALPHANUMERIC = frozenset(DIGITS + UPPER)
 _LOT = _ALPHANUMERIC | frozenset("-.")
-_LETTERS = frozenset(string.ascii_uppercase)
+_LETTERS = frozenset(UPPER)
 _LIC = 4
 _LONGEST_PCN = 18
 _LONGEST_LOT = 18
@@ -62,6 +59,11 @@ class _Reading:
     def note(self, code: str, message: str, element: str | None = None) -> None:
         self.findings.append(finding(code, message, element))
 
+    def learn(self, field: str, new: Facts) -> None:
+        self.facts, disputed = add(self.facts, new)
+        for name in disputed:
+            self.note("ITEM_DISAGREES", f"the {name} is given twice", field)
+
     def text(self, field: str, value: str) -> None:
         """Take a lot or serial number."""
         self.elements.append((field, value))
@@ -70,10 +72,8 @@ class _Reading:
             self.note("HIBC_CHARACTER", f"{field} has {wrong!a}", field)
         if not 0 < len(value) <= _LONGEST_LOT:
             self.note("HIBC_LENGTH", f"{field} has {len(value)} characters, expected 1 to {_LONGEST_LOT}", field)
-        elif field == "lot":
-            self.facts = replace(self.facts, lot_number=self.facts.lot_number or value)
         else:
-            self.facts = replace(self.facts, serial_number=self.facts.serial_number or value)
+            self.learn(field, Facts(lot_number=value) if field == "lot" else Facts(serial_number=value))
 
     def date(self, field: str, form: str, value: str) -> None:
         """Take an expiry or manufacturing date."""
@@ -82,16 +82,14 @@ class _Reading:
         if found is None:
             shown = f"{value}, which is no date" if is_digits(value) and len(value) == len(form) else "no date"
             self.note("HIBC_DATE", f"{field} is {shown} ({form})", field)
-        elif field == "expiry":
-            self.facts = replace(self.facts, expiration=self.facts.expiration or found)
         else:
-            self.facts = replace(self.facts, manufacture=self.facts.manufacture or found)
+            self.learn(field, Facts(expiration=found) if field == "expiry" else Facts(manufacture=found))
 
     def quantity(self, value: str) -> None:
         """Take a number of pieces."""
         self.elements.append(("quantity", value))
         if is_digits(value) and len(value) <= _LONGEST_QUANTITY:
-            self.facts = replace(self.facts, quantity=int(value))
+            self.learn("quantity", Facts(quantity=int(value)))
         else:
             self.note("HIBC_LENGTH", f"quantity is not 1 to {_LONGEST_QUANTITY} digits", "quantity")
 
@@ -127,7 +125,7 @@ def read(text: str, today: date) -> Part:
         if slash:
             _read_fields(reading, rest)
         return _part(reading, text, None if slash else check)
-    if first in string.digits or first in "$S":
+    if first in DIGITS or first in "$S":
         link = content[-1]
         _read_fields(reading, content[:-1])
         reading.elements.append(("link", link))
@@ -195,7 +193,7 @@ def _judge_characters(reading: _Reading, text: str) -> None:
 
 def _has_primary_form(content: str) -> bool:
     primary = content.partition("/")[0]
-    return len(primary) > _LIC + 1 and primary[-1] in string.digits
+    return len(primary) > _LIC + 1 and primary[-1] in DIGITS
 
 
 def _read_primary(reading: _Reading, primary: str) -> None:
@@ -209,10 +207,10 @@ def _read_primary(reading: _Reading, primary: str) -> None:
     wrong = next((character for character in primary if character not in _ALPHANUMERIC), None)
     if wrong is not None:
         reading.note("HIBC_CHARACTER", f"DI has {wrong!a}, where letters and digits are expected", "DI")
-    elif primary[-1] not in string.digits:
+    elif primary[-1] not in DIGITS:
         reading.note("HIBC_CHARACTER", "DI ends with no digit as unit of measure", "DI")
     else:
-        reading.facts = replace(reading.facts, device_identifier=primary, package_level=int(primary[-1]))
+        reading.learn("DI", Facts(device_identifier=primary, package_level=int(primary[-1])))
 
 
 def _read_fields(reading: _Reading, text: str) -> None:
@@ -247,7 +245,7 @@ def _read_message(reading: _Reading, text: str) -> None:
             reading.text("lot", text[1:])
     elif text.startswith("S"):
         reading.text("serial", text[1:])
-    elif text[:1] in tuple(string.digits):
+    elif text[:1] in tuple(DIGITS):
         reading.date("expiry", "YYJJJ", text[:5])
         if text[5:]:
             reading.text("lot", text[5:])

@@ -4,7 +4,6 @@ Each structure begins with two data identifier characters and has a fixed length
 may be in one symbol, or each in a symbol of its own.
 """
 
-import string
 from datetime import date
 from typing import NamedTuple
 
@@ -12,15 +11,15 @@ from msgspec.structs import replace
 
 from gateway.model import Finding, Issuer
 from gateway.udi import dates
-from gateway.udi.checks import is_digits, iso7064_mod37_2
+from gateway.udi.checks import DIGITS, LOWER, UPPER, is_digits, iso7064_mod37_2
 from gateway.udi.dates import LabelDate
 from gateway.udi.findings import finding
-from gateway.udi.label import Facts, Part
+from gateway.udi.label import Facts, Part, add
 
-_UPPER = frozenset(string.digits + string.ascii_uppercase)
+_UPPER = frozenset(DIGITS + UPPER)
 _FACILITY = _UPPER - {"O"}
-_ANY_CASE = frozenset(string.digits + string.ascii_letters)
-_DIGITS = frozenset(string.digits)
+_ANY_CASE = frozenset(DIGITS + UPPER + LOWER)
+_DIGITS = frozenset(DIGITS)
 _DATE = len("cyyjjj")
 _DATE_AND_TIME = len("cyyjjjhhmm")
 _DIN = 13
@@ -95,7 +94,10 @@ def read(text: str, _today: date) -> Part:
         found = list(_problems(identifier, structure, value))
         findings.extend(found)
         if not found:
-            facts = _with_fact(facts, identifier, structure, value)
+            facts, disputed = add(facts, _fact(identifier, structure, value))
+            findings.extend(
+                finding("ITEM_DISAGREES", f"the {name} is given twice", identifier) for name in disputed
+            )
     findings.extend(_compound_findings(elements))
     return Part(
         issuer=Issuer.ICCBBA,
@@ -148,14 +150,12 @@ def _problems(identifier: str, structure: Structure, value: str) -> list[Finding
     return []
 
 
-def _with_fact(facts: Facts, identifier: str, structure: Structure, value: str) -> Facts:
-    if not structure.field or getattr(facts, structure.field) is not None:
-        return facts
+def _fact(identifier: str, structure: Structure, value: str) -> Facts:
+    if not structure.field:
+        return Facts()
     if identifier == _DIN_IDENTIFIER:
-        return replace(facts, donation_identification_number=value[:_DIN])
-    if structure.characters is _DIGITS:
-        return replace(facts, **{structure.field: read_date(value)})
-    return replace(facts, **{structure.field: value})
+        return Facts(donation_identification_number=value[:_DIN])
+    return replace(Facts(), **{structure.field: read_date(value) if structure.characters is _DIGITS else value})
 
 
 def _compound_findings(elements: list[tuple[str, str]]) -> list[Finding]:

@@ -1,6 +1,5 @@
 """IFA: PPN and HPC in data identifiers of ISO/IEC 15418, format 06 (IFA Coding System, specification UDI 2.5)."""
 
-import string
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
@@ -8,17 +7,17 @@ from msgspec.structs import replace
 
 from gateway.model import Finding, Issuer
 from gateway.udi import dates
-from gateway.udi.checks import GS1_CSET_82, has_gs1_check_digit, ifa_check_digits, is_digits
+from gateway.udi.checks import DIGITS, GS1_CSET_82, UPPER, has_gs1_check_digit, ifa_check_digits, is_digits
 from gateway.udi.findings import finding
-from gateway.udi.label import Facts, Part
+from gateway.udi.label import Facts, Part, add
 
 _GS, _RS, _EOT = "\x1d", "\x1e", "\x04"
 _START = "[)>"
 _HEADER = f"{_START}{_RS}06{_GS}"
 _TRAILERS = (f"{_RS}{_EOT}", _RS)
 """Some scanners leave out the end of transmission, a control character."""
-_DIGITS = frozenset(string.digits)
-_CODE = frozenset(string.digits + string.ascii_uppercase + "-._")
+_DIGITS = frozenset(DIGITS)
+_CODE = frozenset(DIGITS + UPPER + "-._")
 _TEXT = frozenset(GS1_CSET_82)
 _SHORTEST_CODE, _LONGEST_CODE = 11, 28
 _PZN_CODE = 12
@@ -57,10 +56,8 @@ def read(text: str, today: date) -> Part:
     for identifier, value in fields:
         found, more = _read_field(identifier, value, today)
         findings.extend(more)
-        for name in Facts.__struct_fields__:
-            new = getattr(found, name)
-            if new is not None and getattr(facts, name) is None:
-                facts = replace(facts, **{name: new})
+        facts, disputed = add(facts, found)
+        findings.extend(finding("ITEM_DISAGREES", f"the {name} is given twice", identifier) for name in disputed)
         if identifier == "8P" and len(value) == _GTIN and is_digits(value):
             gtin = value
     issuer = Issuer.IFA
@@ -90,9 +87,9 @@ def _without_envelope(text: str) -> tuple[str, list[Finding]]:
 
 def _divide(field: str) -> tuple[str, str]:
     length = 0
-    while length < _LONGEST_IDENTIFIER and field[length : length + 1] in tuple(string.digits):
+    while length < _LONGEST_IDENTIFIER and field[length : length + 1] in tuple(DIGITS):
         length += 1
-    if field[length : length + 1] in tuple(string.ascii_uppercase):
+    if field[length : length + 1] in tuple(UPPER):
         length += 1
     return field[:length], field[length:]
 

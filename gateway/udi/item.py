@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import date
 
-from msgspec.structs import replace
-
 from gateway.model import Decoded, Finding, Issuer
 from gateway.udi import gs1, gs1_rules
+from gateway.udi.checks import is_digits
 from gateway.udi.findings import finding
-from gateway.udi.label import Facts, Part, compose
+from gateway.udi.label import Facts, Part, add, compose
 
 
 def join(parts: Sequence[Part], today: date, *, whole: bool) -> Decoded:
@@ -22,7 +21,7 @@ def join(parts: Sequence[Part], today: date, *, whole: bool) -> Decoded:
     findings = [found for part in parts for found in part.findings]
     findings.extend(refusals)
     issuer = next((part.issuer for part in accepted if part.issuer is not None), None)
-    if issuer is Issuer.GS1 and len(accepted) > 1:
+    if issuer is Issuer.GS1 and len(accepted) > 1 and all(is_digits(ai) for ai, _ in elements):
         # Only all elements together show, say, that two symbols give different days of expiry.
         facts, found = gs1.interpret([gs1.normalised(*element) for element in elements], today)
         findings.extend(new for new in found if new not in findings)
@@ -71,10 +70,6 @@ def _merged(all_facts: Sequence[Facts]) -> tuple[Facts, list[Finding]]:
     merged = Facts()
     findings: list[Finding] = []
     for facts in all_facts:
-        for name in Facts.__struct_fields__:
-            new, known = getattr(facts, name), getattr(merged, name)
-            if known is None and new is not None:
-                merged = replace(merged, **{name: new})
-            elif new is not None and new != known:
-                findings.append(finding("ITEM_DISAGREES", f"two symbols give different {name.replace('_', ' ')}s"))
+        merged, disputed = add(merged, facts)
+        findings.extend(finding("ITEM_DISAGREES", f"two symbols give a different {name}") for name in disputed)
     return merged, findings

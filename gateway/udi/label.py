@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.model import Decoded, Finding, Issuer, Severity
 from gateway.udi.dates import LabelDate
@@ -24,6 +25,22 @@ class Facts(Struct, frozen=True, kw_only=True):
     software_version: str | None = None
     quantity: int | None = None
     package_level: int | None = None
+
+
+def add(facts: Facts, new: Facts) -> tuple[Facts, tuple[str, ...]]:
+    """Lay new facts to known ones; a known one stands. Also return the names of those that differ."""
+    changed = {}
+    disputed = []
+    for name in Facts.__struct_fields__:
+        value = getattr(new, name)
+        if value is None:
+            continue
+        known = getattr(facts, name)
+        if known is None:
+            changed[name] = value
+        elif known != value:
+            disputed.append(name.replace("_", " "))
+    return (replace(facts, **changed) if changed else facts), tuple(disputed)
 
 
 class Part(Struct, frozen=True, kw_only=True):

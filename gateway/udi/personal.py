@@ -88,7 +88,7 @@ def _redact_once(text: str, symbology: str | None) -> str:
         case Form.GS1_TRADE:
             digits, composite, component = body.partition(gs1.COMPOSITE)
             return front + digits + composite + _without_elements(component)
-        case Form.OTHER:
+        case Form.OTHER | Form.HIBC | Form.ISBT_128 | Form.IFA:
             return front + _cut(body, hidden_gsrn(body))
         case _:
             return text

@@ -1,0 +1,139 @@
+"""`parse`: what a label says."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import BinaryIO, Final
+
+from gateway.cli import exits
+from gateway.cli.output import add_json, print_json, show
+from gateway.model import Decoded, Severity
+
+CHUNK_BYTES: Final = 64 * 1024
+"""Read at most at once; what is there is answered at once, so that a script may wait for each answer."""
+COLOURS: Final = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_NAMED: Final = {"GS": "\x1d", "RS": "\x1e", "EOT": "\x04"}
+_NOTATION: Final = re.compile(r"\{(GS|RS|EOT)\}|\\x([01][0-9A-Fa-f])")
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parse = commands.add_parser(
+        "parse",
+        help="what a label says",
+        description="Decodes the texts of barcode symbols: GS1, HIBC, ISBT 128, IFA. Without CODE, each line of "
+        "standard input is one. A control character may be written {GS}, {RS}, {EOT} or \\x1d; an AIM symbology "
+        "identifier such as ]d2 may stand in front. Exit code 1: one of them is not ok.",
+        epilog="examples: scangate parse ']d201087176482002741728063010ABC{GS}217'   |   "
+        "scangate parse --item '+A123BJC5D6E71G' '+$$52001510X3GD'   |   scangate parse --ndjson < scans.ndjson",
+    )
+    parse.add_argument("codes", nargs="*", metavar="CODE", help="text of a symbol")
+    parse.add_argument("--item", action="store_true", help="the CODEs are the symbols of one item")
+    parse.add_argument(
+        "--today", type=_day, default=None, metavar="YYYY-MM-DD", help="day to judge dates by (default: today)"
+    )
+    parse.add_argument(
+        "--ndjson",
+        action="store_true",
+        help="for scripts: each line of standard input is a JSON string, or an object "
+        '{"symbology", "text"} or {"symbols": [...]}, and is answered by one line of JSON',
+    )
+    add_json(parse)
+    parse.set_defaults(run=_parse)
+
+
+def _parse(arguments: argparse.Namespace) -> int:
+    today = arguments.today or datetime.now().astimezone().date()
+    if arguments.ndjson:
+        if arguments.codes or arguments.item:
+            print("scangate: --ndjson reads standard input: leave out CODE and --item", file=sys.stderr)
+            return exits.USAGE
+        return _answer_lines(today)
+    from gateway.udi import decode, decode_symbols
+
+    texts: Iterator[str] = map(_characters, arguments.codes) if arguments.codes else _typed_lines()
+    if arguments.item:
+        results = iter([decode_symbols([(text, None) for text in texts], today=today)])
+    else:
+        results = (decode(text, today=today) for text in texts)
+    code = exits.DONE
+    for decoded in results:
+        if arguments.json:
+            _print_json(decoded)
+        else:
+            _print(decoded, today)
+        if not decoded.ok:
+            code = exits.NOT_WELL
+    return code
+
+
+def _answer_lines(today: date) -> int:
+    from gateway.ndjson import answer, split_lines
+
+    for lines in split_lines(_chunks(sys.stdin.buffer)):
+        sys.stdout.buffer.writelines(answer(line, today) + b"\n" for line in lines)
+        sys.stdout.buffer.flush()
+    return exits.DONE
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    # read1 returns what is there; read would wait for a full chunk
+    while chunk := stream.read1(CHUNK_BYTES):  # type: ignore[attr-defined] # BinaryIO does not declare it
+        yield chunk
+
+
+def _typed_lines() -> Iterator[str]:
+    for line in sys.stdin.buffer:
+        data = line.rstrip(b"\r\n")
+        try:
+            yield _characters(data.decode())
+        except UnicodeDecodeError:
+            yield _characters(data.decode("latin-1"))
+
+
+def _characters(text: str) -> str:
+    """Read the notations of control characters.
+
+    >>> _characters("10A{GS}21B\\\\x1d")
+    '10A\\x1d21B\\x1d'
+    """
+    return _NOTATION.sub(lambda found: _NAMED[found[1]] if found[1] else chr(int(found[2], 16)), text)
+
+
+def _print_json(decoded: Decoded) -> None:
+    try:
+        print_json(decoded)
+    except UnicodeEncodeError:  # the text holds what is no Unicode
+        from gateway.ndjson import encode
+
+        print(encode(decoded).decode())
+
+
+def _print(decoded: Decoded, today: date) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from gateway.explain import explain, headline
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text("ok  ", "bold green") if decoded.ok else Text("not ok  ", "bold red"), headline(decoded), sep="")
+    show(
+        [{"element": one.element, "value": one.value, "means": one.means or None} for one in explain(decoded, today)],
+        {"element": "element", "value": "on the label", "means": "means"},
+        as_json=False,
+    )
+    for finding in decoded.findings:
+        line = Text(f"{finding.severity}: ", COLOURS[finding.severity])
+        line.append(finding.message, "default")
+        line.append(f" ({finding.code})", "dim")
+        console.print(line)
+    console.print()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day: expected YYYY-MM-DD") from error

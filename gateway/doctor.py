@@ -1,0 +1,240 @@
+"""Is this box well? One check for each thing a technician can mend, each with what to do."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from drivers.base import ScannerSettings
+from gateway.articles.errors import MasterError
+from gateway.articles.store import ArticleMaster
+from gateway.clock import NS, Clock
+from gateway.config import Config
+from gateway.control import DaemonUnreachableError, ask
+from gateway.delivery.settings import BrokerSettings
+from gateway.delivery.topics import Topics
+from gateway.delivery.wire import DAY_NS
+
+ROUND_TRIP_SECONDS: Final = 10.0
+CERTIFICATE_DAYS: Final = 30
+"""Warn so long before a certificate ends: a renewal takes weeks in a hospital."""
+MASTER_DAYS: Final = 35
+"""A master older than a monthly refresh allows."""
+
+
+class Health(StrEnum):
+    """How one thing is."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+class Diagnosis(Struct, frozen=True, kw_only=True):
+    """What was found of one thing."""
+
+    subject: str
+    health: Health
+    found: str
+    do: str = ""
+    """What to do about it; empty when it is good."""
+
+
+def examine(config: Config, socket_path: Path, client_id: str) -> Iterator[Diagnosis]:
+    """Look at everything, one thing after the other; takes seconds."""
+    yield _clock()
+    yield _state(config)
+    status = _ask_status(socket_path)
+    yield _daemon(status, socket_path)
+    yield from _scanners(config, status)
+    yield _master(config)
+    if config.broker is None:
+        yield Diagnosis(subject="broker", health=Health.GOOD, found="none configured: this box stands alone")
+        return
+    topics = Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
+    yield from _broker(config.broker, topics, f"{client_id}-doctor")
+    yield from _delivery(status)
+
+
+def _clock() -> Diagnosis:
+    clock = Clock()
+    if clock.observe():
+        return Diagnosis(subject="clock", health=Health.GOOD, found="synchronised")
+    return Diagnosis(
+        subject="clock",
+        health=Health.WARNING,
+        found="not synchronised: expiry dates cannot be judged with certainty",
+        do="start systemd-timesyncd or chrony and let the box reach a time server (timedatectl)",
+    )
+
+
+def _state(config: Config) -> Diagnosis:
+    directory = config.state_directory
+    subject = f"state {directory}"
+    if not directory.is_dir():
+        return Diagnosis(
+            subject=subject, health=Health.BAD, found="not there", do="start the daemon once; it makes it"
+        )
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return Diagnosis(
+            subject=subject, health=Health.BAD, found="this user may not use it", do="run as root or as scangate"
+        )
+    disk = os.statvfs(directory)
+    free = disk.f_bavail * disk.f_frsize
+    found = f"{free // 2**20} MiB free"
+    if free <= config.outbox.min_free_bytes:
+        return Diagnosis(subject=subject, health=Health.BAD, found=found, do="make room: new scans are refused")
+    return Diagnosis(subject=subject, health=Health.GOOD, found=found)
+
+
+def _ask_status(path: Path) -> dict[str, Any] | None:
+    try:
+        status: dict[str, Any] = ask(path, "status")
+    except DaemonUnreachableError:
+        return None
+    return status
+
+
+def _daemon(status: dict[str, Any] | None, path: Path) -> Diagnosis:
+    if status is None:
+        return Diagnosis(
+            subject="daemon",
+            health=Health.BAD,
+            found=f"does not answer at {path}",
+            do="systemctl start scangate; journalctl -u scangate tells why it ended",
+        )
+    return Diagnosis(subject="daemon", health=Health.GOOD, found=f"up for {status['uptimeSeconds']} s")
+
+
+def _scanners(config: Config, status: dict[str, Any] | None) -> Iterator[Diagnosis]:
+    seen = {} if status is None else {one["name"]: one for one in status["scanners"]}
+    for settings in config.scanner:
+        subject = f"scanner {settings.name}"
+        known = seen.get(settings.name)
+        if known is None:
+            yield _device(settings, subject)
+        elif known["link"] == "connected" and not known["failure"]:
+            yield Diagnosis(subject=subject, health=Health.GOOD, found=f"connected, {settings.device}")
+        else:
+            yield Diagnosis(
+                subject=subject,
+                health=Health.BAD,
+                found=known["failure"] or known["link"],
+                do=f"check the cable, and that {settings.device} is its device (ls -l /dev/serial/by-id)",
+            )
+
+
+def _device(settings: ScannerSettings, subject: str) -> Diagnosis:
+    """Look at the device itself, for when no daemon can be asked."""
+    device = Path(settings.device)
+    if not device.exists():
+        found, do = f"{device} is not there", "plug it in; ls -l /dev/serial/by-id shows the names"
+    elif not os.access(device, os.R_OK):
+        found, do = f"this user may not open {device}", "run as root, or add the user to the group dialout"
+    else:
+        return Diagnosis(subject=subject, health=Health.GOOD, found=f"{device} is there")
+    return Diagnosis(subject=subject, health=Health.BAD, found=found, do=do)
+
+
+def _master(config: Config) -> Diagnosis:
+    subject = "article master"
+    try:
+        with ArticleMaster(config.articles_directory) as master:
+            info = master.info()
+    except MasterError as error:
+        return Diagnosis(subject=subject, health=Health.BAD, found=str(error), do="import the articles again")
+    if info.built_ns is None:
+        return Diagnosis(
+            subject=subject,
+            health=Health.WARNING,
+            found="none: every article is unknown",
+            do="scangate articles import --source NAME FILE.csv",
+        )
+    days = max(0, time.time_ns() - info.built_ns) // DAY_NS
+    found = f"{sum(source.rows for source in info.sources)} articles, {days} days old"
+    if days > MASTER_DAYS:
+        return Diagnosis(subject=subject, health=Health.WARNING, found=found, do="import a newer one")
+    return Diagnosis(subject=subject, health=Health.GOOD, found=found)
+
+
+def _broker(broker: BrokerSettings, topics: Topics, client_id: str) -> Iterator[Diagnosis]:
+    """Go the way of an event: connect, publish below this box's topics, and see it come back."""
+    from gateway.delivery.listener import BrokerUnreachableError, Listener
+
+    subject = "broker"
+    token = uuid.uuid4().hex.encode()
+    try:
+        with Listener(broker, client_id) as listener:
+            url = listener.connection.url
+            yield from _certificate(listener.connection.peer_certificate_expires())
+            listener.subscribe(topics.doctor)
+            began = time.monotonic()
+            listener.connection.publish(topics.doctor, token)
+            came = any(message.body == token for message in _until(listener.messages, token))
+    except BrokerUnreachableError as error:
+        yield Diagnosis(
+            subject=subject, health=Health.BAD, found=str(error), do="see above; scans are kept meanwhile"
+        )
+        return
+    if came:
+        found = f"{url}: round trip in {(time.monotonic() - began) * 1000:.0f} ms"
+        yield Diagnosis(subject=subject, health=Health.GOOD, found=found)
+    else:
+        yield Diagnosis(
+            subject=subject,
+            health=Health.BAD,
+            found=f"{url}: a message to {topics.doctor} did not come back",
+            do=f"let this box publish and subscribe to {topics.everything} in the broker's access list",
+        )
+
+
+def _until(messages: Callable[[float], Iterator[Any]], token: bytes) -> Iterator[Any]:
+    for message in messages(ROUND_TRIP_SECONDS):
+        yield message
+        if message.body == token:
+            return
+
+
+def _certificate(expires: float | None) -> Iterator[Diagnosis]:
+    if expires is None:
+        return
+    days = int((expires - time.time_ns() / NS) // 86_400)
+    subject = "broker's certificate"
+    if days < CERTIFICATE_DAYS:
+        yield Diagnosis(
+            subject=subject, health=Health.WARNING, found=f"ends in {days} days", do="have it renewed in time"
+        )
+    else:
+        yield Diagnosis(subject=subject, health=Health.GOOD, found=f"good for {days} days")
+
+
+def _delivery(status: dict[str, Any] | None) -> Iterator[Diagnosis]:
+    if status is None or status["broker"] is None:
+        return
+    sequence, broker = status["sequence"], status["broker"]
+    waiting = sequence["waiting"]
+    found = f"{sequence['delivered']} of {sequence['stored']} events delivered"
+    if sequence["deadLetters"]:
+        yield Diagnosis(
+            subject="delivery",
+            health=Health.BAD,
+            found=f"{found}; {sequence['deadLetters']} dead letters",
+            do="scangate outbox list --state dead tells which",
+        )
+    elif broker["problem"]:
+        yield Diagnosis(
+            subject="delivery", health=Health.BAD, found=f"{found}: {broker['problem']}", do="see the line `broker`"
+        )
+    elif broker["authorisation"] == "unproven" and not waiting:
+        yield Diagnosis(
+            subject="delivery",
+            health=Health.GOOD,
+            found=f"{found}; MQTT 3.1.1 does not prove that the broker passed them on",
+        )
+    else:
+        yield Diagnosis(subject="delivery", health=Health.GOOD, found=found)
