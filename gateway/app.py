@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drivers.model import LinkChange
-from drivers.registry import open_scanner
 from gateway.articles.store import ArticleMaster
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError
@@ -109,7 +108,7 @@ def run(
             log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
         # 2. The pipeline, from the scanner's end to the operator's signal.
         inbox = Inbox()
-        readers = {one.name: Reader(open_scanner(one), inbox) for one in config.scanner}
+        readers = {one.name: Reader(one, inbox) for one in config.scanner}
         pipeline = Pipeline(config, ArticleMaster(config.articles_directory))
         registry = StationRegistry(state / "station.json")
         stack.callback(registry.close)
@@ -137,9 +136,11 @@ def run(
         stack.enter_context(_signals(life, check_reload))
         service_manager.ready("reading scanners")
         log.info("ready scanners=%d waiting=%d", len(readers), outbox.last - outbox.delivered)
-        while not life.over(TURN_SECONDS if worker.publisher else 0.0) and worker_thread.is_alive():
+        over = False
+        while not over and worker_thread.is_alive():
             worker.publisher = _sound_publisher(config, worker.publisher, inbox)
-            housekeeping.turn()
+            service_manager.status(housekeeping.turn())
+            over = life.over(TURN_SECONDS)
         # 5. The ordered stop: what scanners still send, then what is queued, then what is under way.
         service_manager.stopping()
         _stop_readers(readers.values())
@@ -189,7 +190,8 @@ def _open(control: ControlServer, path: Path) -> None:
         control.start()
     except OSError as error:
         raise AppError(
-            f"cannot open the control socket {path}: {error.strerror}; its directory must be there and be ours"
+            f"cannot open the control socket {path}: {error.strerror}; "
+            "its directory must be there and be ours (--socket names another)"
         ) from error
 
 
@@ -225,7 +227,6 @@ def _sound_publisher(config: Config, present: "Publisher | None", inbox: Inbox) 
         Topics.of(box.tenant, box.site, box.id),
         client_id_of(config, broker),
         config.state_directory / "outbox.db",
-        on_progress=lambda: inbox.post(Notice.PROGRESS),
         on_unsettled=lambda: inbox.post(Notice.UNSETTLED),
     )
     publisher.start()

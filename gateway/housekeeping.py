@@ -71,8 +71,8 @@ class Housekeeping:
         """A scanner came or went. Safe from any thread."""
         self._links.append(change)
 
-    def turn(self) -> None:
-        """Do what is due."""
+    def turn(self) -> str:
+        """Do what is due; return one line that says how the box is."""
         self._write_registry()
         now = time.monotonic()
         if now >= self._clock_at:
@@ -80,14 +80,14 @@ class Housekeeping:
             if not self._clock.now().synchronised and self._clock.observe():
                 log.info("clock synchronised")
                 self._inbox.post(Notice.CLOCK_SET)
-        publisher = self._worker.publisher
-        if publisher is None:
-            return
         current = self.examine()
+        publisher = self._worker.publisher
         changed = self._told is None or essence(current) != essence(self._told)
-        if changed or now - self._told_at >= self._config.health.interval:
+        if publisher is not None and (changed or now - self._told_at >= self._config.health.interval):
             publisher.tell_health(current.encode())
             self._told, self._told_at = current, now
+        summary = f"{current.sequence.stored} scans stored, {current.sequence.waiting} waiting"
+        return f"{summary}; {current.alarms[0]}" if current.alarms else summary
 
     def examine(self) -> Health:
         """Say how the box is."""
@@ -122,7 +122,7 @@ class Housekeeping:
                 ScannerHealth(
                     name=reader.name,
                     link=reader.scanner.link.value,
-                    failure=reader.failure,
+                    failure=reader.trouble,
                     queue_full=reader.dropped,
                 )
                 for reader in self._readers.values()
@@ -154,7 +154,7 @@ class Housekeeping:
                     "device": settings.device,
                     "dialect": settings.dialect,
                     "link": reader.scanner.link.value,
-                    "failure": reader.failure,
+                    "failure": reader.trouble,
                     "identity": msgspec.to_builtins(reader.scanner.identity()),
                 }
             )
@@ -203,8 +203,8 @@ class Housekeeping:
         if worker.publisher is not None and worker.publisher.progress.problem:
             alarms.append(f"not delivering: {worker.publisher.progress.problem}")
         for reader in self._readers.values():
-            if reader.failure:
-                alarms.append(f"scanner {reader.name}: {reader.failure}")
+            if trouble := reader.trouble:
+                alarms.append(f"scanner {reader.name}: {trouble}")
             elif reader.scanner.link is not Link.CONNECTED:
                 alarms.append(f"scanner {reader.name}: {reader.scanner.link.value}")
         if master_problem:

@@ -16,8 +16,6 @@ MAX_BATCH: Final = 64
 class Notice(StrEnum):
     """What other threads ask of the worker. The same notice waits only once."""
 
-    PROGRESS = "progress"
-    """The publisher has delivered something."""
     UNSETTLED = "unsettled"
     """The publisher is ready for events whose times are not settled."""
     CLOCK_SET = "clock-set"

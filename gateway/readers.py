@@ -5,8 +5,9 @@ import threading
 import time
 from typing import Final
 
-from drivers.base import DriverError, Scanner
+from drivers.base import DriverError, Scanner, ScannerSettings
 from drivers.model import RawScan
+from drivers.registry import open_scanner
 from gateway.inbox import Inbox
 
 log = logging.getLogger(__name__)
@@ -15,6 +16,8 @@ READ_SECONDS: Final = 5.0
 """Longest wait in one read; a stop ends it at once."""
 RETRY_SECONDS: Final = 5.0
 """Between two tries with a driver that failed."""
+STUCK_SECONDS: Final = 60.0
+"""A read that has not returned for so long hangs in the kernel."""
 DRAIN_SILENCE_SECONDS: Final = 0.15
 """At a stop: a scanner that is silent so long has sent what it had."""
 DRAIN_SECONDS: Final = 1.5
@@ -24,16 +27,17 @@ DRAIN_SECONDS: Final = 1.5
 class Reader:
     """Reads one scanner in a thread of its own."""
 
-    def __init__(self, scanner: Scanner, inbox: Inbox) -> None:
-        self.scanner = scanner
-        self.name = scanner.settings.name
+    def __init__(self, settings: ScannerSettings, inbox: Inbox) -> None:
+        self.scanner: Scanner = open_scanner(settings)
+        self.name = settings.name
         self.failure: str | None = None
-        """Why it reads nothing, where waiting does not help."""
+        """What its driver said last, while it reads nothing."""
         self.dropped = 0
         """Scans that found the queue full; the worker has told the operator about `dropped_told` of them."""
         self.dropped_told = 0
         self._inbox = inbox
         self._stopping = threading.Event()
+        self._turned = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"reader-{self.name}", daemon=True)
 
     def start(self) -> None:
@@ -50,9 +54,11 @@ class Reader:
         self._thread.join(seconds)
 
     @property
-    def ended(self) -> bool:
-        """The thread is gone although nobody stopped it."""
-        return not self._thread.is_alive() and not self._stopping.is_set()
+    def trouble(self) -> str | None:
+        """Why it reads nothing, where waiting for the scanner does not help."""
+        if time.monotonic() - self._turned > STUCK_SECONDS:
+            return "its driver does not return; unplug the scanner and plug it in again"
+        return self.failure
 
     def _run(self) -> None:
         try:
@@ -65,11 +71,13 @@ class Reader:
                     if not error.recoverable:
                         return
                     self._stopping.wait(RETRY_SECONDS)
+                except Exception as error:  # a driver's fault costs its scanner seconds, not the shift
+                    self.failure = f"the driver failed: {type(error).__name__}"
+                    log.exception("scanner=%s the driver failed and is made anew", self.name)
+                    self._stopping.wait(RETRY_SECONDS)
+                    self.scanner.close()
+                    self.scanner = open_scanner(self.scanner.settings)
             self._drain()
-        except Exception:
-            self.failure = "the driver failed; see the log"
-            log.exception("scanner=%s driver failed", self.name)
-            raise
         finally:
             self.scanner.close()
 
@@ -81,6 +89,7 @@ class Reader:
             silences = 0 if self._read(DRAIN_SILENCE_SECONDS) else silences + 1
 
     def _read(self, timeout: float) -> bool:
+        self._turned = time.monotonic()
         item = self.scanner.read(timeout)
         if item is None:
             return False

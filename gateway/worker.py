@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drivers.model import Discarded, RawScan, ScannerInput, Signal
@@ -27,13 +28,11 @@ if TYPE_CHECKING:  # the publisher brings paho along, and is made when the box i
 
 log = logging.getLogger(__name__)
 
-MARKS_IDLE_SECONDS: Final = 5.0
-"""Marks wait so long for a scan to ride with. Losing them only sends again, and a flush for each would double
-what a scan costs."""
+IDLE_SECONDS: Final = 5.0
+"""The worker's loop turns at least so often. Marks of delivery wait so long for a scan to ride with: losing them
+only sends again, and a flush for each would double what a scan costs."""
 TIDY_SECONDS: Final = 2.0
 """Housekeeping begins when nothing has been scanned for so long."""
-FEED_SECONDS: Final = 10.0
-"""The worker's loop turns at least so often."""
 
 
 class Worker:
@@ -66,7 +65,8 @@ class Worker:
         self.oldest_waiting_ns: int | None = None
         """When the oldest scan that is not delivered was recorded, as of some seconds ago."""
         self._last_scan = time.monotonic()
-        self._marked_at: float | None = None
+        self._idle_seconds = min(IDLE_SECONDS, service_manager.feed_seconds or IDLE_SECONDS)
+        self._exported = 0
 
     @property
     def master_trouble(self) -> str | None:
@@ -76,6 +76,8 @@ class Worker:
     def run(self) -> None:
         """Work until told to stop and everything that was queued is done."""
         feed_at = 0.0
+        if self._clock.now().synchronised:  # set while no daemon ran
+            self._inbox.post(Notice.CLOCK_SET)
         while True:
             batch, notices = self._inbox.take(self._patience())
             if batch:
@@ -91,18 +93,12 @@ class Worker:
             if now >= feed_at:
                 self._look_at_oldest()
                 self._service_manager.alive()
-                feed_at = now + min(FEED_SECONDS, self._service_manager.feed_seconds or FEED_SECONDS)
+                feed_at = now + self._idle_seconds
 
     def _patience(self) -> float:
         """Seconds to wait for the next scan before there is something else to do."""
-        patience = min(FEED_SECONDS, self._service_manager.feed_seconds or FEED_SECONDS)
-        now = time.monotonic()
-        if self._marked_at is not None:
-            patience = min(patience, self._marked_at + MARKS_IDLE_SECONDS - now)
-        idle_for = now - self._last_scan
-        if idle_for < TIDY_SECONDS:
-            patience = min(patience, TIDY_SECONDS - idle_for)
-        return max(patience, 0.0)
+        idle_for = time.monotonic() - self._last_scan
+        return min(self._idle_seconds, TIDY_SECONDS - idle_for if idle_for < TIDY_SECONDS else IDLE_SECONDS)
 
     def _take(self, batch: list[ScannerInput]) -> None:
         clock = self._clock.now()
@@ -126,9 +122,16 @@ class Worker:
         """Decode, guard and judge one scan; None when this code is at fault. Nothing leaves this thread yet."""
         try:
             return self._pipeline.consider(scan, clock, str(uuid.uuid4()))
-        except Exception:  # a scan that trips the code must not stop the scans behind it
+        except Exception as error:  # noqa: BLE001 - a scan that trips the code must not stop those behind it
             self.counters["fault"] += 1
-            log.exception("scanner=%s a scan could not be judged length=%d", scan.scanner, len(scan.text))
+            # not the error's own words: they may quote what was scanned
+            log.error(  # noqa: TRY400
+                "scanner=%s a scan could not be judged length=%d error=%s at=%s",
+                scan.scanner,
+                len(scan.text),
+                type(error).__name__,
+                _where(error),
+            )
             return None
 
     def _store(self, drafts: list[Draft], clock: ClockReading) -> bool:
@@ -148,7 +151,6 @@ class Worker:
             self.counters["trouble"] += len(drafts)
             return False
         self.trouble = None
-        self._marked_at = None
         if self.publisher is not None:
             self.publisher.wake()
         return True
@@ -203,11 +205,6 @@ class Worker:
     def _take_notices(self, notices: list[Notice]) -> None:
         clock = self._clock.now()
         try:
-            if Notice.PROGRESS in notices:
-                self._pick_up_marks()
-                if self.publisher is not None and self.publisher.progress.damaged:
-                    log.critical("outbox damaged: %s", self.publisher.progress.problem)
-                    self._salvage(clock)
             if Notice.CLOCK_SET in notices:
                 if self.outbox.seal(clock):
                     self._inbox.post(Notice.CLOCK_SET)  # the rest behind the scans that wait
@@ -224,26 +221,26 @@ class Worker:
     def _pick_up_marks(self) -> None:
         """Take what the publisher has delivered. Its progress first: a dead letter is parked before it counts."""
         if self.publisher is None:
-            return
-        delivered = self.publisher.progress.delivered
-        while self.publisher.parked:
-            self.outbox.park(self.publisher.parked.popleft())
-        self.outbox.mark_delivered(delivered)
-        if self.outbox.marks_pending and self._marked_at is None:
-            self._marked_at = time.monotonic()
+            self.outbox.mark_delivered(min(self._exported, self.outbox.last))
+        else:
+            delivered = self.publisher.progress.delivered
+            while self.publisher.parked:
+                self.outbox.park(self.publisher.parked.popleft())
+            self.outbox.mark_delivered(delivered)
 
     def exported(self, upto: int) -> None:
-        """A box without a broker: what was exported counts as delivered."""
-        self.outbox.mark_delivered(min(upto, self.outbox.last))
+        """On a box without a broker, what was exported counts as delivered. Safe from any thread."""
+        self._exported = max(self._exported, upto)
 
     def _use_idle_time(self) -> None:
-        now = time.monotonic()
         clock = self._clock.now()
         try:
-            if self._marked_at is not None and now - self._marked_at >= MARKS_IDLE_SECONDS:
+            if self.publisher is not None and self.publisher.progress.damaged:
+                log.critical("outbox damaged: %s", self.publisher.progress.problem)
+                self._salvage(clock)
+            if time.monotonic() - self._last_scan >= TIDY_SECONDS:
+                self._pick_up_marks()
                 self.outbox.write_marks(clock)
-                self._marked_at = None
-            if now - self._last_scan >= TIDY_SECONDS:
                 self.outbox.tidy(clock)
         except OutboxError as error:
             self._outbox_failed(error)
@@ -276,3 +273,10 @@ class Worker:
         self.quarantined = True
         if self.publisher is not None:
             self.publisher.outbox_replaced()
+
+
+def _where(error: Exception) -> str:
+    """Return the places an error came through, innermost last."""
+    from traceback import extract_tb
+
+    return ">".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__))

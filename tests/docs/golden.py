@@ -1,0 +1,88 @@
+"""The example events of docs/events, made by the real pipeline from the sample master with a fixed clock.
+
+`python -m tests.docs.golden` writes them anew.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from drivers.model import Frame
+from drivers.raw_scan import to_raw_scan
+from gateway import samples
+from gateway.articles.settings import SourceSettings
+from gateway.articles.staging import import_file
+from gateway.articles.store import ArticleMaster
+from gateway.clock import ClockReading
+from gateway.config import parse
+from gateway.delivery import wire
+from gateway.delivery.outbox import Draft
+from gateway.pipeline import Pipeline
+
+FOLDER: Final = Path(__file__).parents[2] / "docs" / "events"
+SOURCE: Final = "urn:scangate:vgr:su:su-op3-gw01"
+EPOCH: Final = "5f0c2a9b1d7e4c83"
+TIME_ZONE: Final = "CET-1CEST,M3.5.0,M10.5.0/3"
+"""Sweden, in a form that needs no time zone files."""
+MASTER_BUILT: Final = datetime(2026, 11, 21, 3, tzinfo=UTC)
+SCANNED_NS: Final = int(datetime(2026, 11, 21, 21, 41, 7, 312_000, tzinfo=UTC).timestamp() * 1000) * 1_000_000
+RECORDED_NS: Final = SCANNED_NS + 8_000_000
+LABELS: Final = {
+    "accepted": b"]d201095200010001021745123110L2A0417\x1d21NS700312",
+    "accepted-with-warning": b"]d201095200090077071748063010K88120",
+    "refused-expired": b"]d201095200040001091724053110R3001",
+    "refused-recalled": b"]d201095200010004161744103110S24-0093",
+    "shelf-label": b"VGR-200010",
+}
+
+
+def events(state: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, event) for every example."""
+    import_file(state, SourceSettings(name="jeeves-miv"), samples.articles_csv(), now=MASTER_BUILT)
+    config = parse(
+        {
+            "gateway": {"tenant": "vgr", "site": "su", "id": "su-op3-gw01"},
+            "station": {"id": "op3", "profile": "operating-room"},
+            "scanner": [{"name": "front", "device": "/dev/serial/by-id/scanner"}],
+        },
+        "golden",
+    )
+    pipeline = Pipeline(config, ArticleMaster(state))
+    clock = ClockReading(
+        wall_ns=SCANNED_NS,
+        monotonic_ns=8_123_456_789,
+        boot_id="7d1f3b6a9c2e48d5b0a1c2d3e4f50617",
+        synchronised=True,
+        lower_bound_ns=SCANNED_NS,
+    )
+    for sequence, (name, data) in enumerate(LABELS.items(), 4711):
+        scan = to_raw_scan("front", Frame(data=data, started_ns=clock.monotonic_ns))
+        draft = pipeline.consider(scan, clock, f"00000000-0000-4000-8000-{sequence:012d}")
+        assert isinstance(draft, Draft)
+        at = wire.Position(epoch=EPOCH, sequence=sequence, recorded_ns=RECORDED_NS)
+        yield name, wire.scan_event(draft.id, SOURCE, draft.time_ns, draft.data, at)
+    at = wire.Position(epoch=EPOCH, sequence=4711 + len(LABELS), recorded_ns=RECORDED_NS)
+    offset = SCANNED_NS - clock.monotonic_ns
+    clock_data = wire.ClockData(boot_id=clock.boot_id, offset_ns=offset)
+    yield "clock", wire.clock_event("00000000-0000-4000-8000-000000009999", SOURCE, clock_data, at)
+    pipeline.close()
+
+
+def pretty(event: bytes) -> bytes:
+    """An event as it stands in the folder."""
+    return msgspec.json.format(event, indent=2) + b"\n"
+
+
+if __name__ == "__main__":
+    os.environ["TZ"] = TIME_ZONE
+    time.tzset()
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, event in events(Path(folder)):
+            (FOLDER / f"{name}.json").write_bytes(pretty(event))
