@@ -17,6 +17,7 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: str
     """What this station calls the scanner: letters, digits, `_`, `-` and `.`. It is part of every event."""
     driver: Literal["serial", "replay"] = "serial"
+    """How it is attached; `replay` plays a recording."""
     device: str
     """serial: the device node, best a name below /dev/serial/by-id or by-path. replay: the recording's path."""
     baud: Annotated[int, Meta(ge=1)] = 9600
@@ -29,6 +30,7 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Below 10 ms a slow line or a busy USB bus would cut codes in two; above 10 s nobody would wait for the signal.
     """
     dialect: Literal["plain"] = "plain"
+    """The vendor's protocol; `plain` only reads."""
 
 
 class Reply(Struct, frozen=True, kw_only=True):

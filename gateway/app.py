@@ -121,6 +121,7 @@ def run(
             {
                 "status": lambda _: housekeeping.status(),
                 "scanners": lambda _: housekeeping.scanners(),
+                "settle": lambda _: inbox.post(Notice.UNSETTLED),
                 "exported": lambda args: worker.exported(int(args["upTo"])),
                 "reload": lambda _: _reload(check_reload, life),
             },

@@ -25,7 +25,10 @@ MAX_CONFIG_BYTES: Final = 1024 * 1024
 MAX_SCANNERS: Final = 32
 """Each has a thread; more than one USB tree of hubs holds."""
 
-Name = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
+SCANNER_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""It stands in events, in log lines and in the registry."""
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
 """An MQTT topic level and a part of a URN."""
 
 
@@ -44,6 +47,7 @@ class StateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`[state]`: where the box keeps what must survive."""
 
     directory: str = "/var/lib/scangate"
+    """Made if need be, and readable by its owner only."""
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,6 +190,8 @@ def _choices(path: str) -> list[str]:
 def _check(config: Config, file: str) -> None:
     names = [scanner.name for scanner in config.scanner]
     for name in names:
+        if not SCANNER_NAME.fullmatch(name):
+            raise ConfigError(f"{file}: scanner.name = {name!r}: allowed: 1 to 64 letters, digits, _, - and .")
         if names.count(name) > 1:
             raise ConfigError(f"{file}: scanner.name = {name!r}: two scanners of one name; give each its own")
     for pattern in config.station.item_patterns:

@@ -27,7 +27,7 @@ MAX_REQUEST_BYTES: Final = 64 * 1024
 MAX_CLIENTS: Final = 16
 """Technicians, a display and a monitor; each has a thread while it is connected."""
 WATCH_QUEUE: Final = 64
-"""Lines kept for a watcher that does not read; then it is told that it missed some."""
+"""Lines kept for a watcher that does not read; what comes then, it misses."""
 CLIENT_SECONDS: Final = 10.0
 """A client that sends no request, or does not read its answer, is hung up on."""
 MODE: Final = 0o660

@@ -2,11 +2,19 @@
 
 import logging
 import os
+import re
 import sys
+from pathlib import Path
+from traceback import extract_tb
+from types import TracebackType
 from typing import Final
 
 PRIORITIES: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """logging level -> syslog priority (sd-daemon(3))."""
+
+
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""What could begin another line or drive a terminal."""
 
 
 class _KeyValue(logging.Formatter):
@@ -19,12 +27,18 @@ class _KeyValue(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         area = record.name.removeprefix("gateway.")
         line = f"level={record.levelname.lower()} area={area} {record.getMessage()}"
-        if record.exc_info:
-            line += " " + " | ".join(self.formatException(record.exc_info).splitlines())
-        line = line.replace("\n", " ")
+        if record.exc_info and record.exc_info[0] is not None:
+            line += f" {_origin(record.exc_info[0], record.exc_info[2])}"
+        line = CONTROL.sub(" ", line)
         if self._journal:
             return f"<{PRIORITIES.get(record.levelno, 6)}>{line}"
         return f"time={self.formatTime(record, '%Y-%m-%dT%H:%M:%S')} {line}"
+
+
+def _origin(kind: type[BaseException], trace: TracebackType | None) -> str:
+    """Say which exception and where. Its own words are left out: they quote what could not be read."""
+    places = [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in extract_tb(trace)]
+    return f"exception={kind.__name__} at={'>'.join(places)}"
 
 
 def set_up(level: int = logging.INFO) -> None:

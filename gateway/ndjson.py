@@ -39,36 +39,30 @@ class LineInput(Struct, frozen=True):
     today: date | None = None
 
 
-_decoder = msgspec.json.Decoder(str | LineInput)
+_decoder: msgspec.json.Decoder[str | LineInput] = msgspec.json.Decoder(str | LineInput)
 _encoder = msgspec.json.Encoder()
 
 
 def answer(line: bytes | None, today: date) -> bytes:
     """Return the answer to one input line, without line end. None: a line longer than MAX_LINE_BYTES."""
     if line is None:
-        return encode(_unread("INPUT_TOO_LONG", f"the line is longer than {MAX_LINE_BYTES} bytes"))
+        return _encoder.encode(_unread("INPUT_TOO_LONG", f"the line is longer than {MAX_LINE_BYTES} bytes"))
     try:
         given = _read(line)
     except msgspec.ValidationError as error:
-        return encode(_unread("INPUT_FORM", f"a JSON string, or an object with text or symbols, expected: {error}"))
+        return _encoder.encode(
+            _unread("INPUT_FORM", f"a JSON string, or an object with text or symbols, expected: {error}")
+        )
     except (ValueError, RecursionError) as error:
         cause = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        return encode(_unread("INPUT_NOT_JSON", f"the line is not JSON: {cause}"))
-    return encode(_decoded(given, today))
-
-
-def encode(decoded: Decoded) -> bytes:
-    """Encode a result as one line of JSON. Text that is no Unicode (a lone surrogate) comes out escaped."""
-    try:
-        return _encoder.encode(decoded)
-    except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(decoded), separators=(",", ":")).encode()
+        return _encoder.encode(_unread("INPUT_NOT_JSON", f"the line is not JSON: {cause}"))
+    return _encoder.encode(_decoded(given, today))
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[list[bytes | None]]:
-    """Turn chunks of a stream into lines, all that each chunk completes together; None for one that is too long.
+    r"""Turn chunks of a stream into lines, all that each chunk completes together; None for one that is too long.
 
-    A last line without line end counts. `\\n` ends a line; a `\\r` before it is left out.
+    A last line without line end counts. `\n` ends a line; a `\r` before it is left out.
     """
     pending = bytearray()
     too_long = False
@@ -94,11 +88,14 @@ def _read(line: bytes) -> str | LineInput:
     """Read a line. Raises msgspec.ValidationError for another form, ValueError or RecursionError for no JSON."""
     try:
         return _decoder.decode(line)
-    except msgspec.ValidationError:
-        raise
     except (msgspec.DecodeError, UnicodeDecodeError):
-        # JSON allows the escape of a lone surrogate, which msgspec refuses
-        return msgspec.convert(json.loads(line.decode()), str | LineInput)
+        # msgspec stops at the first thing wrong, and refuses the escape of a lone surrogate, which JSON allows
+        return _of_form(json.loads(line.decode()))
+
+
+def _of_form(value: object) -> str | LineInput:
+    given: str | LineInput = value if isinstance(value, str) else msgspec.convert(value, LineInput)
+    return given
 
 
 def _decoded(given: str | LineInput, today: date) -> Decoded:

@@ -39,11 +39,13 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     priority: int = 100
     """Where two sources know the same article, the lower number wins. In force from the source's next import."""
     format: Literal["csv"] = "csv"
+    """What kind of file it is; csv: one row a line, the first line names the columns."""
     columns: dict[Field, str] = {}
     """Field of the master -> column of the file. A field left out is read from the column of its own name."""
     encoding: Literal["utf-8", "cp1252"] = "utf-8"
     """A UTF-8 byte order mark is accepted, and outranks this setting."""
     delimiter: Literal[";", ",", "\t", "|"] = ";"
+    """What stands between two cells."""
 
 
 class ArticlesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,20 +35,22 @@ def import_file(
     now: datetime,
     max_rejected: float = 0.05,
     progress: Callable[[ImportProgress], None] | None = None,
+    on_rejection: Callable[[Rejection], None] | None = None,
 ) -> ImportReport:
     """Replace all rows of `source` in the master by those of `file`; the other sources' rows stay.
 
     `directory` is the articles directory; it is made if need be. `now`, with its zone, becomes the master's
-    version. Rejected rows are reported and left out; where they are more than `max_rejected` of all rows, or
-    no good row is left, nothing is taken. Raises ImportFailedError, or MasterError when the present master
-    cannot be read; the present master then stays in force.
+    version. Rejected rows are left out and reported, the first ones in the result and each one to `on_rejection`;
+    where they are more than `max_rejected` of all rows, or no good row is left, nothing is taken. Raises
+    ImportFailedError, or MasterError when the present master cannot be read; the present master then stays in
+    force.
     """
     if now.tzinfo is None:
         raise ValueError("`now` must know its time zone")
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         with _locked(directory), _opened(file) as stream, build(directory, source) as builder:
-            run = _Run(builder, file, progress)
+            run = _Run(builder, file, progress, on_rejection)
             run.take(stream, source)
             refusal = run.refusal(max_rejected)
             if refusal is None:
@@ -68,10 +70,17 @@ def import_file(
 class _Run:
     """The counts of one import."""
 
-    def __init__(self, builder: Builder, file: Path, progress: Callable[[ImportProgress], None] | None) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        file: Path,
+        progress: Callable[[ImportProgress], None] | None,
+        on_rejection: Callable[[Rejection], None] | None,
+    ) -> None:
         self._builder = builder
         self._file = file
         self._progress = progress
+        self._on_rejection = on_rejection
         self._rows = 0
         self._duplicates = 0
         self._rejected = 0
@@ -89,6 +98,8 @@ class _Run:
             rejection = record if isinstance(record, Rejection) else self._judge(record, source)
             if rejection is not None:
                 self._rejected += 1
+                if self._on_rejection is not None:
+                    self._on_rejection(rejection)
                 if len(self._rejections) < MAX_REJECTIONS_KEPT:
                     self._rejections.append(rejection)
             if self._rows % ROWS_PER_PROGRESS == 0:

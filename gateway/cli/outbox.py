@@ -21,16 +21,10 @@ from gateway.delivery.search import Search, State, find_one, read_since
 
 if TYPE_CHECKING:
     from gateway.config import Config
-    from gateway.delivery.outbox import Outbox
 
 DEFAULT_LIMIT: Final = 50
 """Events a listing shows unless told otherwise: the last screenful or two."""
-SETTLE_SECONDS: Final = 10.0
-"""How long the daemon may take to settle the times of what is to be exported."""
-SETTLE_POLL_SECONDS: Final = 0.1
 EXPORT_MODE: Final = 0o640
-READ_CHUNK: Final = 500
-"""Events read at a time: short reads do not keep the writer from its work."""
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -72,8 +66,8 @@ def _add_export(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export = actions.add_parser(
         "export",
         help="events as a file",
-        description="Writes the journal. ndjson: each event on a line, byte for byte as it is delivered. csv: a row "
-        "for each event; an apostrophe guards cells that a spreadsheet would take for formulas. On a box without "
+        description="Writes the journal. ndjson: each event on a line, byte for byte as it is delivered. csv: a "
+        "row for each event; an apostrophe guards cells that a spreadsheet would compute. On a box without "
         "[broker], what has been written completely counts as delivered, and the next export goes on behind it; "
         "--all and --since choose freely, and mark nothing.",
         epilog="example: scangate outbox export --format csv -o scans.csv",
@@ -161,7 +155,9 @@ def _show(arguments: argparse.Namespace) -> int:
         else:
             stored = find_one(backlog.journal(), wanted)
     if stored is None:
-        print(f"scangate: there is no event {wanted} in {backlog.path}: see `scangate outbox list`", file=sys.stderr)
+        print(
+            f"scangate: there is no event {wanted} in {backlog.path}: see `scangate outbox list`", file=sys.stderr
+        )
         return exits.NOT_WELL
     try:
         print(msgspec.json.format(stored.body, indent=2).decode())
@@ -172,6 +168,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from gateway.cli.hand_over import mark_exported, not_exported, settle
+
     config = open_box(arguments)
     if arguments.excel and arguments.format != "csv":
         print("scangate: --excel goes with --format csv", file=sys.stderr)
@@ -179,47 +177,46 @@ def _export(arguments: argparse.Namespace) -> int:
     hand_over = config.broker is None and not arguments.all and arguments.since is None
     with _backlog(config) as backlog:
         if hand_over:
-            _settle(config, arguments.socket, backlog)
-            events = _not_exported(backlog)
-        else:
-            events = backlog.journal(since_ns=arguments.since or 0)
-        last = _Last(events)
+            settle(config, arguments.socket, backlog)
+        taken = _Taken(not_exported(backlog) if hand_over else backlog.journal(since_ns=arguments.since or 0))
         try:
             with _destination(arguments.output) as stream:
-                stream.writelines(_lines(last, arguments))
+                stream.writelines(_lines(taken, arguments))
         except BrokenPipeError:
             raise
         except OSError as error:
             name = arguments.output or "standard output"
-            hint = "choose another place, or write to standard output (> FILE)" if arguments.output else "try again"
-            print(f"scangate: cannot write {name}: {error.strerror}; {hint}", file=sys.stderr)
+            print(
+                f"scangate: cannot write {name}: {error.strerror}; choose another place, or `> FILE` instead of -o",
+                file=sys.stderr,
+            )
             return exits.UNREACHABLE
-        left = hand_over and backlog.unsettled()
-    print(f"{last.count} events exported", file=sys.stderr)
-    if left:
-        print("scangate: later events wait until the daemon knows their time: export again", file=sys.stderr)
-    if hand_over and last.sequence:
-        try:
-            _mark(config, arguments.socket, last.sequence)
-        except Exception:
-            print("scangate: the export is complete, but not noted: the next one repeats it", file=sys.stderr)
-            raise
+        print(f"{taken.count} events exported", file=sys.stderr)
+        if hand_over and backlog.unsettled():
+            print("scangate: newer events wait for the daemon to settle their time: export again", file=sys.stderr)
+        if hand_over and taken.count:
+            try:
+                mark_exported(config, arguments.socket, backlog, taken.last)
+            except Exception:
+                print("scangate: the export is complete, but not noted: the next repeats it", file=sys.stderr)
+                raise
     return exits.DONE
 
 
-class _Last:
-    """Events, with the last one that was taken and how many there were."""
+class _Taken:
+    """Passes events on, and keeps count."""
 
     def __init__(self, events: Iterable[Stored]) -> None:
         self._events = events
-        self.sequence = 0
         self.count = 0
+        self.last = 0
+        """Sequence of the last one."""
 
     def __iter__(self) -> Iterator[Stored]:
         for stored in self._events:
             yield stored
-            self.sequence = stored.sequence
             self.count += 1
+            self.last = stored.sequence
 
 
 def _lines(events: Iterable[Stored], arguments: argparse.Namespace) -> Iterator[bytes]:
@@ -228,13 +225,6 @@ def _lines(events: Iterable[Stored], arguments: argparse.Namespace) -> Iterator[
 
         return csv.lines(events, excel=arguments.excel)
     return (stored.body + b"\n" for stored in events)
-
-
-def _not_exported(backlog: Backlog) -> Iterator[Stored]:
-    after = backlog.delivered()
-    while rows := backlog.next(after, READ_CHUNK):
-        yield from (Stored(sequence=sequence, body=body, state="waiting") for sequence, body in rows)
-        after = rows[-1][0]
 
 
 @contextlib.contextmanager
@@ -253,71 +243,13 @@ def _destination(path: Path | None) -> Iterator[BinaryIO]:
             os.fsync(sys.stdout.fileno())
 
 
-def _settle(config: "Config", socket: Path, backlog: Backlog) -> None:
-    """Have the times of all events settled: the bytes of an event are fixed when it is handed over."""
-    if not backlog.unsettled():
-        return
-    from gateway.app import AppError
-    from gateway.clock import Clock
-    from gateway.control import RequestError, ask
-
-    clock = Clock()
-    clock.observe()
-    try:
-        with _writing(config) as outbox:
-            while outbox.seal(clock.now()):
-                pass
-    except AppError:
-        deadline = time.monotonic() + SETTLE_SECONDS
-        with contextlib.suppress(RequestError):  # a daemon that cannot: what is settled is exported
-            while backlog.unsettled() and time.monotonic() < deadline:
-                ask(socket, "settle")
-                time.sleep(SETTLE_POLL_SECONDS)
-
-
-def _mark(config: "Config", socket: Path, upto: int) -> None:
-    """Note that events count as delivered, here or in the daemon. Raises DaemonUnreachableError, OutboxError."""
-    from gateway.app import AppError
-    from gateway.control import DaemonUnreachableError, ask
-
-    try:
-        with _writing(config) as outbox:
-            outbox.mark_delivered(upto)
-    except AppError:
-        with _backlog(config) as backlog:
-            epoch = backlog.meta().get("epoch")
-        if ask(socket, "status")["sequence"]["epoch"] != epoch:
-            raise DaemonUnreachableError(socket, f"the one there does not keep {backlog.path}") from None
-        ask(socket, "exported", upTo=upto)
-
-
-@contextlib.contextmanager
-def _writing(config: "Config") -> Iterator["Outbox"]:
-    """Open the outbox for writing while no daemon runs. Raises AppError when one does."""
-    from gateway.app import source_of, state_lock
-    from gateway.clock import Clock
-    from gateway.delivery.identity import read_identity
-    from gateway.delivery.outbox import Outbox
-
-    with state_lock(config.state_directory):
-        outbox = Outbox(_path(config), config.outbox, read_identity(source_of(config)))
-        try:
-            yield outbox
-        finally:
-            outbox.close(Clock().now())
-
-
 @contextlib.contextmanager
 def _backlog(config: "Config") -> Iterator[Backlog]:
-    backlog = Backlog(_path(config))
+    backlog = Backlog(config.state_directory / "outbox.db")
     try:
         yield backlog
     finally:
         backlog.close()
-
-
-def _path(config: "Config") -> Path:
-    return config.state_directory / "outbox.db"
 
 
 def _since(text: str) -> int:

@@ -1,7 +1,6 @@
 """`parse`: what a label says."""
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -10,12 +9,11 @@ from typing import BinaryIO, Final
 from gateway.cli import exits
 from gateway.cli.output import add_json, print_json, show
 from gateway.model import Decoded, Severity
+from gateway.notation import characters
 
 CHUNK_BYTES: Final = 64 * 1024
 """Read at most at once; what is there is answered at once, so that a script may wait for each answer."""
 COLOURS: Final = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
-_NAMED: Final = {"GS": "\x1d", "RS": "\x1e", "EOT": "\x04"}
-_NOTATION: Final = re.compile(r"\{(GS|RS|EOT)\}|\\x([01][0-9A-Fa-f])")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,7 +51,7 @@ def _parse(arguments: argparse.Namespace) -> int:
         return _answer_lines(today)
     from gateway.udi import decode, decode_symbols
 
-    texts: Iterator[str] = map(_characters, arguments.codes) if arguments.codes else _typed_lines()
+    texts: Iterator[str] = map(characters, arguments.codes) if arguments.codes else _typed_lines()
     if arguments.item:
         results = iter([decode_symbols([(text, None) for text in texts], today=today)])
     else:
@@ -61,7 +59,7 @@ def _parse(arguments: argparse.Namespace) -> int:
     code = exits.DONE
     for decoded in results:
         if arguments.json:
-            _print_json(decoded)
+            print_json(decoded)
         else:
             _print(decoded, today)
         if not decoded.ok:
@@ -88,27 +86,9 @@ def _typed_lines() -> Iterator[str]:
     for line in sys.stdin.buffer:
         data = line.rstrip(b"\r\n")
         try:
-            yield _characters(data.decode())
+            yield characters(data.decode())
         except UnicodeDecodeError:
-            yield _characters(data.decode("latin-1"))
-
-
-def _characters(text: str) -> str:
-    """Read the notations of control characters.
-
-    >>> _characters("10A{GS}21B\\\\x1d")
-    '10A\\x1d21B\\x1d'
-    """
-    return _NOTATION.sub(lambda found: _NAMED[found[1]] if found[1] else chr(int(found[2], 16)), text)
-
-
-def _print_json(decoded: Decoded) -> None:
-    try:
-        print_json(decoded)
-    except UnicodeEncodeError:  # the text holds what is no Unicode
-        from gateway.ndjson import encode
-
-        print(encode(decoded).decode())
+            yield characters(data.decode("latin-1"))
 
 
 def _print(decoded: Decoded, today: date) -> None:
@@ -118,9 +98,14 @@ def _print(decoded: Decoded, today: date) -> None:
     from gateway.explain import explain, headline
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print(Text("ok  ", "bold green") if decoded.ok else Text("not ok  ", "bold red"), headline(decoded), sep="")
+    console.print(
+        Text("ok  ", "bold green") if decoded.ok else Text("not ok  ", "bold red"), headline(decoded), sep=""
+    )
     show(
-        [{"element": one.element, "value": one.value, "means": one.means or None} for one in explain(decoded, today)],
+        [
+            {"element": one.element, "value": one.value, "means": one.means or None}
+            for one in explain(decoded, today)
+        ],
         {"element": "element", "value": "on the label", "means": "means"},
         as_json=False,
     )

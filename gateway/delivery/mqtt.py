@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections import deque
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -115,6 +116,7 @@ class Connection:
         self._settings = settings
         self._answer: int | None = None
         self._answer_name = ""
+        self._corked = False
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -175,6 +177,7 @@ class Connection:
         if link is None:
             self.lost = self.lost or "connection closed"
             return False
+        self._cork(on=False)
         pending = isinstance(link, ssl.SSLSocket) and link.pending() > 0
         readers: list[Any] = [link] if wake is None else [link, wake]
         writers = [link] if self._client.want_write() else []
@@ -189,9 +192,22 @@ class Connection:
         return wake is not None and wake in readable
 
     def publish(self, topic: str, body: bytes) -> int | None:
-        """Hand one event over with QoS 1; return its packet identifier, or None when the connection is gone."""
+        """Hand one event over with QoS 1; return its packet identifier, or None when the connection is gone.
+
+        It leaves with the next `turn`, together with what else was handed over until then.
+        """
+        self._cork(on=True)
         info = self._client.publish(topic, body, qos=1, properties=self._properties)
         return info.mid if info.rc == 0 else None
+
+    def _cork(self, *, on: bool) -> None:
+        """Let the kernel gather what is sent, or send what it has gathered (tcp(7)): a segment for each event
+        costs more than everything else about it."""
+        link = self._client.socket()
+        if on is not self._corked and isinstance(link, socket.socket):
+            self._corked = on
+            with suppress(OSError):  # a connection that is breaking: the next read tells
+                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))
 
     def retain(self, topic: str, body: bytes) -> None:
         """Send a retained diagnostic with QoS 0: a later one replaces it, and a lost connection tells more."""
@@ -254,7 +270,9 @@ class Connection:
     def _on_publish(
         self, _client: Client, _data: object, mid: int, reason: ReasonCode, _properties: Properties
     ) -> None:
-        self.acknowledgements.append(Acknowledged(mid=mid, reason=reason.value, name=str(reason)))
+        # Most are a success, and paho looks a name up in a table of tables
+        name = str(reason) if reason.value else ""
+        self.acknowledgements.append(Acknowledged(mid=mid, reason=reason.value, name=name))
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         self.messages.append(

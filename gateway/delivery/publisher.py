@@ -44,12 +44,11 @@ class Publisher:
         client_id: str,
         outbox: Path,
         *,
-        on_progress: Callable[[], None],
         on_unsettled: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._client_id = client_id
-        self._desk = Desk(settings, topics, outbox, on_progress=on_progress, on_unsettled=on_unsettled)
+        self._desk = Desk(settings, topics, outbox, on_unsettled=on_unsettled)
         self._plain: set[str] = set()
         """Brokers that were found to speak only 3.1.1; MQTT 5 is tried again at the next start."""
         self._failures = 0

@@ -68,7 +68,7 @@ def read_since(text: str, now_ns: int) -> int:
 
 
 def _forms(text: str | None) -> frozenset[str] | None:
-    """Return a device identifier as events may carry it: a GTIN as 14 digits. (An IFA identifier may be digits, too.)"""
+    """Return a device identifier as events may carry it: a GTIN as 14 digits, though digits may be IFA's, too."""
     if text is None:
         return None
     padded = text.isascii() and text.isdigit() and len(text) in _GTIN_LENGTHS

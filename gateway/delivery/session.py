@@ -111,13 +111,11 @@ class Desk:
         topics: Topics,
         outbox: Path,
         *,
-        on_progress: Callable[[], None],
         on_unsettled: Callable[[], None],
     ) -> None:
         self.settings = settings
         self.topics = topics
         self.outbox = outbox
-        self.on_progress = on_progress
         self.on_unsettled = on_unsettled
         self.progress = Progress(heartbeat=time.monotonic())
         self.parked: deque[Dead] = deque()
@@ -144,7 +142,6 @@ class Desk:
         if problem != self.progress.problem and problem:
             log.warning("not delivering problem=%r", problem)
         self.progress.problem = problem
-        self.on_progress()
 
 
 def _close(*descriptors: int) -> None:
@@ -356,7 +353,6 @@ class Session:
 
     def _report(self) -> None:
         self._progress.delivered = self._window.delivered
-        self._desk.on_progress()
 
     def _watch(self) -> None:
         oldest = self._window.oldest()

@@ -12,9 +12,10 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     urls: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)]
     """Brokers in order of preference: `mqtts://host[:8883]` (TLS) or `mqtt://host[:1883]`."""
-    client_id: Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,128}$")] | None = None
+    client_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,128}$(?!\n)")] | None = None
     """MQTT client identifier; made of tenant, site and gateway id when left out. Never shared by two boxes."""
     username: str | None = None
+    """User name for the broker, with `password_file`."""
     password_file: str | None = None
     """File that holds the password on its first line; a bare name is looked up among systemd's credentials."""
     ca_file: str | None = None
@@ -22,6 +23,7 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cert_file: str | None = None
     """Client certificate for mqtts, with `key_file`."""
     key_file: str | None = None
+    """The client certificate's private key, without a pass phrase."""
     keepalive: Annotated[int, Meta(ge=5, le=15)] = 15
     """Seconds. Longer would hide a dead connection for too long."""
     window: Annotated[int, Meta(ge=1, le=1000)] = 100

@@ -19,6 +19,9 @@ MAX_PATTERN_TEXT: Final = 128
 """A shelf label is short; a longer text is not matched against regular expressions of unknown cost."""
 EAN_SYMBOLOGIES: Final = frozenset({"]E0", "]E1", "]E2", "]E3", "]E4"})
 """AIM identifiers of the EAN/UPC family: a symbol that can hold nothing but an article number."""
+TYPED_FAULTS: Final = frozenset({"HIBC_CHECK"})
+"""Any word behind a plus sign has the form of a HIBC label. Where the scanner does not vouch for a symbol, the
+check character must."""
 PERSON_NUMBER_LENGTH: Final = 12
 EARLIEST_BIRTH_YEAR: Final = 1850
 CO_ORDINATION_DAY: Final = 60
@@ -53,11 +56,12 @@ def withheld(
     """Return None for a scan that may go on, else what may be counted of it. `text` is without AIM identifier."""
     if look_up.match is not Match.NONE:
         return None
-    if len(text) <= MAX_PATTERN_TEXT and any(pattern.fullmatch(text) for pattern in patterns):
-        return None
     if symbology not in EAN_SYMBOLOGIES and is_person_number(text):
         return Withheld(kind=Kind.PERSON_NUMBER, length=len(text))
-    if decoded.device_identifier is not None:
+    if len(text) <= MAX_PATTERN_TEXT and any(pattern.fullmatch(text) for pattern in patterns):
+        return None
+    doubtful = symbology is None and any(finding.code in TYPED_FAULTS for finding in decoded.findings)
+    if decoded.device_identifier is not None and not doubtful:
         return None
     if decoded.elements:
         return Withheld(kind=Kind.GS1_WITHOUT_DI, length=len(text))

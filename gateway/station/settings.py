@@ -12,7 +12,7 @@ Action = Literal["consume", "receive", "return", "discard", "inventory"]
 class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[station]`."""
 
-    id: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")] | None = None
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")] | None = None
     """What this station is called in events; the gateway's id when left out."""
     profile: Literal["operating-room", "supply-room", "clinic"] = "supply-room"
     """Kind of place. Carried by every event."""

@@ -34,8 +34,9 @@ def gs1_check_digit(digits: str) -> int:
     >>> gs1_check_digit("0871764820027")
     4
     """
-    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits)))
-    return -total % 10
+    codes = digits.encode()
+    weights = 2 * len(codes) + len(codes) % 2
+    return (ord("0") * weights - 3 * sum(codes[::-2]) - sum(codes[-2::-2])) % 10
 
 
 def has_gs1_check_digit(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Dates as labels write them, made into calendar dates. Time is an argument: nothing here reads a clock."""
 
 from datetime import date, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -15,6 +16,9 @@ _PREVIOUS_CENTURY = 51
 """A two-digit year this much above the current one belongs to the previous century (GS1 GenSpecs 7.12)."""
 _NEXT_CENTURY = -50
 """A two-digit year this much below the current one belongs to the next century."""
+
+_CACHED_DATES = 1024
+"""Three years of days: what the stock of a hospital carries, in some 200 KB."""
 
 
 class LabelDate(Struct, frozen=True):
@@ -63,12 +67,17 @@ def yymmdd(text: str, today: date, *, day_may_be_zero: bool) -> LabelDate | None
     >>> yymmdd("000000", date(2026, 11, 21), day_may_be_zero=True) is None
     True
     """
-    if len(text) != len("YYMMDD") or not is_digits(text):
+    if len(text) != len("YYMMDD"):
         return None
-    day = int(text[4:6])
-    if day == 0 and not day_may_be_zero:
+    found = _yymmdd(text, today)
+    return found if found is None or day_may_be_zero or found.precision is Precision.DAY else None
+
+
+@lru_cache(maxsize=_CACHED_DATES)
+def _yymmdd(text: str, today: date) -> LabelDate | None:
+    if not is_digits(text):
         return None
-    return year_month_day(full_year(int(text[:2]), today), int(text[2:4]), day)
+    return year_month_day(full_year(int(text[:2]), today), int(text[2:4]), int(text[4:6]))
 
 
 def yyyymmdd(text: str) -> LabelDate | None:

@@ -121,6 +121,8 @@ def read_hri(text: str, today: date) -> Part:
     first = spans[0].start if spans else len(text)
     if text[:first].strip(" "):
         findings.append(finding("GS1_HRI", f"{first} characters stand before the first bracketed AI"))
+    if not spans:
+        return Part(findings=tuple(findings))
     raw = [(span.ai, text[span.value_start : span.end]) for span in spans]
     pairs = [(ai, value.strip(" ").replace("\\(", "(")) for ai, value in raw]
     if any(value != value.strip(" ") for _, value in raw):
@@ -153,13 +155,17 @@ def read_trade_symbol(text: str, lengths: Iterable[int], today: date) -> Part:
             findings=(finding(code, f"{len(digits)} characters where the symbology holds {wanted} digits"),),
         )
     if _GTIN - 1 in lengths and len(digits) in (6, 8):
-        digits = expand_upc_e(digits)
+        expanded = expand_upc_e(digits)
+        # Eight digits that are no UPC-E are an EAN-8 under the wrong identifier.
+        is_upc_e = len(digits) == len("123456") or (digits[0] in "01" and has_gs1_check_digit(expanded))
+        digits = expanded if is_upc_e else digits
     part = read_gtin(digits, today)
     if not composite:
         return part
-    pairs = [*part.elements, *read_element_string(component, today).elements]
-    facts, findings = interpret([normalised(*pair) for pair in pairs], today)
-    return replace(_part(facts, pairs, findings), hri=part.hri + hri(pairs[1:]))
+    second = read_element_string(component, today)
+    pairs = [*part.elements, *second.elements]
+    facts, _ = interpret([normalised(*pair) for pair in pairs], today)
+    return replace(_part(facts, pairs, [*part.findings, *second.findings]), hri=part.hri + second.hri)
 
 
 def expand_upc_e(digits: str) -> str:
@@ -168,7 +174,9 @@ def expand_upc_e(digits: str) -> str:
     >>> expand_upc_e("01234565"), expand_upc_e("123456")
     ('012345000065', '012345000065')
     """
-    system, body, check = (digits[0], digits[1:7], digits[7]) if len(digits) > len("BODY67") else ("0", digits, "")
+    system, body, check = (
+        (digits[0], digits[1:7], digits[7]) if len(digits) == len("01234565") else ("0", digits, "")
+    )
     last = body[5]
     if last in "012":
         number = f"{system}{body[:2]}{last}0000{body[2:5]}"
@@ -284,9 +292,7 @@ def _remarks(usable: dict[str, str], identifier: str | None) -> list[Finding]:
     if is_digits(piece):
         remarks.append(finding("GS1_PIECE", f"AI 8006 is piece {int(piece[14:16])} of {int(piece[16:])}", "8006"))
     if identifier is not None and _is_restricted(identifier):
-        remarks.append(
-            finding("GS1_RESTRICTED_CIRCULATION", "the GTIN is from a range for restricted circulation", "01")
-        )
+        remarks.append(finding("GS1_RESTRICTED_CIRCULATION", "the GTIN is from a range for restricted circulation"))
     return remarks
 
 

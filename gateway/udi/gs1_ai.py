@@ -196,8 +196,6 @@ class ApplicationIdentifier(Struct, frozen=True, kw_only=True):
 
     ai: str
     components: tuple[Component, ...]
-    predefined: bool
-    """Its length is known from the AI, so that no separator is needed behind it."""
     attribute: bool
     """May stand in the query of a GS1 Digital Link URI."""
     qualifiers: tuple[tuple[str, ...], ...] | None
@@ -206,16 +204,21 @@ class ApplicationIdentifier(Struct, frozen=True, kw_only=True):
     """One of these groups of AI patterns must be on the same item; empty: no condition."""
     excludes: tuple[str, ...]
     """AI patterns that may not be on the same item."""
+    shortest: int
+    """Least number of characters in the data field."""
+    longest: int
+    """Greatest number of characters in the data field."""
+    whole: int | None
+    """Length of the whole element, AI included, where it is predefined; None: it ends at a separator."""
 
     @property
-    def shortest(self) -> int:
-        """Least number of characters in the data field."""
-        return sum(component.shortest for component in self.components if not component.optional)
+    def predefined(self) -> bool:
+        """Tell whether the AI fixes its length, so that no separator is needed behind it."""
+        return self.whole is not None
 
-    @property
-    def longest(self) -> int:
-        """Greatest number of characters in the data field."""
-        return sum(component.longest for component in self.components)
+
+_entries: dict[str, ApplicationIdentifier] = {}
+"""The lines of the table that have been asked for; bounded by the number of assigned AIs."""
 
 
 def lookup(ai: str) -> ApplicationIdentifier | None:
@@ -228,8 +231,10 @@ def lookup(ai: str) -> ApplicationIdentifier | None:
     >>> lookup("05") is None
     True
     """
-    line = _lines().get(ai)
-    return None if line is None else _parse(ai, line)
+    entry = _entries.get(ai)
+    if entry is None and ai in _lines():
+        entry = _entries[ai] = _parse(ai, _lines()[ai])
+    return entry
 
 
 def match(text: str, position: int) -> ApplicationIdentifier | None:
@@ -238,11 +243,8 @@ def match(text: str, position: int) -> ApplicationIdentifier | None:
     >>> match("0108717648200274", 0).ai
     '01'
     """
-    for length in range(SHORTEST_AI, LONGEST_AI + 1):
-        found = lookup(text[position : position + length])
-        if found is not None:
-            return found
-    return None
+    length = _lengths().get(text[position : position + SHORTEST_AI])
+    return None if length is None else lookup(text[position : position + length])
 
 
 def predefined_length(text: str, position: int) -> int | None:
@@ -281,6 +283,11 @@ def _lines() -> dict[str, str]:
 
 
 @cache
+def _lengths() -> dict[str, int]:
+    """Map the first two digits of each assigned AI to its length, which they fix."""
+    return {ai[:SHORTEST_AI]: len(ai) for ai in _lines()}
+
+
 def _parse(ai: str, line: str) -> ApplicationIdentifier:
     specification, *options = line.split(" ")
     flags = {name: value for name, _, value in (option.partition("=") for option in options)}
@@ -288,14 +295,18 @@ def _parse(ai: str, line: str) -> ApplicationIdentifier:
     qualifiers = None
     if "key" in flags:
         qualifiers = tuple(tuple(sequence.split(",")) for sequence in flags["key"].split("|") if sequence)
+    components = tuple(_component(part) for part in specification.split("/"))
+    longest = sum(component.longest for component in components)
     return ApplicationIdentifier(
         ai=ai,
-        components=tuple(_component(part) for part in specification.split("/")),
-        predefined="fixed" in flags,
+        components=components,
         attribute="link" in flags,
         qualifiers=qualifiers,
         requires=tuple(tuple(group.split("+")) for group in flags.get("needs", "").split(",") if group),
         excludes=tuple(pattern for pattern in excludes.split(",") if pattern),
+        shortest=sum(component.shortest for component in components if not component.optional),
+        longest=longest,
+        whole=len(ai) + longest if "fixed" in flags else None,
     )
 
 

@@ -5,6 +5,7 @@ what is wrong without quoting the component. Source of the rules: GS1 General Sp
 decomposition of the GS1 Barcode Syntax Dictionary.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
@@ -16,11 +17,15 @@ Problem = tuple[str, str]
 _Check = Callable[[str, date], Problem | None]
 
 _CHARSETS: Mapping[str, tuple[frozenset[str], str]] = {
-    "N": (frozenset("0123456789"), "a digit"),
+    "N": (frozenset(checks.DIGITS), "a digit"),
     "X": (frozenset(checks.GS1_CSET_82), "a character of GS1 character set 82"),
     "Y": (frozenset(checks.GS1_CSET_39), "a character of GS1 character set 39"),
     "Z": (frozenset(checks.GS1_CSET_64), "a character of base64url"),
 }
+_ALWAYS_CHECKED = {"Z": ("padding",)}
+"""Character set -> checks of every component of it."""
+_DIGITS_SUFFICE = ("gcp1", "gcp2")
+"""Checks that a component of digits only cannot fail."""
 _HEX = frozenset("0123456789ABCDEFabcdef")
 _LATITUDE_MAX = 1_800_000_000
 _LONGITUDE_MAX = 3_600_000_000
@@ -30,6 +35,18 @@ _SHORTEST_PREFIX = 4
 _SHORTEST_IBAN = 10
 _LAST_ICCBBA_MEDIA_TYPE = 10
 _FIRST_LOCAL_MEDIA_TYPE = 80
+
+
+def is_right(entry: ApplicationIdentifier, value: str, today: date) -> bool:
+    """Tell whether `problems` has nothing to say: the quick answer for the many labels that are right."""
+    matches, steps = _compiled.get(entry.ai) or _compile(entry)
+    if matches(value) is None:
+        return False
+    for start, end, check in steps:
+        part = value[start:end]
+        if part and check(part, today) is not None:
+            return False
+    return True
 
 
 def problems(entry: ApplicationIdentifier, value: str, today: date) -> Iterator[Problem]:
@@ -63,14 +80,38 @@ def _component_problems(component: Component, part: str, today: date) -> Iterato
         )
         yield "GS1_CHARACTER", f"has {wrong!a} at place {place} where {what} is expected"
         return
-    if component.charset == "Z":
-        padding = len(part) - len(part.rstrip("="))
-        if "=" in part.rstrip("=") or padding >= len("===") or (padding and len(part) % 3):
-            yield "GS1_VALUE", "has wrong base64 padding"
-    for name in component.checks:
-        problem = _CHECKS[name](part, today)
+    for check in _component_checks(component):
+        problem = check(part, today)
         if problem is not None:
             yield problem
+
+
+def _component_checks(component: Component) -> list[_Check]:
+    names = [*_ALWAYS_CHECKED.get(component.charset, ()), *component.checks]
+    if component.charset == "N":
+        names = [name for name in names if name not in _DIGITS_SUFFICE]
+    return [_CHECKS[name] for name in names]
+
+
+_Steps = tuple[tuple[int, int, _Check], ...]
+_compiled: dict[str, tuple[Callable[[str], object], _Steps]] = {}
+"""AI -> full match of its length and characters, and the checks of value[start:end]; made when first needed."""
+
+
+def _compile(entry: ApplicationIdentifier) -> tuple[Callable[[str], object], _Steps]:
+    pattern, closing = "", ""
+    steps: list[tuple[int, int, _Check]] = []
+    start = 0
+    for component in entry.components:
+        if component.optional:
+            pattern, closing = pattern + "(?:", ")?" + closing
+        allowed, _ = _CHARSETS[component.charset]
+        pattern += f"[{re.escape(''.join(sorted(allowed)))}]{{{component.shortest},{component.longest}}}"
+        end = start + component.longest
+        steps.extend((start, end, check) for check in _component_checks(component))
+        start = end
+    compiled = _compiled[entry.ai] = (re.compile(pattern + closing).fullmatch, tuple(steps))
+    return compiled
 
 
 def _condition(code: str, clause: str, holds: Callable[[str], bool]) -> _Check:
@@ -110,6 +151,13 @@ def _date(*, day_may_be_zero: bool) -> _Check:
 def _long_date(part: str, _today: date) -> Problem | None:
     # The date is not quoted: the AIs that use this form give a person's birth.
     return None if dates.yyyymmdd(part) is not None else ("GS1_DATE", "is no date (YYYYMMDD)")
+
+
+def _padding(part: str, _today: date) -> Problem | None:
+    text = part.rstrip("=")
+    padding = len(part) - len(text)
+    right = "=" not in text and padding < len("===") and (not padding or len(part) % 3 == 0)
+    return None if right else ("GS1_VALUE", "has wrong base64 padding")
 
 
 def _iban(part: str, _today: date) -> Problem | None:
@@ -153,6 +201,7 @@ _PREFIX_CLAUSE = "does not begin with a GS1 Company Prefix of 4 or more digits"
 _CHECKS: Mapping[str, _Check] = {
     "csum": _check_digit,
     "csumalpha": _check_pair,
+    "padding": _padding,
     "gcp1": _value(_PREFIX_CLAUSE, lambda part: _company_prefix(part, 0)),
     "gcp2": _value(_PREFIX_CLAUSE, lambda part: _company_prefix(part, 1)),
     "yymmd0": _date(day_may_be_zero=True),

@@ -1,5 +1,6 @@
 """GS1 Digital Link URIs in their uncompressed form (GS1 Digital Link: URI syntax, from release 1.2)."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ SCHEMES = ("https://", "http://", "HTTPS://", "HTTP://")
 _URI = frozenset("!#$%&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~")
 """What a URI may hold (RFC 3986 appendix A)."""
 _HOST = frozenset("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz")
+_HEX = frozenset("0123456789ABCDEFabcdef")
+_ASCII = 128
 _GTIN_KEYS = ("01", "02")
 _GTIN = 14
 _SHORTEST_COMPRESSED = 10
@@ -78,14 +81,9 @@ def unquote(text: str) -> str:
     parts = [first]
     for part in rest:
         digits = part[:2]
-        if (
-            len(digits) == len("2F")
-            and digits.isalnum()
-            and digits.isascii()
-            and not set(digits.upper()) - set("0123456789ABCDEF")
-        ):
+        if len(digits) == len("2F") and _HEX.issuperset(digits):
             code = int(digits, 16)
-            parts.append(chr(code) if code < len("\x00") * 128 else "\ufffd")
+            parts.append(chr(code) if code < _ASCII else "\ufffd")
             parts.append(part[2:])
         else:
             parts.append("%" + part)
@@ -100,15 +98,14 @@ def read_link(text: str, today: date) -> Part:
     '(01)09520123456788(10)ABC1(21)12345(17)280426'
     """
     address = split(text)
-    malformed = _malformed(text, address)
-    if malformed:
-        return Part(findings=(finding("GS1_LINK_FORM", malformed),))
+    findings = [finding("GS1_LINK_FORM", problem) for problem in _malformed(text, address)]
     place = key_place(address.segments)
     if place is None:
-        return Part(findings=(_no_key(address),))
+        return Part(findings=(*findings, _no_key(address)))
     path = address.segments[place:]
     pairs = [(unquote(path[i]), unquote(path[i + 1])) for i in range(0, len(path), 2)]
-    findings, path_ais = _order_findings([ai for ai, _ in pairs]), {ai for ai, _ in pairs}
+    findings.extend(_order_findings([ai for ai, _ in pairs]))
+    path_ais = {ai for ai, _ in pairs}
     key = gs1_ai.lookup(pairs[0][0])
     in_path_only = _in_path_only(key, [ai for ai, _ in pairs[1:]]) if key else frozenset()
     extensions = 0
@@ -141,14 +138,16 @@ def read_link(text: str, today: date) -> Part:
     )
 
 
-def _malformed(text: str, address: Address) -> str:
+def _malformed(text: str, address: Address) -> Iterator[str]:
     for place, character in enumerate(text, 1):
         if character not in _URI:
-            return f"{character!a} at position {place} may not stand in a web address"
+            yield f"{character!a} at position {place} may not stand in a web address"
+            break
+    if any(not _HEX.issuperset(part[:2]) or len(part) < len("2F") for part in text.split("%")[1:]):
+        yield "a percent sign stands without two hexadecimal digits"
     host = address.origin.partition("://")[2]
-    if not host or not set(host) <= _HOST:
-        return "the host is missing or not well-formed"
-    return ""
+    if not host or not _HOST.issuperset(host):
+        yield "the host is missing or not well-formed"
 
 
 def _no_key(address: Address) -> Finding:

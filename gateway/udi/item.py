@@ -42,7 +42,7 @@ def _belonging_together(parts: Sequence[Part]) -> tuple[list[Part], list[Finding
     reference = primary or next((part for part in parts if part.issuer is not None), Part())
     for place, part in enumerate(parts, 1):
         refusal = None if part is reference else _refusal(part, reference, place)
-        if refusal is None and part in accepted:
+        if refusal is None and part.elements and part in accepted:
             refusal = finding("ITEM_SAME_SYMBOL", f"symbol {place} was given before")
         if refusal is None:
             accepted.append(part)

@@ -202,7 +202,7 @@ min_free_bytes = 0
         environment = {**os.environ, "NOTIFY_SOCKET": str(self.directory / "notify"), "PYTHONPATH": str(ROOT)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "/tmp/run.py", "run", "-c", str(self.config), "--socket", str(self.socket)],
+                [sys.executable, "-m", "gateway", "run", "-c", str(self.config), "--socket", str(self.socket)],
                 stderr=log,
                 env=environment,
             )

@@ -33,7 +33,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gateway.config": VALUES | STAGES | {"drivers"},
     SERVICES: VALUES | STAGES | {"drivers", "gateway.config"},
     "gateway.app": VALUES | STAGES | {"drivers", "firmware_config", "gateway.config", SERVICES},
-    "gateway.cli": VALUES | STAGES | {"drivers", "firmware_config", "gateway.config", SERVICES, "gateway.app"},
+    "gateway.demo": VALUES | STAGES | {"gateway.config", SERVICES, "gateway.app"},
+    "gateway.__main__": {"gateway.cli"},
+    "gateway.cli": {"gateway.demo"}
+    | VALUES
+    | STAGES
+    | {"drivers", "firmware_config", "gateway.config", SERVICES, "gateway.app"},
 }
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from gateway.model import Decoded, Issuer, Precision, Severity
 from gateway.udi import decode, decode_symbols
+from gateway.udi.checks import has_gs1_check_digit
+from gateway.udi.label import MAX_FINDINGS
 
 TODAY = date(2026, 11, 21)
 GS = "\x1d"
@@ -111,6 +113,11 @@ def test_bad_field_hides_no_other(
         ("]", None, False, ["UNRECOGNISED"]),
         ("]d2", None, False, ["EMPTY"]),
         ("TESTING", "]d1", False, ["NOT_UDI"]),
+        # the composite component's own troubles are told
+        (f"4006381333931|]e010A{GS}8912", "]E0", True, ["GS1_UNKNOWN_AI"]),
+        # a carton's own number, and a GTIN-14 whose check digit is wrong
+        ("123457", "]I1", False, ["NOT_UDI"]),
+        ("15012345678900", "]I1", True, ["GS1_CHECK_DIGIT"]),
         ("hello", None, False, ["UNRECOGNISED"]),
         ("0" * 7090, None, False, ["TEXT_TOO_LONG"]),
         ("4006381333930", "]E0", True, ["GS1_CHECK_DIGIT"]),
@@ -127,6 +134,10 @@ def test_bad_field_hides_no_other(
         ("https://a/NOPRIMARYAI", "]Q1", False, ["GS1_LINK_NO_KEY"]),
         ("https://id.gs1.org/DBHKVAdpQgqrCg", None, False, ["GS1_LINK_COMPRESSED"]),
         ("https://a/01/09520123456788/99/ABC", None, True, ["GS1_LINK_ORDER"]),
+        ("https://a/01/09520123456788?21=A", None, True, ["GS1_LINK_ATTRIBUTE"]),
+        ("https://a/01/09520123456788/10/A?10=A", None, True, ["GS1_LINK_REPEATED", "GS1_LINK_ATTRIBUTE"]),
+        ("https:///01/09520123456788", None, True, ["GS1_LINK_FORM"]),
+        ("https://a/01/09520123456788/10/A%2", None, True, ["GS1_LINK_FORM"]),
         ("https://a/01/09520123456788?linkType=all", None, True, ["GS1_LINK_EXTENSION"]),
         ("(1A)12345", None, False, ["GS1_HRI"]),
         ("(89)ABC", None, False, ["GS1_UNKNOWN_AI"]),
@@ -191,3 +202,31 @@ def test_requirements_are_judged_over_all_symbols() -> None:
     both = decode_symbols([primary, secondary], today=TODAY)
     assert (both.ok, both.complete, both.lot_number) == (True, True, "L1")
     assert both.hri == "(01)08717648200274(10)L1(17)280630"
+
+
+@pytest.mark.parametrize(
+    ("digits", "gtin"),
+    [
+        # GS1 General Specifications 5.2.2.4.2: one row per last digit of the six
+        ("123450", "012000003455"),
+        ("123451", "012100003454"),
+        ("123452", "012200003453"),
+        ("123453", "012300000451"),
+        ("123454", "012340000053"),
+        ("123455", "012345000058"),
+        ("123459", "012345000096"),
+        ("01234531", "012300000451"),
+        ("934565", "093456000052"),
+        ("40123455", "40123455"),
+    ],
+)
+def test_upc_e_expands(digits: str, gtin: str) -> None:
+    assert has_gs1_check_digit(gtin)
+    assert decode(digits, "]E0", today=TODAY).device_identifier == gtin.zfill(14)
+
+
+def test_garbage_does_not_make_a_list_without_end() -> None:
+    decoded = decode(f"89{GS}" * 200, "]d2", today=TODAY)
+    assert len(decoded.findings) == MAX_FINDINGS + 1
+    assert codes(decoded)[-1] == "FINDINGS_CUT"
+    assert not decoded.ok

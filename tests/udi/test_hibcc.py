@@ -120,6 +120,8 @@ def test_concatenated(text: str, expected: tuple[tuple[str, str], ...]) -> None:
         ("+A99912345/$10X3/16D2011123L", ["HIBC_DATE"]),
         ("+A99912345/$10X3/Q500/S123A", ["HIBC_FIELD"]),
         ("+/EAB123C", ["HIBC_PROVIDER"]),
+        ("+A99912345/$$3200915LOT1/14D20200916/", ["ITEM_DISAGREES"]),
+        ("+A99912345/$LOT1/Q1234567/", ["HIBC_LENGTH"]),
     ],
 )
 def test_findings(text: str, codes: list[str]) -> None:

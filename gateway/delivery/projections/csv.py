@@ -41,9 +41,9 @@ def lines(events: Iterable[Stored], *, excel: bool = False) -> Iterator[bytes]:
 
 
 def cell(value: str | float | None) -> str:
-    """Return the text of one cell.
+    r"""Return the text of one cell.
 
-    >>> cell("+A99912345/$$5"), cell("10\\x1d21"), cell(None), cell(True)
+    >>> cell("+A99912345/$$5"), cell("10\x1d21"), cell(None), cell(True)
     ("'+A99912345/$$5", '10{GS}21', '', 'true')
     """
     if value is None:

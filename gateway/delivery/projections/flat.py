@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from gateway.delivery import wire
 from gateway.delivery.backlog import Stored
+from gateway.model import Decoded
 
 UNREADABLE: Final = "unreadable"
 """`type` of an event whose stored bytes are damaged."""
@@ -93,7 +94,8 @@ def flat(stored: Stored) -> FlatEvent:
 
 
 def _scan(stored: Stored, event: wire.ScanEvent) -> FlatEvent:
-    data, udi, article = event.data, event.data.udi, event.data.article
+    data, article = event.data, event.data.article
+    udi = data.udi or Decoded(ok=False)
     return FlatEvent(
         sequence=stored.sequence,
         state=stored.state,
@@ -114,17 +116,17 @@ def _scan(stored: Stored, event: wire.ScanEvent) -> FlatEvent:
         repeats=data.repeats,
         disposition=data.verdict.disposition,
         findings=" ".join(finding.code for finding in data.verdict.findings) or None,
-        issuer=udi and udi.issuer,
-        device_identifier=udi and udi.device_identifier,
-        lot_number=udi and udi.lot_number,
-        serial_number=udi and udi.serial_number,
-        expiration_date=udi and udi.expiration_date,
-        manufacture_date=udi and udi.manufacture_date,
-        match=article and article.match,
-        article_number=article and article.article_number,
-        article_source=article and article.source,
-        trade_name=article and article.trade_name,
-        manufacturer_name=article and article.manufacturer_name,
+        issuer=udi.issuer,
+        device_identifier=udi.device_identifier,
+        lot_number=udi.lot_number,
+        serial_number=udi.serial_number,
+        expiration_date=udi.expiration_date,
+        manufacture_date=udi.manufacture_date,
+        match=article.match if article else None,
+        article_number=article.article_number if article else None,
+        article_source=article.source if article else None,
+        trade_name=article.trade_name if article else None,
+        manufacturer_name=article.manufacturer_name if article else None,
         case=data.context.case,
         text=" ".join(symbol.text for symbol in data.symbols),
     )

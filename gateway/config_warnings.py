@@ -1,0 +1,46 @@
+"""What a valid configuration may still lack on this machine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.config import Config
+from gateway.credentials import locate
+from gateway.delivery.settings import BrokerSettings
+
+
+def warnings(config: Config) -> Iterator[str]:
+    """Yield what will keep the box from working as configured, each with what to do."""
+    directory = config.state_directory
+    if not directory.is_dir():
+        yield f"state.directory: {directory} is not there yet; the daemon makes it when it may"
+    for scanner in config.scanner:
+        if not Path(scanner.device).exists():
+            yield (
+                f"scanner {scanner.name}: {scanner.device} is not there: plug it in, or correct the device "
+                "(ls -l /dev/serial/by-id)"
+            )
+    if config.broker is None:
+        yield "no [broker]: this box stands alone; hand its scans on with `scangate outbox export`"
+    else:
+        yield from _broker(config.broker)
+
+
+def _broker(broker: BrokerSettings) -> Iterator[str]:
+    if broker.username is not None and any(url.startswith("mqtt://") for url in broker.urls):
+        yield "broker.urls: mqtt:// sends the password in clear: use mqtts://"
+    for key in ("password_file", "ca_file", "cert_file", "key_file"):
+        name = getattr(broker, key)
+        if name is None:
+            continue
+        path = locate(name)
+        if not _can_know(path):
+            continue
+        if not path.is_file():
+            yield f"broker.{key}: {path} is not there: put the file there"
+
+
+def _can_know(path: Path) -> bool:
+    """Tell whether this user sees what lies in the file's folder: credentials are root's."""
+    folder = path.parent
+    return not folder.exists() or os.access(folder, os.X_OK)

@@ -1,0 +1,239 @@
+"""Real processes to measure: the daemon with a pseudo-terminal as its scanner, and mosquitto on 127.0.0.1."""
+
+import contextlib
+import os
+import pty
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from gateway.control import DaemonUnreachableError, ask
+from tests.bench import samples
+
+ROOT: Final = Path(__file__).parents[2]
+READY_SECONDS: Final = 30.0
+"""A daemon or broker that is not ready by then will never be."""
+STOP_SECONDS: Final = 10.0
+"""Twice what an ordered stop may take."""
+POLL_SECONDS: Final = 0.005
+LAUNCH: Final = ("-m", "gateway")
+
+
+class BenchError(RuntimeError):
+    """Something that is to be measured does not work: what, and where to look."""
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[Path]:
+    """Yield an empty folder on the disk of the checkout: /tmp may be memory, where a flush costs nothing."""
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
+        yield Path(folder)
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
+    """Wait for something to become true. Raises BenchError."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise BenchError(f"waited {seconds:.0f} s in vain until {what}")
+        time.sleep(POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def ended(process: "subprocess.Popen[bytes]", how: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+    """End the process at the end, in order if it can."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Certificates(Struct, frozen=True, kw_only=True):
+    """A test authority and what it signed for 127.0.0.1."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+def make_certificates(folder: Path) -> Certificates:
+    """Make an authority and a broker's certificate with openssl."""
+    made = Certificates(authority=folder / "ca.pem", certificate=folder / "broker.pem", key=folder / "broker.key")
+    new = ("openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2")
+    authority_key = folder / "ca.key"
+    for command in (
+        (*new, "-subj", "/CN=bench authority", "-keyout", authority_key, "-out", made.authority),
+        (
+            *(*new, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-addext", "basicConstraints=critical,CA:FALSE"),
+            *("-CA", made.authority, "-CAkey", authority_key, "-keyout", made.key, "-out", made.certificate),
+        ),
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    return made
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class Broker(Struct, frozen=True, kw_only=True):
+    """A running mosquitto."""
+
+    port: int
+    """Without TLS, for whoever only looks on."""
+    url: str
+    """For the one that is measured; with TLS when there are certificates."""
+
+
+@contextlib.contextmanager
+def broker(folder: Path, tls: Certificates | None = None) -> Iterator[Broker]:
+    """Run mosquitto."""
+    port = free_port()
+    url = f"mqtt://127.0.0.1:{port}"
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    lines = [f"user {user}", "log_dest none", "allow_anonymous true", "set_tcp_nodelay true", "max_inflight_messages 0"]
+    lines.append(f"listener {port} 127.0.0.1")
+    if tls is not None:
+        tls_port = free_port()
+        url = f"mqtts://127.0.0.1:{tls_port}"
+        lines += [f"listener {tls_port} 127.0.0.1", f"certfile {tls.certificate}", f"keyfile {tls.key}"]
+    settings = folder / "mosquitto.conf"
+    settings.write_text("\n".join(lines) + "\n")
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))  # Debian keeps it there
+    with (folder / "mosquitto.log").open("ab") as log:
+        process = subprocess.Popen(("mosquitto", "-c", settings), env={**os.environ, "PATH": path}, stderr=log)
+    with ended(process):
+        wait_until(lambda: _answers(port), "mosquitto answers")
+        yield Broker(port=port, url=url)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextlib.contextmanager
+def sink(port: int) -> Iterator[None]:
+    """Subscribe in a process of its own and throw away what comes."""
+    command = (sys.executable, "-m", "tests.bench.subscriber", str(port))
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    with ended(process), process.stdout or contextlib.nullcontext():
+        if process.stdout is None or process.stdout.readline() != b"subscribed\n":
+            raise BenchError("the subscriber did not start")
+        yield
+
+
+class Daemon:
+    """The daemon as a process of its own. Make it with `daemon`."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", control: Path, scanner: int, started: float) -> None:
+        self.pid = process.pid
+        self.start_seconds = started
+        """From exec to READY=1."""
+        self._control = control
+        self._scanner = scanner
+
+    def scan(self, label: bytes) -> None:
+        """Let the scanner send a label."""
+        os.write(self._scanner, label)
+
+    def status(self) -> dict[str, Any]:
+        """Return what it says of itself."""
+        answer: dict[str, Any] = ask(self._control, "status")
+        return answer
+
+    def wait_connected(self) -> None:
+        """Wait until its scanner and, if it has one, its broker are there."""
+        wait_until(self._connected, "the daemon has its scanner and its broker")
+
+    def _connected(self) -> bool:
+        try:
+            status = self.status()
+        except DaemonUnreachableError:
+            return False
+        broker_fine = status["broker"] is None or bool(status["broker"]["url"])
+        return broker_fine and all(one["link"] == "connected" for one in status["scanners"])
+
+    def memory(self, field: str) -> float | None:
+        """Return a figure of /proc/PID/status or smaps_rollup in MiB; None where it may not be read."""
+        for name in ("status", "smaps_rollup"):
+            with contextlib.suppress(OSError):
+                for line in Path(f"/proc/{self.pid}/{name}").read_text().splitlines():
+                    if line.startswith(f"{field}:"):
+                        return int(line.split()[1]) / 1024
+        return None
+
+
+@contextlib.contextmanager
+def daemon(folder: Path, *, url: str | None = None, ca_file: Path | None = None) -> Iterator[Daemon]:
+    """Run the daemon on `folder`/state, with a pseudo-terminal as its scanner, until it is ready."""
+    with contextlib.ExitStack() as stack:
+        scanner, terminal = pty.openpty()
+        stack.callback(os.close, scanner)
+        tty.setraw(terminal)
+        device = os.ttyname(terminal)
+        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scangate-bench-")))
+        config = folder / "scangate.toml"
+        config.write_text(_configuration(folder, device, url, ca_file))
+        notify = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        notify.bind(str(sockets / "notify"))
+        notify.settimeout(READY_SECONDS)
+        log = stack.enter_context((folder / "daemon.log").open("ab"))
+        control = sockets / "control.sock"
+        command = (sys.executable, *LAUNCH, "run", "-c", config, "--socket", control)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(sockets / "notify")}
+        began = time.monotonic()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        stack.enter_context(ended(process))
+        try:
+            while b"READY=1" not in notify.recv(4096).split(b"\n"):
+                pass
+        except TimeoutError as error:
+            raise BenchError(f"the daemon did not start: {(folder / 'daemon.log').read_text()}") from error
+        started = time.monotonic() - began
+        yield Daemon(process, control, scanner, started)
+        os.close(terminal)
+
+
+def _configuration(folder: Path, device: str, url: str | None, ca_file: Path | None) -> str:
+    lines = [
+        "[gateway]",
+        f'tenant = "{samples.TENANT}"',
+        f'site = "{samples.SITE}"',
+        f'id = "{samples.BOX}"',
+        "[state]",
+        f'directory = "{folder / "state"}"',
+        "[[scanner]]",
+        'name = "pty"',
+        f'device = "{device}"',
+        "[outbox]",
+        "min_free_bytes = 0",
+    ]
+    if url is not None:
+        lines += ["[broker]", f'urls = ["{url}"]']
+    if ca_file is not None:
+        lines += [f'ca_file = "{ca_file}"']
+    return "\n".join(lines) + "\n"

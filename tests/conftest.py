@@ -1,0 +1,24 @@
+"""What tests of several parts share."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.brokers import Broker
+
+
+@pytest.fixture
+def mosquitto() -> Iterator[Callable[..., Broker]]:
+    """Return a function that starts a mosquitto: `mosquitto(directory, extra_config) -> Broker`."""
+    started: list[Broker] = []
+
+    def start(directory: Path, extra_config: str = "allow_anonymous true") -> Broker:
+        broker = Broker(directory / f"broker-{len(started)}", extra_config)
+        started.append(broker)
+        broker.start()
+        return broker
+
+    yield start
+    for broker in started:
+        broker.kill()

@@ -1,0 +1,66 @@
+"""A publisher at work on an outbox, as the daemon's worker keeps the two together."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gateway.delivery.outbox import Dead, Outbox
+from gateway.delivery.publisher import Publisher
+from gateway.delivery.settings import BrokerSettings
+from gateway.delivery.topics import Topics
+from tests.brokers import wait_for
+from tests.delivery.events import draft, reading
+
+TOPICS = Topics.of("vgr", "su", "gw01")
+
+
+class Courier:
+    """An outbox and its publisher. What the publisher says is picked up in `settle`, as the worker does."""
+
+    def __init__(self, outbox: Outbox, **broker: Any) -> None:  # noqa: ANN401 - keys of [broker]
+        self.outbox = outbox
+        self.unsettled = threading.Event()
+        self.dead: list[Dead] = []
+        self.publisher = Publisher(
+            BrokerSettings(**broker),
+            TOPICS,
+            broker.get("client_id", "gw01"),
+            outbox.path,
+            on_unsettled=self.unsettled.set,
+        )
+
+    def store(self, count: int, size: int = 0) -> None:
+        first = self.outbox.last + 1
+        self.outbox.append([draft(n, size=size) for n in range(first, first + count)], reading(), seal=True)
+        self.publisher.wake()
+
+    @property
+    def delivered(self) -> int:
+        """Take over what was delivered, and return how far it has come."""
+        delivered = self.publisher.progress.delivered
+        while self.publisher.parked:
+            self.dead.append(self.publisher.parked.popleft())
+            self.outbox.park(self.dead[-1])
+        self.outbox.mark_delivered(delivered)
+        return delivered
+
+    def until_delivered(self, upto: int | None = None) -> None:
+        """Wait until that event, or all, are delivered or dead."""
+        goal = self.outbox.last if upto is None else upto
+        wait_for(lambda: self.delivered >= goal, f"delivered up to {goal} ({self.publisher.progress})")
+
+    def until_problem(self, words: str) -> str:
+        """Wait until it says what is wrong in such words."""
+        wait_for(lambda: words in (self.publisher.progress.problem or ""), f"{words!r} ({self.publisher.progress})")
+        return self.publisher.progress.problem or ""
+
+
+@contextmanager
+def courier(outbox: Outbox, **broker: Any) -> Iterator[Courier]:  # noqa: ANN401 - keys of [broker]
+    one = Courier(outbox, **broker)
+    one.publisher.start()
+    try:
+        yield one
+    finally:
+        assert one.publisher.stop(10.0)

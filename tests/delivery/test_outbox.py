@@ -1,0 +1,452 @@
+"""The outbox on a real disk: durable, ordered, bounded, and never without what is not delivered."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.clock import ClockReading
+from gateway.delivery import wire
+from gateway.delivery.backlog import Backlog
+from gateway.delivery.identity import BoxIdentity
+from gateway.delivery.outbox import SEAL_ROWS, Dead, FullOutboxError, Outbox
+from gateway.delivery.room import Room
+from gateway.delivery.schema import SCHEMA_VERSION, NewerOutboxError, OutboxError
+from gateway.delivery.settings import OutboxSettings
+from tests.delivery.events import BOX, NOW_NS, ROOMY, S, draft, reading, stocked, stored
+
+DAY = 86_400 * S
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.db"
+
+
+@pytest.fixture
+def outbox(path: Path) -> Iterator[Outbox]:
+    opened = Outbox(path, ROOMY, BOX)
+    yield opened
+    opened.abandon()
+
+
+@pytest.fixture
+def backlog(outbox: Outbox) -> Iterator[Backlog]:
+    opened = Backlog(outbox.path)
+    yield opened
+    opened.close()
+
+
+def reopened(outbox: Outbox, identity: BoxIdentity = BOX) -> Outbox:
+    outbox.abandon()
+    return Outbox(outbox.path, outbox.settings, identity)
+
+
+class TestAppend:
+    def test_numbers_go_on_without_a_gap(self, outbox: Outbox) -> None:
+        assert outbox.append([draft(1)], reading(), seal=True) == [1]
+        assert outbox.append([draft(2), draft(3)], reading(), seal=True) == [2, 3]
+        assert outbox.last == 3
+
+    def test_the_number_is_in_the_event(self, outbox: Outbox) -> None:
+        outbox.append([draft(1), draft(2)], reading(), seal=True)
+        events = [wire.decode_scan(body) for body in stored(outbox.path).values()]
+        assert [event.sequence for event in events] == ["0000000000000001", "0000000000000002"]
+        assert {event.epoch for event in events} == {outbox.epoch}
+
+    def test_a_group_is_stored_whole_or_not_at_all(self, outbox: Outbox) -> None:
+        outbox.append([draft(1)], reading(), seal=True)
+        poisoned = msgspec.structs.replace(draft(3), raw=())
+        with pytest.raises(ValueError, match="zip"):
+            outbox.append([draft(2), poisoned], reading(), seal=True)
+        assert list(stored(outbox.path)) == [1]
+        assert outbox.append([draft(4)], reading(), seal=True) == [2]
+
+    def test_every_symbol_is_journalled_with_its_bytes(self, outbox: Outbox) -> None:
+        outbox.append([draft(7)], reading(), seal=True)
+        with sqlite3.connect(outbox.path) as db:
+            rows = db.execute("SELECT event, scanner, symbology, raw FROM symbol").fetchall()
+        db.close()
+        assert rows == [(1, "front", "]d2", b"]d2010952000100010221S000007")]
+
+    def test_a_disk_that_fails_stores_nothing_and_the_next_try_goes_on(self, outbox: Outbox) -> None:
+        """A second writer that does not let go stands for any failing disk: sqlite says so in the same way."""
+        outbox.append([draft(1)], reading(), seal=True)
+        outbox._db.execute("PRAGMA busy_timeout = 0")
+        other = sqlite3.connect(outbox.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OutboxError, match=r"cannot store a scan in .*outbox\.db: database is locked"):
+            outbox.append([draft(2)], reading(), seal=True)
+        other.execute("ROLLBACK")
+        other.close()
+        assert outbox.append([draft(2)], reading(), seal=True) == [2]
+
+
+class TestMarks:
+    def test_a_mark_rides_in_the_next_append(self, outbox: Outbox, backlog: Backlog) -> None:
+        outbox.append([draft(1)], reading(), seal=True)
+        outbox.mark_delivered(1)
+        assert backlog.delivered() == 0
+        assert outbox.marks_pending
+        outbox.append([draft(2)], reading(), seal=True)
+        assert backlog.delivered() == outbox.delivered == 1
+
+    def test_a_mark_goes_alone_when_the_box_is_idle(self, outbox: Outbox, backlog: Backlog) -> None:
+        outbox.append([draft(1)], reading(), seal=True)
+        outbox.mark_delivered(1)
+        outbox.write_marks(reading())
+        assert backlog.delivered() == 1
+
+    def test_a_mark_never_goes_back(self, outbox: Outbox) -> None:
+        outbox.append([draft(1), draft(2)], reading(), seal=True)
+        for upto in (2, 1):
+            outbox.mark_delivered(upto)
+            outbox.write_marks(reading())
+        assert outbox.delivered == 2
+
+    def test_a_lost_mark_only_sends_again(self, outbox: Outbox) -> None:
+        outbox.append([draft(1)], reading(), seal=True)
+        outbox.mark_delivered(1)
+        again = reopened(outbox)
+        assert (again.delivered, again.last) == (0, 1)
+        again.abandon()
+
+    def test_a_dead_letter_is_kept_and_not_handed_over(self, outbox: Outbox, backlog: Backlog) -> None:
+        outbox.append([draft(1), draft(2), draft(3)], reading(), seal=True)
+        outbox.park(Dead(sequence=2, reason="too large"))
+        outbox.write_marks(reading())
+        assert [sequence for sequence, _ in backlog.next(0, 10)] == [1, 3]
+        assert backlog.dead() == [(2, "too large")]
+        assert [one.state for one in backlog.journal()] == ["waiting", "dead", "waiting"]
+        assert (outbox.dead_letters, backlog.waiting()) == (1, 2)
+
+    def test_close_writes_what_is_pending(self, outbox: Outbox, backlog: Backlog) -> None:
+        outbox.append([draft(1)], reading(), seal=True)
+        outbox.mark_delivered(1)
+        outbox.close(reading())
+        assert backlog.delivered() == 1
+
+
+class TestTime:
+    UNSET = reading(at_ns=100 * S, monotonic_ns=5 * S, set_=False)
+    """A box without a battery-backed clock just after its boot: 1970."""
+    LEARNT = reading(at_ns=NOW_NS, monotonic_ns=65 * S)
+
+    def test_unsettled_events_are_not_handed_over(self, outbox: Outbox, backlog: Backlog) -> None:
+        outbox.append([draft(1, clock=self.UNSET)], self.UNSET, seal=False)
+        outbox.append([draft(2)], reading(), seal=True)
+        assert backlog.unsettled()
+        assert backlog.next(0, 10) == []
+
+    def test_a_clock_learnt_before_the_hand_over_corrects_the_event(self, outbox: Outbox) -> None:
+        outbox.append([draft(1, clock=self.UNSET)], self.UNSET, seal=False)
+        before = wire.decode_scan(stored(outbox.path)[1])
+        assert outbox.seal(self.LEARNT) == 1
+        event = wire.decode_scan(stored(outbox.path)[1])
+        assert wire.parse_time(event.time) == NOW_NS - 60 * S
+        assert wire.parse_time(event.recordedtime) == NOW_NS - 60 * S
+        assert (event.data.clock.synchronised, event.data.clock.corrected) == (False, True)
+        assert (event.id, event.sequence, event.data.udi) == (before.id, before.sequence, before.data.udi)
+        assert outbox.clock_learnt("c1", self.LEARNT) is None, "nothing was handed over with a wrong time"
+
+    def test_a_clock_learnt_later_is_an_event_in_the_same_sequence(self, outbox: Outbox, backlog: Backlog) -> None:
+        outbox.append([draft(1, clock=self.UNSET)], self.UNSET, seal=True)
+        first = stored(outbox.path)[1]
+        assert outbox.seal(self.LEARNT) == 0
+        assert outbox.clock_learnt("c1", self.LEARNT) == 2
+        assert outbox.clock_learnt("c2", self.LEARNT) is None, "said once"
+        bodies = stored(outbox.path)
+        assert bodies[1] == first, "what was handed over stays as it was"
+        event = msgspec.json.decode(bodies[2], type=wire.ClockEvent)
+        assert (event.type, event.id, event.sequence) == ("scangate.clock.v1", "c1", "0000000000000002")
+        assert event.data.offset_ns + self.UNSET.monotonic_ns == NOW_NS - 60 * S
+        assert [sequence for sequence, _ in backlog.next(0, 10)] == [1, 2]
+
+    def test_the_clock_event_survives_a_restart_of_the_daemon(self, outbox: Outbox) -> None:
+        outbox.append([draft(1, clock=self.UNSET)], self.UNSET, seal=True)
+        again = reopened(outbox)
+        assert again.clock_learnt("c1", self.LEARNT) == 2
+        again.abandon()
+
+    def test_events_of_another_boot_cannot_be_corrected(self, outbox: Outbox, backlog: Backlog) -> None:
+        outbox.append([draft(1, clock=self.UNSET)], self.UNSET, seal=False)
+        body = stored(outbox.path)[1]
+        outbox.seal(reading(boot="f" * 32))
+        assert stored(outbox.path)[1] == body
+        assert backlog.next(0, 10) == [(1, body)]
+
+    def test_settled_without_a_clock_they_keep_their_time(self, outbox: Outbox, backlog: Backlog) -> None:
+        outbox.append([draft(1, clock=self.UNSET)], self.UNSET, seal=False)
+        body = stored(outbox.path)[1]
+        assert outbox.seal(self.UNSET) == 1
+        assert backlog.next(0, 10) == [(1, body)]
+        assert outbox.clock_learnt("c1", self.LEARNT) == 2
+
+    def test_a_long_row_is_settled_in_pieces(self, outbox: Outbox, backlog: Backlog) -> None:
+        count = SEAL_ROWS + 10
+        drafts = [draft(number, clock=self.UNSET) for number in range(1, count + 1)]
+        outbox.append(drafts, self.UNSET, seal=False)
+        assert [outbox.seal(self.LEARNT) for _ in range(3)] == [SEAL_ROWS, 10, 0]
+        assert len(backlog.next(0, 2 * count)) == count
+
+    def test_an_event_that_cannot_be_read_holds_nothing_up(self, outbox: Outbox, backlog: Backlog) -> None:
+        """A flipped bit on the disk: the rows behind it still get their times."""
+        outbox.append([draft(1, clock=self.UNSET), draft(2, clock=self.UNSET)], self.UNSET, seal=False)
+        outbox._db.execute("UPDATE event SET body = x'7b7b' WHERE sequence = 1")
+        assert outbox.seal(self.LEARNT) == 2
+        assert [sequence for sequence, _ in backlog.next(0, 10)] == [1, 2]
+
+    def test_the_newest_trusted_time_is_known_at_the_start(self, outbox: Outbox) -> None:
+        outbox.append([draft(1)], reading(), seal=True)
+        outbox.append([draft(2, clock=self.UNSET)], self.UNSET, seal=True)
+        again = reopened(outbox)
+        assert again.last_trusted_ns() == NOW_NS
+        again.abandon()
+
+
+class TestEpoch:
+    @pytest.mark.parametrize(
+        ("box", "because"),
+        [
+            (BOX, None),
+            (msgspec.structs.replace(BOX, machine="m2"), "machine"),
+            (msgspec.structs.replace(BOX, board="b2"), "board"),
+            (msgspec.structs.replace(BOX, gateway="urn:scangate:vgr:su:gw02"), "gateway"),
+            (msgspec.structs.replace(BOX, board=None), None),
+        ],
+    )
+    def test_another_box_begins_another_epoch(self, outbox: Outbox, box: BoxIdentity, because: str | None) -> None:
+        outbox.append([draft(1), draft(2)], reading(), seal=True)
+        epoch = outbox.epoch
+        again = reopened(outbox, box)
+        assert again.new_epoch_because == because
+        assert (again.epoch != epoch) is (because is not None)
+        assert again.epoch_begins == (1 if because is None else 3)
+        again.append([draft(3)], reading(), seal=True)
+        bodies = stored(again.path)
+        assert wire.decode_scan(bodies[2]).epoch == epoch, "what is stored keeps its epoch"
+        assert wire.decode_scan(bodies[3]).epoch == again.epoch
+        third = reopened(again, box)
+        assert third.new_epoch_because is None, "said once"
+        third.abandon()
+
+    def test_a_first_start_is_no_news(self, outbox: Outbox) -> None:
+        assert outbox.new_epoch_because is None
+        assert outbox.epoch_begins == 1
+
+
+class TestRoom:
+    def fill(self, outbox: Outbox, clock: ClockReading | None = None) -> int:
+        """Store until it refuses; return how many were stored."""
+        count = outbox.last
+        while True:
+            try:
+                outbox.append([draft(count + 1, size=2000)], clock or reading(), seal=True)
+            except FullOutboxError:
+                return count
+            count += 1
+
+    @pytest.fixture
+    def small(self, path: Path) -> Iterator[Outbox]:
+        opened = Outbox(path, OutboxSettings(max_bytes=1 << 20, min_free_bytes=0, keep_delivered_days=30), BOX)
+        yield opened
+        opened.abandon()
+
+    def test_levels_rise_as_it_fills_and_nothing_undelivered_goes(self, small: Outbox) -> None:
+        levels = []
+        for number in range(1, 2000):
+            small.tidy(reading())
+            if small.room.room not in levels:
+                levels.append(small.room.room)
+            if small.room.room is Room.FULL:
+                break
+            small.append([draft(number)], reading(), seal=True)
+        assert levels == [Room.FREE, Room.FILLING, Room.NEARLY_FULL, Room.FULL]
+        count = small.last
+        with pytest.raises(FullOutboxError, match="not delivered; restore the way to the broker"):
+            small.append([draft(number)], reading(), seal=True)
+        assert list(stored(small.path)) == list(range(1, count + 1))
+
+    def test_a_full_outbox_takes_scans_again_once_some_are_delivered(self, small: Outbox) -> None:
+        count = self.fill(small)
+        small.mark_delivered(count // 2)
+        assert small.append([draft(count + 1)], reading(), seal=True) == [count + 1]
+        assert set(stored(small.path)) >= set(range(count // 2 + 1, count + 2)), "what is not delivered is there"
+
+    def test_history_goes_first_and_oldest_first(self, small: Outbox) -> None:
+        small.append([draft(number, size=2000) for number in range(1, 300)], reading(), seal=True)
+        small.mark_delivered(100)
+        small.write_marks(reading())
+        while small.tidy(reading()):
+            pass
+        kept = list(stored(small.path))
+        assert kept == list(range(101, 300))
+
+    def test_dead_letters_stay(self, small: Outbox) -> None:
+        small.append([draft(number, size=2000) for number in range(1, 300)], reading(), seal=True)
+        small.park(Dead(sequence=50, reason="refused"))
+        small.mark_delivered(100)
+        small.write_marks(reading())
+        while small.tidy(reading()):
+            pass
+        assert list(stored(small.path))[:2] == [50, 101]
+
+    def test_free_space_of_the_disk_counts(self, path: Path) -> None:
+        greedy = Outbox(path, OutboxSettings(min_free_bytes=1 << 60), BOX)
+        assert greedy.room.room is Room.FULL
+        with pytest.raises(FullOutboxError):
+            greedy.append([draft(1)], reading(), seal=True)
+        greedy.abandon()
+
+    def test_a_directory_that_is_gone_is_an_error_of_the_outbox(self, small: Outbox, tmp_path: Path) -> None:
+        small.path = tmp_path / "gone" / "outbox.db"
+        with pytest.raises(OutboxError, match="cannot measure"):
+            small.tidy(reading())
+
+    @pytest.mark.parametrize(
+        ("days", "clock_set", "kept"),
+        [(29, True, [1, 2, 3, 4]), (31, True, [4]), (31, False, [1, 2, 3, 4])],
+        ids=["young", "old", "clock-not-set"],
+    )
+    def test_history_ages_by_a_trusted_clock(
+        self,
+        outbox: Outbox,
+        days: int,
+        clock_set: bool,  # noqa: FBT001 - a column of the table
+        kept: list[int],
+    ) -> None:
+        """The second was recorded without a clock: it is as old as the one behind it; the fourth is waiting."""
+        for number, trusted in ((1, True), (2, False), (3, True), (4, True)):
+            clock = reading(set_=trusted)
+            outbox.append([draft(number, clock=clock)], clock, seal=True)
+        outbox.mark_delivered(3)
+        outbox.write_marks(reading())
+        later = reading(at_ns=NOW_NS + days * DAY, set_=clock_set)
+        while outbox.tidy(later):
+            pass
+        assert list(stored(outbox.path)) == kept
+
+    def test_numbers_are_never_used_again(self, outbox: Outbox) -> None:
+        outbox.append([draft(1), draft(2)], reading(), seal=True)
+        outbox.mark_delivered(2)
+        outbox.write_marks(reading())
+        while outbox.tidy(reading(at_ns=NOW_NS + 31 * DAY)):
+            pass
+        assert stored(outbox.path) == {}
+        again = reopened(outbox)
+        assert again.append([draft(3)], reading(), seal=True) == [3]
+        again.abandon()
+
+
+class TestFile:
+    def test_a_newer_version_is_refused_and_left_alone(self, path: Path) -> None:
+        db = sqlite3.connect(path)
+        db.execute("CREATE TABLE event (other INTEGER)")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        db.commit()
+        db.close()
+        before = path.read_bytes()
+        with pytest.raises(NewerOutboxError, match=r"version 2, this scangate knows up to 1; install the scangate"):
+            Outbox(path, ROOMY, BOX)
+        assert path.read_bytes() == before
+        assert [one.name for one in path.parent.iterdir()] == ["outbox.db"]
+
+    def test_what_is_no_damage_is_not_called_damage(self, path: Path) -> None:
+        """A lock, or a full disk, must not send a sound file into quarantine."""
+        stocked(path, 3).close(reading())
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("UPDATE cursor SET delivered = 0")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gateway.delivery.schema.BUSY_MS", 10)
+            with pytest.raises(OutboxError, match="locked") as caught:
+                Outbox(path, ROOMY, BOX)
+        assert type(caught.value) is OutboxError
+        other.close()
+
+    @pytest.mark.parametrize("name", ["with space", "100%25?mode=memory", "#fragment"])
+    def test_any_directory_name_will_do(self, tmp_path: Path, name: str) -> None:
+        directory = tmp_path / name
+        directory.mkdir()
+        stocked(directory / "outbox.db", 2).close(reading())
+        assert list(stored(directory / "outbox.db")) == [1, 2]
+
+    def test_a_missing_outbox_is_said_so(self, path: Path) -> None:
+        with pytest.raises(OutboxError, match=r"cannot read .*outbox\.db"):
+            Backlog(path)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from gateway.delivery.outbox import Outbox
+from tests.delivery.events import BOX, ROOMY, draft, reading
+outbox = Outbox(Path(sys.argv[1]), ROOMY, BOX)
+number = outbox.last
+while True:
+    number += 1
+    outbox.mark_delivered(number // 2)
+    outbox.append([draft(number)], reading(), seal=True)
+    print(number, flush=True)
+"""
+
+
+def test_what_was_told_survives_kill_9(path: Path) -> None:
+    """Three lives, each killed at work: every number that was told is on disk, no gap, no number twice."""
+    last = 0
+    for life in range(1, 4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            text=True,
+        )
+        assert process.stdout is not None
+        told = [int(process.stdout.readline()) for _ in range(40 * life)]
+        os.kill(process.pid, signal.SIGKILL)
+        told += [int(line) for line in process.stdout.read().split()]
+        process.stdout.close()
+        process.wait()
+        assert told == list(range(last + 1, last + len(told) + 1)) or told[0] == last + 2, "one may be untold"
+        last = told[-1]
+        sequences = list(stored(path))
+        assert sequences == list(range(1, len(sequences) + 1))
+        assert len(sequences) - last in {0, 1}
+        last = len(sequences)
+
+
+Reader = Callable[[Backlog], object]
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (lambda b: [sequence for sequence, _ in b.next(0, 2)], [2, 4]),
+        (lambda b: [sequence for sequence, _ in b.next(3, 10)], [4, 5]),
+        (lambda b: b.delivered(), 1),
+        (lambda b: b.last(), 5),
+        (lambda b: b.waiting(), 3),
+        (lambda b: b.oldest_waiting_ns(), NOW_NS),
+        (lambda b: sorted(b.meta()), ["epoch", "epoch_begins"]),
+        (lambda b: [one.sequence for one in b.journal(after=3)], [4, 5]),
+        (lambda b: [one.sequence for one in b.journal(since_ns=NOW_NS + 1)], []),
+        (lambda b: b.unsettled(), False),
+    ],
+)
+def test_what_a_reader_sees(outbox: Outbox, backlog: Backlog, ask: Reader, answer: object) -> None:
+    """Five events: the first delivered, the third dead."""
+    outbox.append([draft(number) for number in range(1, 6)], reading(), seal=True)
+    outbox.park(Dead(sequence=3, reason="x"))
+    outbox.mark_delivered(1)
+    outbox.write_marks(reading())
+    after_delivered = ask(backlog)
+    if answer == [2, 4]:
+        after_delivered = [sequence for sequence, _ in backlog.next(1, 2)]
+    assert after_delivered == answer

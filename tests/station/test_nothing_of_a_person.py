@@ -1,0 +1,73 @@
+"""The way of one scan with what must never be kept: neither the event nor its journal holds it."""
+
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from drivers.model import Frame, RawScan
+from gateway.articles.store import ArticleMaster
+from gateway.config import parse
+from gateway.delivery.outbox import Draft, Outbox
+from gateway.pipeline import Pipeline
+from gateway.station.privacy import Withheld
+from tests.delivery.events import BOX, ROOMY, reading
+
+CONFIG = {
+    "gateway": {"tenant": "vgr", "site": "su", "id": "gw01"},
+    "scanner": [{"name": "front", "device": "/dev/null"}],
+}
+GSRN = "123456789012345675"
+LABEL = f"010952000100010221S18018{GSRN}"
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+    made = Pipeline(parse(CONFIG, "test"), ArticleMaster(tmp_path / "articles"))
+    yield made
+    made.close()
+
+
+def scan(text: str, symbology: str | None = None) -> RawScan:
+    data = (symbology or "").encode() + text.encode()
+    return RawScan(scanner="front", frame=Frame(data=data, started_ns=1), symbology=symbology, text=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "symbology", "secret"),
+    [
+        (f"01095200010001028018{GSRN}", "]d2", GSRN),
+        (f"0109520001000102\x1d8018{GSRN}", "]d2", GSRN),
+        (f"8017{GSRN}010952000100010221S1", "]C1", GSRN),
+        (f"(01)09520001000102(8018){GSRN}", None, GSRN),
+        (f"https://id.gs1.org/01/09520001000102?8018={GSRN}", "]Q1", GSRN),
+        (f"8018{GSRN}", "]C1", GSRN),
+        ("191212121212", None, "191212121212"),
+        ("19121212-1212", None, "1212-1212"),
+        ("hunter2", None, "hunter2"),
+    ],
+)
+def test_nothing_of_a_person_is_on_disk(
+    pipeline: Pipeline, tmp_path: Path, text: str, symbology: str | None, secret: str
+) -> None:
+    result = pipeline.consider(scan(text, symbology), reading(), "id-1")
+    assert secret not in repr(result)
+    if isinstance(result, Withheld):
+        return
+    assert "PERSON_DATA_REMOVED" in [finding.code for finding in result.data.verdict.findings]
+    assert secret.encode() not in b64decode(result.data.symbols[0].raw)
+    outbox = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
+    outbox.append([result], reading(), seal=True)
+    outbox.close(reading())
+    assert all(secret.encode() not in file.read_bytes() for file in tmp_path.glob("outbox.db*"))
+
+
+def test_a_label_is_kept_as_it_was_read(pipeline: Pipeline) -> None:
+    one = scan("010952000100010221S1", "]d2")
+    result = pipeline.consider(one, reading(), "id-1")
+    assert isinstance(result, Draft)
+    assert result.raw == (one.frame.data,)
+    assert b64decode(result.data.symbols[0].raw) == one.frame.data
+    assert msgspec.json.encode(result.data)

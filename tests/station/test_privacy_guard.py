@@ -1,0 +1,151 @@
+"""What may go on, and of what no more than kind and length is kept."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model import Article, Decoded, LookUp, Match
+from gateway.station.privacy import Kind, Withheld, is_person_number, withheld
+from gateway.udi import decode
+from gateway.udi.checks import gs1_check_digit, has_gs1_check_digit
+from tests.delivery.events import reading
+
+UNKNOWN = LookUp(match=Match.NONE, master_version="v")
+TODAY = reading().today()
+
+PERSONS = (
+    "191212121212",  # the Swedish Tax Agency's test number of Tolvan Tolvansson
+    "189001019802",  # test personnummer of the Swedish Tax Agency's published list, as are the next four
+    "195612299112",
+    "199001012385",
+    "200001012384",
+    "196912060386",
+    "197010632391",  # test samordningsnummer of the same agency: day of birth 3 + 60
+)
+
+
+def check_digit(nine: str) -> str:
+    """Modulus 10 with weights 2 and 1 over YYMMDDNNN (SKV 704, section 3), written anew for the test."""
+    total = sum(sum(divmod(int(digit) * (2, 1)[index % 2], 10)) for index, digit in enumerate(nine))
+    return str(-total % 10)
+
+
+def guard(text: str, symbology: str | None = None, look_up: LookUp = UNKNOWN, *patterns: str) -> Withheld | None:
+    """Decode the text and ask the guard."""
+    decoded = decode(text, symbology, today=TODAY)
+    return withheld(text, symbology, decoded, look_up, [re.compile(pattern) for pattern in patterns])
+
+
+@pytest.mark.parametrize("number", PERSONS)
+def test_published_test_numbers_are_person_numbers(number: str) -> None:
+    assert number[-1] == check_digit(number[2:11]), "the table itself"
+    assert is_person_number(number)
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+    assert not is_person_number(wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1912121212",  # ten digits: the form without century is no GTIN of any length
+        "19121212-1212",
+        "191213121212",  # there is no 13th month
+        "191202301212",  # no 30 February
+        "191212921212",  # 32 + 60
+        "184912121212",  # before any living person
+        "1912121212123",
+        "\u0661" * 12,  # Arabic digits are digits to Python
+        "19121212121A",
+    ],
+)
+def test_no_person_numbers(text: str) -> None:
+    assert not is_person_number(text)
+
+
+def test_some_person_numbers_are_gtins_too() -> None:
+    """Found by search, so that the guard is tested with what it is there for."""
+    both = [
+        number
+        for birth in range(100, 1000)
+        if has_gs1_check_digit(number := f"19560229{birth}" + check_digit(f"560229{birth}"))
+    ]
+    assert 50 < len(both) < 150, "one in ten"
+    for number in both[:20]:
+        assert decode(number, None, today=TODAY).device_identifier == number.zfill(14)
+        assert guard(number) == Withheld(kind=Kind.PERSON_NUMBER, length=12)
+        assert guard(number, "]C0") == Withheld(kind=Kind.PERSON_NUMBER, length=12), "a Code 128 wristband"
+        assert guard(number, "]E0") is None, "an EAN symbol can hold nothing but an article number"
+
+
+KNOWN = LookUp(match=Match.DI, article=Article(article_number="A1"), master_version="v")
+GTIN = "09520001000102"
+
+
+@pytest.mark.parametrize(
+    ("text", "symbology", "patterns", "kind"),
+    [
+        # labels of articles
+        (f"01{GTIN}", "]d2", (), None),
+        (GTIN, None, (), None),
+        ("9520001000102", "]E0", (), None),
+        # GS1 without a device identifier: GSRN of a patient and of a provider, SSCC, GLN
+        ("801809520001000017", "]C1", (), Kind.GS1_WITHOUT_DI),
+        ("414952000100004", "]C1", (), Kind.GS1_WITHOUT_DI),
+        # what people type or wear
+        ("hunter2", None, (), Kind.TEXT),
+        ("Summer2026!", None, (), Kind.TEXT),
+        ("19121212-1212", None, (), Kind.TEXT),
+        ("Anna Andersson 12/12 1912", None, (), Kind.TEXT),
+        ("", None, (), Kind.TEXT),
+        ("1912121212", None, (), Kind.DIGITS),
+        ("12345", "]C0", (), Kind.DIGITS),
+        ("191212121212", None, (), Kind.PERSON_NUMBER),
+        ("191212121212", "]A0", (), Kind.PERSON_NUMBER),
+        # what the station's own patterns let pass
+        ("VGR104233", None, ("VGR[0-9]{6}",), None),
+        ("VGR1042331", None, ("VGR[0-9]{6}",), Kind.TEXT),
+        ("xVGR104233", None, ("VGR[0-9]{6}",), Kind.TEXT),
+        ("VGR104233\n", None, ("VGR[0-9]{6}",), Kind.TEXT),
+        ("A" * 128, None, ("A*",), None),
+        ("A" * 129, None, ("A*",), Kind.TEXT),
+        ("191212121212", None, ("[0-9]{12}",), Kind.PERSON_NUMBER),
+    ],
+)
+def test_guard(text: str, symbology: str | None, patterns: tuple[str, ...], kind: Kind | None) -> None:
+    kept = guard(text, symbology, UNKNOWN, *patterns)
+    assert kept == (None if kind is None else Withheld(kind=kind, length=len(text)))
+
+
+@pytest.mark.parametrize("text", ["191212121212", "hunter2", "1912121212"])
+def test_what_the_master_knows_goes_on(text: str) -> None:
+    assert guard(text, None, KNOWN) is None
+
+
+@given(st.text(max_size=40))
+def test_nothing_of_the_text_is_kept(text: str) -> None:
+    kept = guard(text)
+    if kept is not None:
+        assert {field: getattr(kept, field) for field in kept.__struct_fields__} == {
+            "kind": kept.kind,
+            "length": len(text),
+        }
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyzåäö 0123456789.,!-", min_size=1, max_size=30))
+def test_typed_words_never_go_on(text: str) -> None:
+    """Unless all of them happen to be a GTIN with a right check digit."""
+    if decode(text, None, today=TODAY).device_identifier is None:
+        assert guard(text) is not None
+
+
+def test_check_digits_of_the_table() -> None:
+    assert GTIN[-1] == str(gs1_check_digit(GTIN[:-1]))
+
+
+def test_the_decoding_decides_not_the_text() -> None:
+    """A device identifier of any agency passes."""
+    decoded = Decoded(ok=True, device_identifier="A99912345", complete=True)
+    assert withheld("anything", None, decoded, UNKNOWN) is None
