@@ -52,3 +52,4 @@ class ArticlesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`[articles]`."""
 
     source: tuple[SourceSettings, ...] = ()
+    """Where the article master comes from; none for a box without one."""

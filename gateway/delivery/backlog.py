@@ -44,9 +44,9 @@ class Backlog:
         """
         try:
             return self._db.execute(
-                "SELECT sequence, body FROM event WHERE sequence > ?1"
+                "SELECT sequence, body FROM event WHERE sequence > ?"
                 " AND sequence < ifnull((SELECT min(sequence) FROM event WHERE sealed = 0), 9223372036854775807)"
-                " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?2",
+                " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?",
                 (after, limit),
             ).fetchall()
         except sqlite3.DatabaseError as error:

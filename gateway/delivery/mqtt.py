@@ -177,7 +177,8 @@ class Connection:
         if link is None:
             self.lost = self.lost or "connection closed"
             return False
-        self._cork(on=False)
+        if self._corked:
+            self._cork(on=False)
         pending = isinstance(link, ssl.SSLSocket) and link.pending() > 0
         readers: list[Any] = [link] if wake is None else [link, wake]
         writers = [link] if self._client.want_write() else []
@@ -196,15 +197,18 @@ class Connection:
 
         It leaves with the next `turn`, together with what else was handed over until then.
         """
-        self._cork(on=True)
+        if not self._corked:
+            self._cork(on=True)
         info = self._client.publish(topic, body, qos=1, properties=self._properties)
         return info.mid if info.rc == 0 else None
 
     def _cork(self, *, on: bool) -> None:
-        """Let the kernel gather what is sent, or send what it has gathered (tcp(7)): a segment for each event
-        costs more than everything else about it."""
+        """Let the kernel gather what is sent into full segments, or send what it has gathered (tcp(7), TCP_CORK).
+
+        In a backlog, a segment for each event costs more than everything else about sending it.
+        """
         link = self._client.socket()
-        if on is not self._corked and isinstance(link, socket.socket):
+        if isinstance(link, socket.socket):
             self._corked = on
             with suppress(OSError):  # a connection that is breaking: the next read tells
                 link.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))

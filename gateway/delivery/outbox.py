@@ -356,9 +356,9 @@ class Outbox:
         """
         try:
             rows = self._db.execute(
-                "SELECT sequence, ?2 IS NULL OR trusted = 1 AND recorded_ns < ?2 FROM event WHERE sequence <= ?1"
-                " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?3",
-                (self.delivered, recorded_before_ns, PRUNE_ROWS),
+                "SELECT sequence, ? IS NULL OR trusted = 1 AND recorded_ns < ? FROM event WHERE sequence <= ?"
+                " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?",
+                (recorded_before_ns, recorded_before_ns, self.delivered, PRUNE_ROWS),
             ).fetchall()
             while rows and not rows[-1][1]:
                 rows.pop()

@@ -205,10 +205,10 @@ class Session:
 
     def _farewell(self) -> None:
         until = time.monotonic() + FAREWELL_SECONDS
-        self._hold_until = 0.0
         while self._connection.lost is None and time.monotonic() < until:
             self._more = True
-            self._fill()
+            if not self._holds:  # behind a refused event nothing may go
+                self._fill()
             if not len(self._window):
                 break
             self._connection.turn(None, 0.05)
@@ -235,28 +235,29 @@ class Session:
         now = time.monotonic()
         if now < self._hold_until:
             return
-        while len(self._window) < self._window.size and self._connection.lost is None:
+        window, connection, topic = self._window, self._connection, self._topics.scan
+        limit, paced = connection.maximum_packet, self._settings.replay_per_second is not None
+        while len(window) < window.size and connection.lost is None:
             if not self._read and not self._read_on():
                 return
             sequence, body = self._read[0]
-            if self._window.settled(sequence):
+            if window.settled(sequence):
                 self._read.popleft()
-                self._window.pass_over(sequence)
+                window.pass_over(sequence)
                 self._report()
                 continue
-            if not self._allowed(now):
+            if paced and not self._allowed(now):
                 return
-            limit = self._connection.maximum_packet
-            if limit is not None and self._connection.packet_size(self._topics.scan, body) > limit:
+            if limit is not None and connection.packet_size(topic, body) > limit:
                 self._read.popleft()
-                self._window.pass_over(sequence)
+                window.pass_over(sequence)
                 self._park(sequence, f"larger than the broker's maximum packet size of {limit} bytes")
                 continue
-            mid = self._connection.publish(self._topics.scan, body)
+            mid = connection.publish(topic, body)
             if mid is None:
                 return
             self._read.popleft()
-            self._window.sent(mid, sequence, now)
+            window.sent(mid, sequence, now)
 
     def _read_on(self) -> bool:
         if not self._more:

@@ -15,6 +15,7 @@ _GS1_PAIR_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 
 
 HIBC_CSET = DIGITS + UPPER + "-. $/+%"
 """ANSI/HIBC 2.6 table of check character values: the place in this string is the value."""
+_HIBC_VALUES = {character: value for value, character in enumerate(HIBC_CSET)}
 _ISO7064 = DIGITS + UPPER + "*"
 """Check characters of ISO 7064 mod 37-2: the place is the value."""
 
@@ -34,9 +35,7 @@ def gs1_check_digit(digits: str) -> int:
     >>> gs1_check_digit("0871764820027")
     4
     """
-    codes = digits.encode()
-    weights = 2 * len(codes) + len(codes) % 2
-    return (ord("0") * weights - 3 * sum(codes[::-2]) - sum(codes[-2::-2])) % 10
+    return gs1_remainder(digits + "0")
 
 
 def has_gs1_check_digit(text: str) -> bool:
@@ -45,7 +44,20 @@ def has_gs1_check_digit(text: str) -> bool:
     >>> has_gs1_check_digit("08717648200274"), has_gs1_check_digit("08717648200275"), has_gs1_check_digit("A")
     (True, False, False)
     """
-    return is_digits(text) and len(text) > 1 and gs1_check_digit(text[:-1]) == int(text[-1])
+    return is_digits(text) and len(text) > 1 and gs1_remainder(text) == 0
+
+
+def gs1_remainder(digits: str) -> int:
+    """Return minus the weighted sum of digits with their check digit, modulo 10: 0 when it is right (GenSpecs 7.9).
+
+    >>> gs1_remainder("08717648200274")
+    0
+    """
+    # The code of a digit is the digit plus the code of 0.
+    codes = digits.encode()
+    size = len(codes)
+    weights = size + size // 2 * 2
+    return (ord("0") * weights - sum(codes) - 2 * sum(codes[-2::-2])) % 10
 
 
 def gs1_check_pair(text: str) -> str | None:
@@ -69,8 +81,10 @@ def hibc_check_character(text: str) -> str | None:
     >>> hibc_check_character("+A123BJC5D6E71")
     'G'
     """
-    values = [HIBC_CSET.find(character) for character in text]
-    return None if -1 in values else HIBC_CSET[sum(values) % 43]
+    try:
+        return HIBC_CSET[sum(map(_HIBC_VALUES.__getitem__, text)) % 43]
+    except KeyError:
+        return None
 
 
 def iso7064_mod37_2(text: str) -> int | None:
@@ -97,6 +111,15 @@ def ifa_check_digits(text: str) -> str | None:
     if not text.isascii():
         return None
     return f"{sum(ord(character) * place for place, character in enumerate(text, 2)) % 97:02d}"
+
+
+def is_pzn(digits: str) -> bool:
+    """Tell whether 8 digits end with the check digit of a PZN (IFA, technical hints on check digits of the PZN).
+
+    >>> is_pzn("12345678"), is_pzn("12345679")
+    (True, False)
+    """
+    return sum(int(digit) * place for place, digit in enumerate(digits[:-1], 1)) % 11 == int(digits[-1])
 
 
 def iban_remainder(text: str) -> int | None:

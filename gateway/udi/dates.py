@@ -17,7 +17,7 @@ _PREVIOUS_CENTURY = 51
 _NEXT_CENTURY = -50
 """A two-digit year this much below the current one belongs to the next century."""
 
-_CACHED_DATES = 1024
+CACHED = 1024
 """Three years of days: what the stock of a hospital carries, in some 200 KB."""
 
 
@@ -73,7 +73,7 @@ def yymmdd(text: str, today: date, *, day_may_be_zero: bool) -> LabelDate | None
     return found if found is None or day_may_be_zero or found.precision is Precision.DAY else None
 
 
-@lru_cache(maxsize=_CACHED_DATES)
+@lru_cache(maxsize=CACHED)
 def _yymmdd(text: str, today: date) -> LabelDate | None:
     if not is_digits(text):
         return None

@@ -13,13 +13,12 @@ from msgspec.structs import replace
 from gateway.model import Decoded
 from gateway.udi import gs1, gs1_link, hibcc, iccbba, ifa
 from gateway.udi.findings import finding
-from gateway.udi.item import join
+from gateway.udi.item import alone, join
 from gateway.udi.label import Part
 
 MAX_TEXT = 7089
 """Characters: what the largest QR Code holds, and no other symbology of a label holds more."""
 _AIM_LENGTH = 3
-_Reader = Callable[[str, str | None, date], Part]
 
 
 class Form(StrEnum):
@@ -66,6 +65,8 @@ _RECOGNISERS: Sequence[tuple[Form, Callable[[str], bool]]] = (
     (Form.GS1_LINK, gs1_link.is_link),
     (Form.GS1_HRI, gs1.is_hri),
 )
+_NO_FLAG = frozenset("012345678")
+"""First characters by which no recogniser knows its form."""
 
 
 def decode(text: str, symbology: str | None = None, *, today: date) -> Decoded:
@@ -78,15 +79,14 @@ def decode(text: str, symbology: str | None = None, *, today: date) -> Decoded:
     >>> decode("]d2010871764820027417280630101234567A", today=date(2026, 11, 21)).device_identifier
     '08717648200274'
     """
-    part = read_symbol(text, symbology, today)
-    return join([part], today, whole=part.facts.device_identifier is not None)
+    return alone(read_symbol(text, symbology, today))
 
 
 def decode_symbols(symbols: Sequence[tuple[str, str | None]], *, today: date) -> Decoded:
     """Decode all symbols of one item, (text, AIM identifier or None) each; never raises on any text."""
     if not symbols:
-        return join([Part(findings=(finding("EMPTY", "there is no symbol"),))], today, whole=True)
-    return join([read_symbol(text, symbology, today) for text, symbology in symbols], today, whole=True)
+        return join([Part(findings=(finding("EMPTY", "there is no symbol"),))], today)
+    return join([read_symbol(text, symbology, today) for text, symbology in symbols], today)
 
 
 def read_symbol(text: str, symbology: str | None, today: date) -> Part:
@@ -96,7 +96,10 @@ def read_symbol(text: str, symbology: str | None, today: date) -> Part:
         return Part(
             findings=(finding("TEXT_TOO_LONG", f"{len(body)} characters, of which {MAX_TEXT} are allowed"),)
         )
-    return _READERS[form](_encodable(body), symbology, today)
+    text = _encodable(body)
+    if form is Form.GS1_TRADE:
+        return gs1.read_trade_symbol(text, _DIGITS_OF_SYMBOLOGY[symbology], today)
+    return _READERS[form](text, today)
 
 
 def _encodable(text: str) -> str:
@@ -110,15 +113,19 @@ def classify(text: str, symbology: str | None) -> tuple[Form, str | None, str]:
     """Tell which form a text has, by which AIM identifier, and the text without that identifier."""
     if not symbology:
         symbology, text = split_symbology(text)
+    elif text.startswith(symbology) and symbology.startswith("]"):
+        text = text[len(symbology) :]  # given in both ways
     if not text:
         return Form.EMPTY, symbology, text
-    if symbology in _FORM_OF_SYMBOLOGY:
-        return _FORM_OF_SYMBOLOGY[symbology], symbology, text
+    form = _FORM_OF_SYMBOLOGY.get(symbology)
+    if form is not None:
+        return form, symbology, text
     if symbology in _ITF and len(text) in _DIGITS_OF_SYMBOLOGY[symbology]:
         return Form.GS1_TRADE, symbology, text
-    for form, recognises in _RECOGNISERS:
-        if recognises(text):
-            return form, symbology, text
+    if text[0] not in _NO_FLAG:
+        for recognised, recognises in _RECOGNISERS:
+            if recognises(text):
+                return recognised, symbology, text
     if symbology is not None:
         return Form.OTHER, symbology, text
     return Form.GTIN if gs1.is_bare_gtin(text) else Form.UNKNOWN, symbology, text
@@ -130,21 +137,18 @@ def split_symbology(text: str) -> tuple[str | None, str]:
     >>> split_symbology("]d2010871"), split_symbology("]")
     ((']d2', '010871'), (None, ']'))
     """
-    letter, modifier = text[1:2], text[2:3]
-    if text.startswith("]") and letter.isascii() and letter.isalpha() and modifier.isascii() and modifier.isalnum():
-        return text[:_AIM_LENGTH], text[_AIM_LENGTH:]
+    if text.startswith("]"):
+        front = text[:_AIM_LENGTH]
+        if len(front) == _AIM_LENGTH and front.isascii() and front[1].isalpha() and front[2].isalnum():
+            return front, text[_AIM_LENGTH:]
     return None, text
 
 
-def _read_empty(_text: str, _symbology: str | None, _today: date) -> Part:
+def _read_empty(_text: str, _today: date) -> Part:
     return Part(findings=(finding("EMPTY", "there is no text"),))
 
 
-def _read_trade(text: str, symbology: str | None, today: date) -> Part:
-    return gs1.read_trade_symbol(text, _DIGITS_OF_SYMBOLOGY[symbology], today)
-
-
-def _read_gtin(text: str, _symbology: str | None, today: date) -> Part:
+def _read_gtin(text: str, today: date) -> Part:
     part = gs1.read_gtin(text, today)
     if not gs1.is_sound_element_string(text, today):
         return part
@@ -152,30 +156,25 @@ def _read_gtin(text: str, _symbology: str | None, today: date) -> Part:
     return replace(part, findings=(*part.findings, doubt))
 
 
-def _read_other(text: str, _symbology: str | None, _today: date) -> Part:
+def _read_other(text: str, _today: date) -> Part:
     return Part(findings=(finding("NOT_UDI", f"{len(text)} characters that are no label of an item"),))
 
 
-def _read_unknown(text: str, _symbology: str | None, today: date) -> Part:
+def _read_unknown(text: str, today: date) -> Part:
     part = gs1.read_element_string(text, today)
     if part.elements:
         return part
     return Part(findings=(finding("UNRECOGNISED", f"{len(text)} characters in the form of no issuing agency"),))
 
 
-def _plain(read: Callable[[str, date], Part]) -> _Reader:
-    return lambda text, _symbology, today: read(text, today)
-
-
-_READERS: Mapping[Form, _Reader] = {
+_READERS: Mapping[Form, Callable[[str, date], Part]] = {
     Form.EMPTY: _read_empty,
-    Form.GS1_ELEMENTS: _plain(gs1.read_element_string),
-    Form.GS1_TRADE: _read_trade,
-    Form.GS1_LINK: _plain(gs1_link.read_link),
-    Form.GS1_HRI: _plain(gs1.read_hri),
-    Form.HIBC: _plain(hibcc.read),
-    Form.ISBT_128: _plain(iccbba.read),
-    Form.IFA: _plain(ifa.read),
+    Form.GS1_ELEMENTS: gs1.read_element_string,
+    Form.GS1_LINK: gs1_link.read_link,
+    Form.GS1_HRI: gs1.read_hri,
+    Form.HIBC: hibcc.read,
+    Form.ISBT_128: iccbba.read,
+    Form.IFA: ifa.read,
     Form.GTIN: _read_gtin,
     Form.OTHER: _read_other,
     Form.UNKNOWN: _read_unknown,

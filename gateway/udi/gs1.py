@@ -4,14 +4,14 @@ Sources: GS1 General Specifications 3 (AIs), 4.14 (human readable interpretation
 strings), 7.9 (check digits), 7.12 (dates).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from gateway.model import Finding, Issuer
-from gateway.udi import dates, gs1_ai, gs1_checks
+from gateway.udi import dates, gs1_ai, gs1_checks, gs1_run_on
 from gateway.udi.checks import gs1_check_digit, has_gs1_check_digit, is_digits
 from gateway.udi.findings import finding
 from gateway.udi.label import Facts, Part
@@ -23,8 +23,8 @@ COMPOSITE = "|]e0"
 GTIN_LENGTHS = (8, 12, 13, 14)
 _GTIN = 14
 _LONGEST_AI_IN_BRACKETS = len("(8017)")
-_EXPIRIES_BEHIND_A_LOST_SEPARATOR = (-10, 15)
-"""Years from today within which six digits behind `11` or `17` are taken for a date of a label, not for chance."""
+_REMARKABLE = frozenset(("02", "03", "8006", "8026"))
+"""AIs whose mere presence is worth a remark."""
 
 
 class Span(NamedTuple):
@@ -43,24 +43,29 @@ def element_spans(text: str) -> list[Span]:
     An element without a separator behind it runs on to the next one, however long: where it really ends
     cannot be known. Unassigned AIs end at the length that their first two digits fix, or at the next separator.
     """
-    spans = []
-    position = 0
-    while position < len(text):
+    return [Span(entry.ai if entry else "", *place) for entry, *place in _walk(text)]
+
+
+def _walk(text: str) -> Iterator[tuple[gs1_ai.ApplicationIdentifier | None, int, int, int]]:
+    known = gs1_ai.known
+    position, size = 0, len(text)
+    separated = GS in text
+    while position < size:
         if text[position] == GS:
             position += 1
             continue
-        entry = gs1_ai.match(text, position)
-        value_start = position + len(entry.ai) if entry else position
+        entry = known.get(text[position : position + 2]) or gs1_ai.match(text, position)
         if entry is not None:
-            length = len(entry.ai) + entry.longest if entry.predefined else None
+            start, whole = position + len(entry.ai), entry.whole
         else:
-            length = gs1_ai.predefined_length(text, position)
-        limit = len(text) if length is None else min(len(text), position + length)
-        separator = text.find(GS, position, limit)
-        end = limit if separator < 0 else separator
-        spans.append(Span(entry.ai if entry else "", position, value_start, end))
+            start, whole = position, gs1_ai.predefined_length(text, position)
+        end = size if whole is None or position + whole > size else position + whole
+        if separated:
+            separator = text.find(GS, position, end)
+            if separator >= 0:
+                end = separator
+        yield entry, position, start, end
         position = end
-    return spans
 
 
 def bracketed_spans(text: str) -> list[Span]:
@@ -86,25 +91,22 @@ def read_element_string(text: str, today: date) -> Part:
     >>> part.facts.device_identifier, part.facts.lot_number, part.facts.expiration.text
     ('08717648200274', '1234567A', '2028-06-30')
     """
-    spans = element_spans(text)
-    pairs = [(span.ai, text[span.value_start : span.end]) for span in spans if span.ai]
+    pairs: list[tuple[str, str]] = []
+    findings = _separator_findings(text) if GS in text else []
+    suspects = []
+    for entry, start, value_start, end in _walk(text):
+        if entry is None:
+            message = f"no assigned AI begins at position {start + 1}: {end - start} characters were not read"
+            findings.append(finding("GS1_UNKNOWN_AI", message))
+            continue
+        pair = entry.ai, text[value_start:end]
+        pairs.append(pair)
+        if entry.whole is None and end - start >= gs1_run_on.SHORTEST:
+            suspects.append(pair)
     facts, found = interpret(pairs, today)
-    findings = _separator_findings(text)
-    findings.extend(
-        finding(
-            "GS1_UNKNOWN_AI",
-            f"no assigned AI begins at position {span.start + 1}: {span.end - span.start} characters were not read",
-        )
-        for span in spans
-        if not span.ai
-    )
     findings.extend(found)
-    present = {ai for ai, _ in pairs}
-    findings.extend(
-        finding("GS1_LOST_SEPARATOR", f"AI {ai} seems to run on into AI {hidden}: was a separator lost?", ai)
-        for ai, value in pairs
-        for hidden in _run_on(ai, value, present, today)
-    )
+    if suspects:
+        findings.extend(gs1_run_on.suspicions(suspects, pairs, today))
     return _part(facts, pairs, findings)
 
 
@@ -202,12 +204,7 @@ def is_bare_gtin(text: str) -> bool:
 def is_sound_element_string(text: str, today: date) -> bool:
     """Tell whether the text can be read as elements from end to end without any error."""
     spans = element_spans(text)
-    return bool(spans) and all(
-        span.ai
-        and (entry := gs1_ai.lookup(span.ai)) is not None
-        and not list(gs1_checks.problems(entry, text[span.value_start : span.end], today))
-        for span in spans
-    )
+    return bool(spans) and all(gs1_checks.is_right(ai, text[start:end], today) for ai, _, start, end in spans)
 
 
 def interpret(pairs: Sequence[tuple[str, str]], today: date) -> tuple[Facts, list[Finding]]:
@@ -215,29 +212,30 @@ def interpret(pairs: Sequence[tuple[str, str]], today: date) -> tuple[Facts, lis
     findings: list[Finding] = []
     usable: dict[str, str] = {}
     for ai, value in pairs:
-        entry = gs1_ai.lookup(ai)
-        if entry is None:
-            findings.append(finding("GS1_UNKNOWN_AI", f"AI {ai} is not assigned", ai))
-            continue
-        codes = set()
-        for code, clause in gs1_checks.problems(entry, value, today):
-            codes.add(code)
-            findings.append(finding(code, f"AI {ai} {clause}", ai))
-        if "GS1_LENGTH" not in codes:
+        if gs1_checks.is_right(ai, value, today):
             usable.setdefault(ai, value)
+        elif (entry := gs1_ai.lookup(ai)) is None:
+            findings.append(finding("GS1_UNKNOWN_AI", f"AI {ai} is not assigned", ai))
+        else:
+            wrong = list(gs1_checks.problems(entry, value, today))
+            findings.extend(finding(code, f"AI {ai} {clause}", ai) for code, clause in wrong)
+            if all(code != "GS1_LENGTH" for code, _ in wrong):
+                usable.setdefault(ai, value)
     identifier = _device_identifier(usable)
-    expiration, disagreement = _expiration(usable, today)
-    findings.extend(disagreement)
+    expiry, made, quantity = usable.get("17"), usable.get("11"), usable.get("30")
+    expiration = dates.yymmdd(expiry, today, day_may_be_zero=True) if expiry else None
+    if "7003" in usable:
+        expiration, disagreement = _exact_expiration(usable["7003"], expiration, today)
+        findings.extend(disagreement)
     findings.extend(_remarks(usable, identifier))
-    quantity = usable.get("30", "")
     return Facts(
         device_identifier=identifier,
         lot_number=usable.get("10"),
         serial_number=usable.get("21"),
         expiration=expiration,
-        manufacture=dates.yymmdd(usable.get("11", ""), today, day_may_be_zero=True),
+        manufacture=dates.yymmdd(made, today, day_may_be_zero=True) if made else None,
         software_version=usable.get("8012"),
-        quantity=int(quantity) if is_digits(quantity) else None,
+        quantity=int(quantity) if quantity and is_digits(quantity) else None,
         package_level=int(identifier[0]) or None if identifier else None,
     ), findings
 
@@ -251,7 +249,7 @@ def normalised(ai: str, value: str) -> tuple[str, str]:
 
 def hri(pairs: Iterable[tuple[str, str]]) -> str:
     """Write elements as they are printed under a symbol."""
-    return "".join(f"({ai}){value}" for ai, value in pairs)
+    return "".join([f"({ai}){value}" for ai, value in pairs])
 
 
 def _part(facts: Facts, pairs: Sequence[tuple[str, str]], findings: Sequence[Finding]) -> Part:
@@ -262,15 +260,15 @@ def _device_identifier(usable: dict[str, str]) -> str | None:
     # 02 and 8026 name the content of a logistic unit and 00, 8003, 8004 a unit or an asset: none is a UDI-DI.
     # 03 is the GTIN of a made-to-order item; the first 14 digits of 8006 are the GTIN the piece belongs to.
     for ai in ("01", "03", "8006"):
-        number = usable.get(ai, "")[:_GTIN]
-        if is_digits(number):
+        number = usable.get(ai)
+        if number is not None and is_digits(number := number[:_GTIN]):
             return number
     return None
 
 
-def _expiration(usable: dict[str, str], today: date) -> tuple[dates.LabelDate | None, list[Finding]]:
-    day = dates.yymmdd(usable.get("17", ""), today, day_may_be_zero=True)
-    text = usable.get("7003", "")
+def _exact_expiration(
+    text: str, day: dates.LabelDate | None, today: date
+) -> tuple[dates.LabelDate | None, list[Finding]]:
     with_time = dates.yymmdd(text[:6], today, day_may_be_zero=False)
     exact = dates.at_time(with_time, text[6:8], text[8:10]) if with_time else None
     if day is None or exact is None:
@@ -281,16 +279,20 @@ def _expiration(usable: dict[str, str], today: date) -> tuple[dates.LabelDate | 
 
 
 def _remarks(usable: dict[str, str], identifier: str | None) -> list[Finding]:
-    remarks = [
-        finding("GS1_LOGISTIC_CONTENT", f"AI {ai} tells what a logistic unit contains", ai)
-        for ai in ("02", "8026")
-        if ai in usable
-    ]
-    if "03" in usable:
-        remarks.append(finding("GS1_MADE_TO_ORDER", "AI 03 identifies a made-to-order item", "03"))
-    piece = usable.get("8006", "")
-    if is_digits(piece):
-        remarks.append(finding("GS1_PIECE", f"AI 8006 is piece {int(piece[14:16])} of {int(piece[16:])}", "8006"))
+    remarks: list[Finding] = []
+    if not _REMARKABLE.isdisjoint(usable):
+        remarks.extend(
+            finding("GS1_LOGISTIC_CONTENT", f"AI {ai} tells what a logistic unit contains", ai)
+            for ai in ("02", "8026")
+            if ai in usable
+        )
+        if "03" in usable:
+            remarks.append(finding("GS1_MADE_TO_ORDER", "AI 03 identifies a made-to-order item", "03"))
+        piece = usable.get("8006", "")
+        if is_digits(piece):
+            remarks.append(
+                finding("GS1_PIECE", f"AI 8006 is piece {int(piece[14:16])} of {int(piece[16:])}", "8006")
+            )
     if identifier is not None and _is_restricted(identifier):
         remarks.append(finding("GS1_RESTRICTED_CIRCULATION", "the GTIN is from a range for restricted circulation"))
     return remarks
@@ -298,9 +300,11 @@ def _remarks(usable: dict[str, str], identifier: str | None) -> list[Finding]:
 
 def _is_restricted(gtin: str) -> bool:
     # GS1 General Specifications 1.4: prefixes 02, 04 and 2 of GTIN-12 and GTIN-13, and 0 and 2 of GTIN-8.
+    if gtin[1] not in "02":
+        return False
     if gtin.startswith("000000"):
         return gtin[6] in "02"
-    return gtin[1:3] in ("02", "04") or gtin[1] == "2"
+    return gtin[1] == "2" or gtin[2] in "24"
 
 
 def _separator_findings(text: str) -> list[Finding]:
@@ -311,30 +315,6 @@ def _separator_findings(text: str) -> list[Finding]:
     if doubled:
         findings.append(finding("GS1_SEPARATOR", f"a separator is doubled in {doubled} places"))
     return findings
-
-
-def _run_on(ai: str, value: str, present: set[str], today: date) -> list[str]:
-    entry = gs1_ai.lookup(ai)
-    if entry is None or entry.predefined:
-        return []
-    for place in range(1, len(value)):
-        hidden = value[place : place + 2]
-        if hidden not in ("01", "11", "17") or hidden in present:
-            continue
-        length = _GTIN if hidden == "01" else len("YYMMDD")
-        field, rest = value[place + 2 : place + 2 + length], place + 2 + length
-        likely = has_gs1_check_digit(field) if hidden == "01" else _is_likely_date(field, today)
-        if len(field) == length and likely and (rest == len(value) or gs1_ai.match(value, rest)):
-            return [hidden]
-    return []
-
-
-def _is_likely_date(field: str, today: date) -> bool:
-    found = dates.yymmdd(field, today, day_may_be_zero=True)
-    if found is None:
-        return False
-    earliest, latest = _EXPIRIES_BEHIND_A_LOST_SEPARATOR
-    return earliest <= int(found.text[:4]) - today.year <= latest
 
 
 def _must_begin(text: str, before: Span | None, position: int) -> bool:

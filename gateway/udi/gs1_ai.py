@@ -217,8 +217,8 @@ class ApplicationIdentifier(Struct, frozen=True, kw_only=True):
         return self.whole is not None
 
 
-_entries: dict[str, ApplicationIdentifier] = {}
-"""The lines of the table that have been asked for; bounded by the number of assigned AIs."""
+known: dict[str, ApplicationIdentifier] = {}
+"""The entries that have been asked for: what `lookup` returns, without a call. Only `lookup` adds to it."""
 
 
 def lookup(ai: str) -> ApplicationIdentifier | None:
@@ -231,9 +231,9 @@ def lookup(ai: str) -> ApplicationIdentifier | None:
     >>> lookup("05") is None
     True
     """
-    entry = _entries.get(ai)
+    entry = known.get(ai)
     if entry is None and ai in _lines():
-        entry = _entries[ai] = _parse(ai, _lines()[ai])
+        entry = known[ai] = _parse(ai, _lines()[ai])
     return entry
 
 

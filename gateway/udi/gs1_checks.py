@@ -8,8 +8,9 @@ decomposition of the GS1 Barcode Syntax Dictionary.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import lru_cache
 
-from gateway.udi import checks, codes, dates, gs1_coupon
+from gateway.udi import checks, codes, dates, gs1_ai, gs1_coupon
 from gateway.udi.gs1_ai import ApplicationIdentifier, Component
 
 Problem = tuple[str, str]
@@ -37,9 +38,9 @@ _LAST_ICCBBA_MEDIA_TYPE = 10
 _FIRST_LOCAL_MEDIA_TYPE = 80
 
 
-def is_right(entry: ApplicationIdentifier, value: str, today: date) -> bool:
-    """Tell whether `problems` has nothing to say: the quick answer for the many labels that are right."""
-    matches, steps = _compiled.get(entry.ai) or _compile(entry)
+def is_right(ai: str, value: str, today: date) -> bool:
+    """Tell whether an element is assigned and `problems` has nothing to say: the quick answer for most labels."""
+    matches, steps = _compiled.get(ai) or _compile(ai)
     if matches(value) is None:
         return False
     for start, end, check in steps:
@@ -94,11 +95,15 @@ def _component_checks(component: Component) -> list[_Check]:
 
 
 _Steps = tuple[tuple[int, int, _Check], ...]
+_NOTHING: tuple[Callable[[str], object], _Steps] = (lambda _value: None, ())
 _compiled: dict[str, tuple[Callable[[str], object], _Steps]] = {}
 """AI -> full match of its length and characters, and the checks of value[start:end]; made when first needed."""
 
 
-def _compile(entry: ApplicationIdentifier) -> tuple[Callable[[str], object], _Steps]:
+def _compile(ai: str) -> tuple[Callable[[str], object], _Steps]:
+    entry = gs1_ai.lookup(ai)
+    if entry is None:
+        return _NOTHING
     pattern, closing = "", ""
     steps: list[tuple[int, int, _Check]] = []
     start = 0
@@ -110,7 +115,7 @@ def _compile(entry: ApplicationIdentifier) -> tuple[Callable[[str], object], _St
         end = start + component.longest
         steps.extend((start, end, check) for check in _component_checks(component))
         start = end
-    compiled = _compiled[entry.ai] = (re.compile(pattern + closing).fullmatch, tuple(steps))
+    compiled = _compiled[ai] = (re.compile(pattern + closing).fullmatch, tuple(steps))
     return compiled
 
 
@@ -126,10 +131,9 @@ def _value(clause: str, holds: Callable[[str], bool]) -> _Check:
 
 
 def _check_digit(part: str, _today: date) -> Problem | None:
-    expected = checks.gs1_check_digit(part[:-1])
-    if int(part[-1]) == expected:
+    if checks.gs1_remainder(part) == 0:
         return None
-    return "GS1_CHECK_DIGIT", f"has check digit {part[-1]}, expected {expected}"
+    return "GS1_CHECK_DIGIT", f"has check digit {part[-1]}, expected {checks.gs1_check_digit(part[:-1])}"
 
 
 def _check_pair(part: str, _today: date) -> Problem | None:
@@ -140,6 +144,7 @@ def _check_pair(part: str, _today: date) -> Problem | None:
 
 
 def _date(*, day_may_be_zero: bool) -> _Check:
+    @lru_cache(dates.CACHED)
     def check(part: str, today: date) -> Problem | None:
         if dates.yymmdd(part, today, day_may_be_zero=day_may_be_zero) is not None:
             return None

@@ -4,7 +4,8 @@ They are judged over the elements of all symbols of an item, never over one symb
 (GS1 General Specifications 4.13 and 4.14; the rules themselves are in gs1_ai's table).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from gateway.model import Finding
 from gateway.udi import gs1, gs1_ai
@@ -12,55 +13,69 @@ from gateway.udi.findings import finding
 
 _KEYS_WITH_SERIAL = {"253": 13, "255": 13, "8003": 14}
 """Keys that are serialised only by what stands behind so many characters."""
+_CACHED_COMBINATIONS = 256
+"""The labels of a hospital carry some dozens of combinations of AIs; the rules depend on nothing else."""
 
 
-def judge(pairs: Sequence[tuple[str, str]], *, whole: bool) -> list[Finding]:
+def judge(pairs: Sequence[tuple[str, str]], *, whole: bool) -> tuple[Finding, ...]:
     """Find repeats with different values, pairs that exclude each other, and missing partners.
 
     `whole`: all symbols of the item are there. Otherwise missing partners are not judged.
     """
+    first = dict(pairs)
+    excluded, missing = _association(tuple(first))
+    findings = excluded + missing if whole else excluded
+    if len(first) < len(pairs):
+        findings = (*_repeats(pairs), *findings)
+    if whole and "8030" in first:
+        findings = (*findings, *_unserialised(pairs))
+    return findings
+
+
+def _repeats(pairs: Sequence[tuple[str, str]]) -> Iterator[Finding]:
     values: dict[str, list[str]] = {}
     for ai, value in pairs:
         # An EAN-13 and a GS1-128 may give the same GTIN with 13 and with 14 digits.
         values.setdefault(ai, []).append(gs1.normalised(ai, value)[1])
-    findings = [
-        finding("GS1_AI_REPEATED", f"AI {ai} occurs {len(given)} times with different values", ai)
-        for ai, given in values.items()
-        if len(set(given)) > 1
-    ]
-    findings.extend(_excluded(values))
-    if whole:
-        findings.extend(_missing(values))
-    return findings
+    for ai, given in values.items():
+        if len(set(given)) > 1:
+            yield finding("GS1_AI_REPEATED", f"AI {ai} occurs {len(given)} times with different values", ai)
 
 
-def _excluded(values: dict[str, list[str]]) -> Iterator[Finding]:
+@lru_cache(maxsize=_CACHED_COMBINATIONS)
+def _association(ais: tuple[str, ...]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    return tuple(_excluded(ais)), tuple(_missing(ais))
+
+
+def _excluded(ais: Sequence[str]) -> Iterator[Finding]:
     reported: set[frozenset[str]] = set()
-    for ai in values:
+    for ai in ais:
         entry = gs1_ai.lookup(ai)
         for pattern in entry.excludes if entry else ():
-            for other in _fitting(pattern, values):
+            for other in _fitting(pattern, ais):
                 pair = frozenset((ai, other))
                 if other != ai and pair not in reported:
                     reported.add(pair)
                     yield finding("GS1_AI_EXCLUDED", f"AI {ai} and AI {other} may not be on the same item", ai)
 
 
-def _missing(values: dict[str, list[str]]) -> Iterator[Finding]:
-    for ai in values:
+def _missing(ais: Sequence[str]) -> Iterator[Finding]:
+    for ai in ais:
         entry = gs1_ai.lookup(ai)
         if entry is None or not entry.requires:
             continue
-        if not any(all(_fitting(pattern, values) for pattern in group) for group in entry.requires):
+        if not any(all(_fitting(pattern, ais) for pattern in group) for group in entry.requires):
             wanted = " or ".join("+".join(group) for group in entry.requires)
             yield finding("GS1_AI_REQUIRED", f"AI {ai} requires AI {wanted}", ai)
-    if "8030" in values:
-        for key, unserialised in _KEYS_WITH_SERIAL.items():
-            if any(len(value) <= unserialised for value in values.get(key, ())):
-                yield finding("GS1_AI_REQUIRED", f"AI 8030 requires a serial component in AI {key}", "8030")
 
 
-def _fitting(pattern: str, values: Mapping[str, object]) -> list[str]:
+def _unserialised(pairs: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+    for ai, value in pairs:
+        if ai in _KEYS_WITH_SERIAL and len(value) <= _KEYS_WITH_SERIAL[ai]:
+            yield finding("GS1_AI_REQUIRED", f"AI 8030 requires a serial component in AI {ai}", "8030")
+
+
+def _fitting(pattern: str, ais: Sequence[str]) -> list[str]:
     if "n" not in pattern:
-        return [pattern] if pattern in values else []
-    return [ai for ai in values if gs1_ai.fits(pattern, ai)]
+        return [pattern] if pattern in ais else []
+    return [ai for ai in ais if gs1_ai.fits(pattern, ai)]

@@ -12,8 +12,9 @@ from gateway.udi import dates
 from gateway.udi.checks import DIGITS, HIBC_CSET, UPPER, hibc_check_character, is_digits
 from gateway.udi.dates import LabelDate
 from gateway.udi.findings import finding
-from gateway.udi.label import Facts, Part, add
+from gateway.udi.label import Gathering, Part, disagreement
 
+_CSET = frozenset(HIBC_CSET)
 _ALPHANUMERIC = frozenset(DIGITS + UPPER)
 _LOT = _ALPHANUMERIC | frozenset("-.")
 _LETTERS = frozenset(UPPER)
@@ -52,28 +53,27 @@ class _Reading:
 
     def __init__(self, today: date) -> None:
         self.today = today
-        self.facts = Facts()
+        self.gathering = Gathering()
         self.elements: list[tuple[str, str]] = []
         self.findings: list[Finding] = []
 
     def note(self, code: str, message: str, element: str | None = None) -> None:
         self.findings.append(finding(code, message, element))
 
-    def learn(self, field: str, new: Facts) -> None:
-        self.facts, disputed = add(self.facts, new)
-        for name in disputed:
-            self.note("ITEM_DISAGREES", f"the {name} is given twice", field)
+    def learn(self, field: str, name: str, value: object) -> None:
+        if not self.gathering.learn(name, value):
+            self.findings.append(disagreement(name, field))
 
     def text(self, field: str, value: str) -> None:
         """Take a lot or serial number."""
         self.elements.append((field, value))
-        wrong = next((character for character in value if character not in _LOT), None)
-        if wrong is not None:
+        if not _LOT.issuperset(value):
+            wrong = next(character for character in value if character not in _LOT)
             self.note("HIBC_CHARACTER", f"{field} has {wrong!a}", field)
         if not 0 < len(value) <= _LONGEST_LOT:
             self.note("HIBC_LENGTH", f"{field} has {len(value)} characters, expected 1 to {_LONGEST_LOT}", field)
         else:
-            self.learn(field, Facts(lot_number=value) if field == "lot" else Facts(serial_number=value))
+            self.learn(field, "lot_number" if field == "lot" else "serial_number", value)
 
     def date(self, field: str, form: str, value: str) -> None:
         """Take an expiry or manufacturing date."""
@@ -83,13 +83,13 @@ class _Reading:
             shown = f"{value}, which is no date" if is_digits(value) and len(value) == len(form) else "no date"
             self.note("HIBC_DATE", f"{field} is {shown} ({form})", field)
         else:
-            self.learn(field, Facts(expiration=found) if field == "expiry" else Facts(manufacture=found))
+            self.learn(field, "expiration" if field == "expiry" else "manufacture", found)
 
     def quantity(self, value: str) -> None:
         """Take a number of pieces."""
         self.elements.append(("quantity", value))
         if is_digits(value) and len(value) <= _LONGEST_QUANTITY:
-            self.learn("quantity", Facts(quantity=int(value)))
+            self.learn("quantity", "quantity", int(value))
         else:
             self.note("HIBC_LENGTH", f"quantity is not 1 to {_LONGEST_QUANTITY} digits", "quantity")
 
@@ -182,13 +182,13 @@ def split_secondary(text: str) -> Secondary:
 
 
 def _judge_characters(reading: _Reading, text: str) -> None:
-    for place, character in enumerate(text, 1):
-        if character not in HIBC_CSET:
-            reading.note("HIBC_CHARACTER", f"{character!a} at position {place} is not in the HIBC character set")
-            return
     expected = hibc_check_character(text[:-1])
-    if text[-1] != expected:
-        reading.note("HIBC_CHECK", f"the check character is {text[-1]!a}, expected {expected!a}")
+    if expected is not None and text[-1] in _CSET:
+        if text[-1] != expected:
+            reading.note("HIBC_CHECK", f"the check character is {text[-1]!a}, expected {expected!a}")
+        return
+    place, wrong = next((place, wrong) for place, wrong in enumerate(text, 1) if wrong not in _CSET)
+    reading.note("HIBC_CHARACTER", f"{wrong!a} at position {place} is not in the HIBC character set")
 
 
 def _has_primary_form(content: str) -> bool:
@@ -204,13 +204,14 @@ def _read_primary(reading: _Reading, primary: str) -> None:
             "HIBC_LENGTH", f"the product number has {len(code)} characters, expected 1 to {_LONGEST_PCN}", "DI"
         )
         return
-    wrong = next((character for character in primary if character not in _ALPHANUMERIC), None)
-    if wrong is not None:
+    if not _ALPHANUMERIC.issuperset(primary):
+        wrong = next(character for character in primary if character not in _ALPHANUMERIC)
         reading.note("HIBC_CHARACTER", f"DI has {wrong!a}, where letters and digits are expected", "DI")
     elif primary[-1] not in DIGITS:
         reading.note("HIBC_CHARACTER", "DI ends with no digit as unit of measure", "DI")
     else:
-        reading.learn("DI", Facts(device_identifier=primary, package_level=int(primary[-1])))
+        reading.learn("DI", "device_identifier", primary)
+        reading.learn("DI", "package_level", int(primary[-1]))
 
 
 def _read_fields(reading: _Reading, text: str) -> None:
@@ -268,7 +269,7 @@ def _part(reading: _Reading, text: str, link: str | None, *more: Finding) -> Par
     tail = text[-2:].replace(" ", "_")
     return Part(
         issuer=Issuer.HIBCC,
-        facts=reading.facts,
+        facts=reading.gathering.facts(),
         elements=tuple(reading.elements),
         hri=f"*{text[:-2]}{tail}*",
         findings=(*reading.findings, *more),

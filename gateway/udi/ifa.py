@@ -7,9 +7,17 @@ from msgspec.structs import replace
 
 from gateway.model import Finding, Issuer
 from gateway.udi import dates
-from gateway.udi.checks import DIGITS, GS1_CSET_82, UPPER, has_gs1_check_digit, ifa_check_digits, is_digits
+from gateway.udi.checks import (
+    DIGITS,
+    GS1_CSET_82,
+    UPPER,
+    has_gs1_check_digit,
+    ifa_check_digits,
+    is_digits,
+    is_pzn,
+)
 from gateway.udi.findings import finding
-from gateway.udi.label import Facts, Part, add
+from gateway.udi.label import Gathering, Part, disagreement
 
 _GS, _RS, _EOT = "\x1d", "\x1e", "\x04"
 _START = "[)>"
@@ -17,6 +25,7 @@ _HEADER = f"{_START}{_RS}06{_GS}"
 _TRAILERS = (f"{_RS}{_EOT}", _RS)
 """Some scanners leave out the end of transmission, a control character."""
 _DIGITS = frozenset(DIGITS)
+_LETTERS = frozenset(UPPER)
 _CODE = frozenset(DIGITS + UPPER + "-._")
 _TEXT = frozenset(GS1_CSET_82)
 _SHORTEST_CODE, _LONGEST_CODE = 11, 28
@@ -28,7 +37,9 @@ _LONGEST_IDENTIFIER = 3
 """Digits in front of a data identifier's letter (ISO/IEC 15418)."""
 _PZN, _HPC, _MASTER = "11", "13", "MA"
 """What a 9N value begins with: the product registration agency code, or the mark of a Master UDI-DI."""
-_Result = tuple[Facts, Sequence[Finding]]
+_Fact = tuple[str, object]
+"""Name of a field of Facts, and what it is."""
+_Result = tuple[Sequence[_Fact], Sequence[Finding]]
 
 
 def is_ifa(text: str) -> bool:
@@ -51,21 +62,21 @@ def read(text: str, today: date) -> Part:
     else:
         body, findings = _without_envelope(text)
         fields = [_divide(field) for field in body.split(_GS) if field]
-    facts = Facts()
+    gathering = Gathering()
     gtin = None
     for identifier, value in fields:
-        found, more = _read_field(identifier, value, today)
+        facts, more = _read_field(identifier, value, today)
         findings.extend(more)
-        facts, disputed = add(facts, found)
-        findings.extend(finding("ITEM_DISAGREES", f"the {name} is given twice", identifier) for name in disputed)
+        findings.extend(disagreement(name, identifier) for name, fact in facts if not gathering.learn(name, fact))
         if identifier == "8P" and len(value) == _GTIN and is_digits(value):
             gtin = value
     issuer = Issuer.IFA
-    if facts.device_identifier is None and gtin is not None:
-        facts, issuer = replace(facts, device_identifier=gtin, package_level=int(gtin[0]) or None), Issuer.GS1
+    known = gathering.facts()
+    if known.device_identifier is None and gtin is not None:
+        known, issuer = replace(known, device_identifier=gtin, package_level=int(gtin[0]) or None), Issuer.GS1
     return Part(
         issuer=issuer,
-        facts=facts,
+        facts=known,
         elements=tuple(fields),
         hri="".join(f"({identifier}){value}" for identifier, value in fields),
         findings=tuple(findings),
@@ -87,9 +98,9 @@ def _without_envelope(text: str) -> tuple[str, list[Finding]]:
 
 def _divide(field: str) -> tuple[str, str]:
     length = 0
-    while length < _LONGEST_IDENTIFIER and field[length : length + 1] in tuple(DIGITS):
+    while length < _LONGEST_IDENTIFIER and field[length : length + 1] in _DIGITS:
         length += 1
-    if field[length : length + 1] in tuple(UPPER):
+    if field[length : length + 1] in _LETTERS:
         length += 1
     return field[:length], field[length:]
 
@@ -113,41 +124,41 @@ def _read_field(identifier: str, value: str, today: date) -> _Result:
     reader = _READERS.get(identifier)
     if reader is None:
         name = identifier or "nothing known"
-        return Facts(), [finding("IFA_UNKNOWN", f"a field of {len(value)} characters begins with {name}")]
+        return [], [finding("IFA_UNKNOWN", f"a field of {len(value)} characters begins with {name}")]
     return reader(value, today)
 
 
 def _read_lot(value: str, _today: date) -> _Result:
-    return Facts(lot_number=value if _is_short(value) else None), _text_findings("1T", value)
+    return _short("lot_number", value), _text_findings("1T", value)
 
 
 def _read_serial(value: str, _today: date) -> _Result:
-    return Facts(serial_number=value if _is_short(value) else None), _text_findings("S", value)
+    return _short("serial_number", value), _text_findings("S", value)
 
 
 def _read_expiry(value: str, today: date) -> _Result:
     found = dates.yymmdd(value, today, day_may_be_zero=True)
-    return Facts(expiration=found), [] if found else [_no_date("D", value)]
+    return [("expiration", found)], [] if found else [_no_date("D", value)]
 
 
 def _read_manufacture(value: str, _today: date) -> _Result:
     found = dates.yyyymmdd(value)
-    return Facts(manufacture=found), [] if found else [_no_date("16D", value)]
+    return [("manufacture", found)], [] if found else [_no_date("16D", value)]
 
 
 def _read_quantity(value: str, _today: date) -> _Result:
     if is_digits(value) and len(value) <= _LONGEST_QUANTITY:
-        return Facts(quantity=int(value)), []
-    return Facts(), [finding("IFA_LENGTH", f"Q is not 1 to {_LONGEST_QUANTITY} digits", "Q")]
+        return [("quantity", int(value))], []
+    return [], [finding("IFA_LENGTH", f"Q is not 1 to {_LONGEST_QUANTITY} digits", "Q")]
 
 
 def _read_gtin(value: str, _today: date) -> _Result:
     right = len(value) == _GTIN and has_gs1_check_digit(value)
-    return Facts(), [] if right else [finding("IFA_CHECK", "8P is no GTIN with a right check digit", "8P")]
+    return [], [] if right else [finding("IFA_CHECK", "8P is no GTIN with a right check digit", "8P")]
 
 
 def _keep(_value: str, _today: date) -> _Result:
-    return Facts(), []
+    return [], []
 
 
 def _read_code(value: str, _today: date) -> _Result:
@@ -155,18 +166,27 @@ def _read_code(value: str, _today: date) -> _Result:
     expected = (_PZN_CODE, _PZN_CODE) if pzn else (_SHORTEST_CODE, _LONGEST_CODE)
     if not expected[0] <= len(value) <= expected[1]:
         message = f"9N has {len(value)} characters, expected {expected[0]} to {expected[1]}"
-        return Facts(), [finding("IFA_LENGTH", message, "9N")]
-    wrong = next((character for character in value if character not in (_DIGITS if pzn else _CODE)), None)
-    if wrong is not None:
-        return Facts(), [finding("IFA_CHARACTER", f"9N has {wrong!a}", "9N")]
+        return [], [finding("IFA_LENGTH", message, "9N")]
+    allowed = _DIGITS if pzn else _CODE
+    if not allowed.issuperset(value):
+        wrong = next(character for character in value if character not in allowed)
+        return [], [finding("IFA_CHARACTER", f"9N has {wrong!a}", "9N")]
     digits = ifa_check_digits(value[:-2])
     findings = []
     if digits != value[-2:]:
         findings.append(finding("IFA_CHECK", f"9N has wrong check digits, expected {digits}", "9N"))
+    elif pzn and not is_pzn(value[len(_PZN) : -2]):
+        findings.append(finding("IFA_CHECK", "9N holds a PZN with a wrong check digit", "9N"))
     if value.startswith(_MASTER):
-        return Facts(), findings
-    level = int(value[-3]) if value.startswith(_HPC) and is_digits(value[-3]) else None
-    return Facts(device_identifier=value, package_level=level), findings
+        return [], findings
+    facts: list[_Fact] = [("device_identifier", value)]
+    if value.startswith(_HPC) and is_digits(value[-3]):
+        facts.append(("package_level", int(value[-3])))
+    return facts, findings
+
+
+def _short(name: str, value: str) -> list[_Fact]:
+    return [(name, value)] if _is_short(value) else []
 
 
 def _is_short(value: str) -> bool:
@@ -178,8 +198,8 @@ def _text_findings(identifier: str, value: str) -> list[Finding]:
     if not _is_short(value):
         message = f"{identifier} has {len(value)} characters, expected 1 to {_LONGEST_TEXT}"
         findings.append(finding("IFA_LENGTH", message, identifier))
-    wrong = next((character for character in value if character not in _TEXT), None)
-    if wrong is not None:
+    if not _TEXT.issuperset(value):
+        wrong = next(character for character in value if character not in _TEXT)
         findings.append(finding("IFA_CHARACTER", f"{identifier} has {wrong!a}", identifier))
     return findings
 

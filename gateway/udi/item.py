@@ -10,11 +10,21 @@ from gateway.udi.findings import finding
 from gateway.udi.label import Facts, Part, add, compose
 
 
-def join(parts: Sequence[Part], today: date, *, whole: bool) -> Decoded:
-    """Make one result of the symbols of an item.
+def alone(part: Part) -> Decoded:
+    """Make the result of one symbol, which need not be all of its item.
 
-    A symbol that does not belong to the others gives nothing but its findings, and one that says why. `whole`:
-    all symbols are there, so that a missing partner of a GS1 element is missing indeed.
+    A missing partner of a GS1 element is missing indeed only where the symbol has a device identifier.
+    """
+    findings = part.findings
+    if part.issuer is Issuer.GS1:
+        findings += gs1_rules.judge(part.elements, whole=part.facts.device_identifier is not None)
+    return compose(part.issuer, part.facts, part.elements, part.hri, findings)
+
+
+def join(parts: Sequence[Part], today: date) -> Decoded:
+    """Make one result of all symbols of an item.
+
+    A symbol that does not belong to the others gives nothing but its findings, and one that says why.
     """
     accepted, refusals = _belonging_together(parts)
     elements = [element for part in accepted for element in part.elements]
@@ -29,7 +39,7 @@ def join(parts: Sequence[Part], today: date, *, whole: bool) -> Decoded:
         facts, disagreements = _merged([part.facts for part in accepted])
         findings.extend(disagreements)
     if issuer is Issuer.GS1:
-        findings.extend(gs1_rules.judge(elements, whole=whole))
+        findings.extend(gs1_rules.judge(elements, whole=True))
     separator = "" if issuer is Issuer.GS1 else " "
     return compose(issuer, facts, elements, separator.join(part.hri for part in accepted if part.hri), findings)
 

@@ -1,6 +1,7 @@
 """From what single symbols say to what the whole item says: the shape between the agencies' files and Decoded."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,26 @@ class Facts(Struct, frozen=True, kw_only=True):
     software_version: str | None = None
     quantity: int | None = None
     package_level: int | None = None
+
+
+class Gathering:
+    """Facts as they are read, one after the other; the first of each name stands."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    def learn(self, name: str, value: object) -> bool:
+        """Take a fact by its name in Facts, None for nothing; tell whether it agrees with what is known."""
+        return value is None or self._values.setdefault(name, value) == value
+
+    def facts(self) -> Facts:
+        """Return what has been gathered."""
+        return Facts(**self._values)
+
+
+def disagreement(name: str, element: str) -> Finding:
+    """Return the finding that an element gives a fact (its name in Facts) again, and differently."""
+    return finding("ITEM_DISAGREES", f"the {name.replace('_', ' ')} is given twice", element)
 
 
 def add(facts: Facts, new: Facts) -> tuple[Facts, tuple[str, ...]]:
@@ -70,7 +91,7 @@ def compose(
         )
     expiration, manufacture = facts.expiration, facts.manufacture
     return Decoded(
-        ok=all(found.severity is not Severity.ERROR for found in findings),
+        ok=not findings or all(found.severity is not Severity.ERROR for found in findings),
         issuer=issuer,
         device_identifier=facts.device_identifier,
         lot_number=facts.lot_number,

@@ -155,11 +155,9 @@ def _without_spans(text: str, segment: list[gs1.Span]) -> str:
 
 def _is_sound(text: str, span: gs1.Span) -> bool:
     entry = gs1_ai.lookup(span.ai)
-    if entry is None:
-        return False
-    if not entry.predefined:
-        return True
-    return not any(gs1_checks.problems(entry, text[span.value_start : span.end], _ANY_DATE))
+    if entry is None or not entry.predefined:
+        return entry is not None
+    return gs1_checks.is_right(span.ai, text[span.value_start : span.end], _ANY_DATE)
 
 
 def _cut_value(text: str, span: gs1.Span) -> str:

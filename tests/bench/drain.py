@@ -20,14 +20,14 @@ from tests.bench.harness import BenchError, broker, sink, wait_until, workplace
 from tests.bench.rows import Benchmark, Row, row
 
 EVENTS = 20_000
-ROUNDS = 3
+ROUNDS = 5
 SECONDS = 60.0
 WINDOW = 100
 TOPICS = Topics.of(samples.TENANT, samples.SITE, samples.BOX)
 
 
 def run() -> Iterator[Row]:
-    """Take turns; compare the medians of the publisher and of paho's best way."""
+    """Take turns; the figure is the median ratio to that way of paho which does best."""
     with workplace() as folder:
         outbox = folder / "outbox.db"
         samples.fill_outbox(outbox, EVENTS)
@@ -41,14 +41,17 @@ def run() -> Iterator[Row]:
             for _ in range(ROUNDS):
                 for name, way in ways.items():
                     times[name].append(way(server.port))
-    medians = {name: median(seconds) for name, seconds in times.items()}
-    print(medians)
-    ours = medians.pop("publisher")
-    yield row("delivery.drain_vs_paho", min(medians.values()) / ours, "x", aim=0.9, better="higher")
+    ours = times.pop("publisher")
+    ratios = {
+        name: median(paho / own for paho, own in zip(theirs, ours, strict=True)) for name, theirs in times.items()
+    }
+    yield row("delivery.drain_vs_paho", min(ratios.values()), "x", aim=0.9, better="higher")
 
 
 def _way(
-    send: Callable[[int, list[bytes], MQTTProtocolVersion], float], bodies: list[bytes], protocol: MQTTProtocolVersion
+    send: Callable[[int, list[bytes], MQTTProtocolVersion], float],
+    bodies: list[bytes],
+    protocol: MQTTProtocolVersion,
 ) -> Callable[[int], float]:
     return lambda port: send(port, bodies, protocol)
 
@@ -83,7 +86,7 @@ def _client(protocol: MQTTProtocolVersion, on_publish: Callable[[], None]) -> Cl
 
 
 def _by_thread(port: int, bodies: list[bytes], protocol: MQTTProtocolVersion) -> float:
-    """paho's own thread and queue."""
+    """Let paho's own thread and queue do it."""
     done = threading.Event()
     left = iter(range(len(bodies) - 1, -1, -1))
 
@@ -124,7 +127,7 @@ def _by_select(port: int, bodies: list[bytes], protocol: MQTTProtocolVersion) ->
     client.max_inflight_messages_set(0)
     began = perf_counter()
     client.connect("127.0.0.1", port)
-    link = client.socket()
+    link: Any = client.socket()
     while acknowledged < len(bodies):
         while connected and sent < len(bodies) and sent - acknowledged < WINDOW:
             client.publish(TOPICS.scan, bodies[sent], qos=1)

@@ -25,8 +25,9 @@ READY_SECONDS: Final = 30.0
 """A daemon or broker that is not ready by then will never be."""
 STOP_SECONDS: Final = 10.0
 """Twice what an ordered stop may take."""
+LOG_CHARACTERS: Final = 4000
+"""Of the daemon's log, shown with an error."""
 POLL_SECONDS: Final = 0.005
-LAUNCH: Final = ("-m", "gateway")
 
 
 class BenchError(RuntimeError):
@@ -77,7 +78,18 @@ class Certificates(Struct, frozen=True, kw_only=True):
 def make_certificates(folder: Path) -> Certificates:
     """Make an authority and a broker's certificate with openssl."""
     made = Certificates(authority=folder / "ca.pem", certificate=folder / "broker.pem", key=folder / "broker.key")
-    new = ("openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2")
+    new = (
+        "openssl",
+        "req",
+        "-x509",
+        "-nodes",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-days",
+        "2",
+    )
     authority_key = folder / "ca.key"
     for command in (
         (*new, "-subj", "/CN=bench authority", "-keyout", authority_key, "-out", made.authority),
@@ -114,7 +126,8 @@ def broker(folder: Path, tls: Certificates | None = None) -> Iterator[Broker]:
     port = free_port()
     url = f"mqtt://127.0.0.1:{port}"
     user = pwd.getpwuid(os.geteuid()).pw_name
-    lines = [f"user {user}", "log_dest none", "allow_anonymous true", "set_tcp_nodelay true", "max_inflight_messages 0"]
+    lines = [f"user {user}", "log_dest none", "allow_anonymous true", "set_tcp_nodelay true"]
+    lines.append("max_inflight_messages 0")  # by default 20 is its Receive Maximum, which paho would ignore
     lines.append(f"listener {port} 127.0.0.1")
     if tls is not None:
         tls_port = free_port()
@@ -193,6 +206,7 @@ def daemon(folder: Path, *, url: str | None = None, ca_file: Path | None = None)
     with contextlib.ExitStack() as stack:
         scanner, terminal = pty.openpty()
         stack.callback(os.close, scanner)
+        stack.callback(os.close, terminal)
         tty.setraw(terminal)
         device = os.ttyname(terminal)
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scangate-bench-")))
@@ -203,7 +217,7 @@ def daemon(folder: Path, *, url: str | None = None, ca_file: Path | None = None)
         notify.settimeout(READY_SECONDS)
         log = stack.enter_context((folder / "daemon.log").open("ab"))
         control = sockets / "control.sock"
-        command = (sys.executable, *LAUNCH, "run", "-c", config, "--socket", control)
+        command = (sys.executable, "-m", "gateway", "run", "-c", config, "--socket", control)
         environment = {**os.environ, "NOTIFY_SOCKET": str(sockets / "notify")}
         began = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
@@ -211,11 +225,12 @@ def daemon(folder: Path, *, url: str | None = None, ca_file: Path | None = None)
         try:
             while b"READY=1" not in notify.recv(4096).split(b"\n"):
                 pass
-        except TimeoutError as error:
-            raise BenchError(f"the daemon did not start: {(folder / 'daemon.log').read_text()}") from error
-        started = time.monotonic() - began
-        yield Daemon(process, control, scanner, started)
-        os.close(terminal)
+            started = time.monotonic() - began
+            yield Daemon(process, control, scanner, started)
+        except (OSError, BenchError) as error:
+            said = (folder / "daemon.log").read_text(errors="replace")[-LOG_CHARACTERS:]
+            error.add_note(f"the daemon ended with {process.poll()} (None: it runs) and said:\n{said}")
+            raise
 
 
 def _configuration(folder: Path, device: str, url: str | None, ca_file: Path | None) -> str:

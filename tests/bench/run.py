@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only",
         metavar="NAME",
-        help=f"only the benchmarks whose figures' names begin so, without writing the file; one of {', '.join(names)}",
+        help=f"only figures whose names begin so; the file is not written. Names: {', '.join(names)}",
     )
     parser.add_argument("--strict", action="store_true", help="a missed aim is a failure")
     chosen = parser.parse_args(arguments)

@@ -116,10 +116,13 @@ def import_master(articles: Path, rows: int) -> None:
     articles.mkdir(parents=True)
     file = articles.parent / "articles.csv"
     with file.open("w", encoding="utf-8") as out:
-        out.write("deviceIdentifier;articleNumber;tradeName;manufacturerName;catalogNumber;riskClass;packageLevel\n")
+        out.write(
+            "deviceIdentifier;articleNumber;tradeName;manufacturerName;catalogNumber;riskClass;packageLevel\n"
+        )
         for number in range(rows):
             out.write(
-                f"{gtin(number)};VGR-{number};Nordan Stam {number};Nordanskog {number % 900} AB;NS-{number};IIb;primary\n"
+                f"{gtin(number)};VGR-{number};Nordan Stam {number};"
+                f"Nordanskog {number % 900} AB;NS-{number};IIb;primary\n"
             )
     import_file(articles, SourceSettings(name="master"), file, now=datetime.now(UTC))
     file.unlink()

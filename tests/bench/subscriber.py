@@ -15,7 +15,9 @@ SECONDS: Final = 30.0
 CHUNK: Final = 1 << 16
 # MQTT 3.1.1: 3.1 CONNECT (clean session, no keepalive), 3.8 SUBSCRIBE
 CONNECT: Final = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x00\x00\x05bench"
-SUBSCRIBE: Final = b"\x82" + bytes([5 + len(TOPIC)]) + b"\x00\x01" + bytes([0, len(TOPIC)]) + TOPIC.encode() + b"\x00"
+SUBSCRIBE: Final = (
+    b"\x82" + bytes([5 + len(TOPIC)]) + b"\x00\x01" + bytes([0, len(TOPIC)]) + TOPIC.encode() + b"\x00"
+)
 PUBLISH: Final = 3
 
 

@@ -1,4 +1,4 @@
-"""What `import gateway.udi` costs a fresh interpreter: time, and resident memory above that of the bare interpreter."""
+"""What `import gateway.udi` costs a fresh interpreter: time, and resident memory on top of its own."""
 
 import subprocess
 import sys

@@ -58,12 +58,13 @@ def expires(day: str) -> Decoded:
 FAULT = Finding(code="GS1_CHECK_DIGIT", severity=Severity.ERROR, element="01", message="m")
 ODD = Finding(code="GS1_DATE", severity=Severity.WARNING, message="m")
 SOON = StationSettings(near_expiry_days=30)
-ALL_REQUIRED = {"lot_required": True, "serial_required": True, "expiry_required": True}
-BLOCKED = {"status": ArticleStatus.BLOCKED}
-RECALLED = {"status": ArticleStatus.RECALLED}
+ALL_REQUIRED: dict[str, Any] = {"lot_required": True, "serial_required": True, "expiry_required": True}
+BLOCKED: dict[str, Any] = {"status": ArticleStatus.BLOCKED}
+RECALLED: dict[str, Any] = {"status": ArticleStatus.RECALLED}
 
-CASES = [
-    # (what, label, master, clock, settings, codes in order, disposition)
+Case = tuple[str, Decoded, LookUp, ClockReading, StationSettings, list[str], str]
+"""What it is, label, master, clock, settings; the codes found in order, and the disposition."""
+CASES: list[Case] = [
     ("nothing to remark", LABEL, KNOWN, clock(), DEFAULTS, [], "accepted"),
     ("a fault of the label", label(findings=(FAULT,)), KNOWN, clock(), DEFAULTS, ["GS1_CHECK_DIGIT"], "refused"),
     ("an oddity", label(findings=(ODD,)), KNOWN, clock(), DEFAULTS, ["GS1_DATE"], "accepted"),

@@ -113,6 +113,7 @@ def test_work_grows_with_length_only(beginning: str, unit: str) -> None:
 
 
 def calls(text: str) -> int:
+    decode(text, today=TODAY)  # what is made once, when an AI is first met, does not count
     count = 0
 
     def profile(_frame: object, event: str, _argument: object) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.udi import gs1_ai
+from tests.udi import dictionary
 
 DICTIONARY = Path(__file__).parents[3] / "shared" / "reference" / "gs1-syntax-dictionary.txt"
 
@@ -37,56 +38,42 @@ def test_no_ai_begins_another() -> None:
     assert not [(a, b) for a, b in itertools.pairwise(ais) if b.startswith(a)]
 
 
+SAMPLE = """
+# AIs 01 to 17 as the dictionary writes them
+01         *?  N14,csum,gcppos2               dlpkey=22,10,21|235 ex=255,37   # GTIN
+10          ?  X..20                          req=01,02,03,8006,8026          # BATCH/LOT
+253         ?  N13,csum,gcppos1 [X..17]       dlpkey                          # GDTI
+"""
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "told"),
+    [
+        ("X..20", "X..21", "10: components"),
+        ("*?  N14", "?  N14", "01: predefined"),
+        ("dlpkey=22,10,21|235", "dlpkey=22,10,21", "01: qualifiers"),
+        ("ex=255,37", "ex=255", "01: excludes"),
+        ("req=01,02,03,8006,8026", "req=01", "10: requires"),
+        ("10          ?", "10           ", "10: attribute"),
+        ("253 ", "05 ", "05: not in the project's table"),
+    ],
+)
+def test_comparison_finds_each_kind_of_difference(theirs: str, ours: str, told: str) -> None:
+    compared = {"01", "10", "253"}
+    changed = SAMPLE.replace(theirs, ours)
+    assert changed != SAMPLE
+    assert not [line for line in dictionary.differences(SAMPLE) if line.partition(":")[0] in compared]
+    assert any(line.startswith(told) for line in dictionary.differences(changed))
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "dictionary.txt"
+    path.write_text(SAMPLE)
+    assert dictionary.main([str(path)]) == 1
+    assert "00: not in the dictionary" in capsys.readouterr().out
+    assert dictionary.main([]) == 2
+
+
 @pytest.mark.skipif(not DICTIONARY.exists(), reason="the GS1 Barcode Syntax Dictionary is not here")
 def test_table_says_what_the_dictionary_says() -> None:
-    lines = [line for line in DICTIONARY.read_text("utf-8").splitlines() if line and not line.startswith("#")]
-    expected = dict(entry for line in lines for entry in _dictionary_entries(line))
-    ours = {ai: _described(ai) for ai in gs1_ai.assigned()}
-    assert ours.keys() == expected.keys()
-    for ai, description in expected.items():
-        assert ours[ai] == description, ai
-
-
-def _described(ai: str) -> dict[str, object]:
-    entry = gs1_ai.lookup(ai)
-    assert entry is not None
-    return {
-        "components": [
-            (part.charset, part.shortest, part.longest, part.optional, list(part.checks))
-            for part in entry.components
-        ],
-        "predefined": entry.predefined,
-        "attribute": entry.attribute,
-        "qualifiers": None if entry.qualifiers is None else [list(sequence) for sequence in entry.qualifiers],
-        "requires": [list(group) for group in entry.requires],
-        "excludes": set(entry.excludes),
-    }
-
-
-def _dictionary_entries(line: str) -> list[tuple[str, dict[str, object]]]:
-    span, *words = line.partition("#")[0].split()
-    flags = words.pop(0) if set(words[0]) <= set("*?") else ""
-    components: list[tuple[str, int, int, bool, list[str]]] = []
-    description: dict[str, object] = {"qualifiers": None, "requires": [], "excludes": set()}
-    for word in words:
-        name, _, value = word.partition("=")
-        match name:
-            case "dlpkey":
-                description["qualifiers"] = [part.split(",") for part in value.split("|") if part]
-            case "req":
-                description["requires"] = [part.split("+") for part in value.split(",")]
-            case "ex":
-                description["excludes"] = set(value.split(","))
-            case _:
-                components.append(_dictionary_component(word))
-    description |= {"components": components, "predefined": "*" in flags, "attribute": "?" in flags}
-    low, _, high = span.partition("-")
-    return [(str(ai).zfill(len(low)), description) for ai in range(int(low), int(high or low) + 1)]
-
-
-def _dictionary_component(word: str) -> tuple[str, int, int, bool, list[str]]:
-    form, *checks = word.replace("[", "").replace("]", "").split(",")
-    low, dots, high = form[1:].partition("..")
-    longest = int(high or low)
-    names = [check.replace("gcppos", "gcp") for check in checks]
-    return form[0], 1 if dots else longest, longest, word.startswith("["), names
+    assert dictionary.differences(DICTIONARY.read_text("utf-8")) == []
