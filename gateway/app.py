@@ -122,7 +122,7 @@ def run(
                 "status": lambda _: housekeeping.status(),
                 "scanners": lambda _: housekeeping.scanners(),
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
-                "exported": lambda args: worker.exported(int(args["upTo"])),
+                "exported": lambda args: _exported(config, worker, args),
                 "reload": lambda _: _reload(check_reload, life),
             },
         )
@@ -240,6 +240,16 @@ def _stop_readers(readers: Collection[Reader]) -> None:
     deadline = time.monotonic() + READERS_STOP_SECONDS
     for reader in readers:
         reader.join(max(0.0, deadline - time.monotonic()))
+
+
+def _exported(config: Config, worker: Worker, args: Mapping[str, object]) -> None:
+    """Take an export for delivery, which it is only where there is no broker."""
+    upto = args.get("upTo")
+    if config.broker is not None:
+        raise RequestError("this box has a broker: only what the broker acknowledges is delivered")
+    if not isinstance(upto, int):
+        raise RequestError('expected args {"upTo": SEQUENCE}')
+    worker.exported(upto)
 
 
 def _reload(check: Callable[[], None] | None, life: Life) -> str:

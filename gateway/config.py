@@ -18,6 +18,8 @@ from drivers.base import ScannerSettings
 from gateway.articles.settings import ArticlesSettings
 from gateway.delivery.settings import BrokerSettings, HealthSettings, OutboxSettings
 from gateway.station.settings import StationSettings
+from gateway.station.verdict import RULES
+from gateway.udi.findings import FINDINGS
 
 DEFAULT_PATH: Final = Path("/etc/scangate/scangate.toml")
 MAX_CONFIG_BYTES: Final = 1024 * 1024
@@ -201,6 +203,12 @@ def _check(config: Config, file: str) -> None:
             raise ConfigError(
                 f"{file}: station.item_patterns: {pattern!r} is no regular expression: {error}"
             ) from error
+    known = [*RULES, *FINDINGS]
+    for code in config.station.severity:
+        if code not in known:
+            near = difflib.get_close_matches(code, known, n=1)
+            meant = f"did you mean {near[0]!r}?" if near else "docs/findings.md lists them"
+            raise ConfigError(f"{file}: station.severity.{code}: there is no such finding; {meant}")
     if config.broker is not None:
         _check_broker(config.broker, file)
 

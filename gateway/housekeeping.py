@@ -25,6 +25,7 @@ from gateway.delivery.health import (
     essence,
 )
 from gateway.delivery.room import Room
+from gateway.delivery.salvage import quarantined
 from gateway.delivery.wire import DAY_NS, gateway_source
 from gateway.inbox import Inbox, Notice
 from gateway.readers import Reader
@@ -194,8 +195,10 @@ class Housekeeping:
         alarms = list(self._start_alarms)
         if worker.trouble is not None:
             alarms.append(f"scans are not stored: {worker.trouble}")
-        if worker.quarantined:
-            alarms.append("the outbox was damaged and salvaged: check the disk")
+        alarms.extend(
+            f"the outbox was damaged and salvaged: check the disk, look at {name}, move it away"
+            for name in quarantined(self._config.state_directory)
+        )
         if worker.outbox.room.room is not Room.FREE:
             alarms.append(f"room for scans: {worker.outbox.room.room.value}")
         if worker.outbox.dead_letters:

@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from drivers.base import DriverError, Scanner, ScannerSettings
-from drivers.model import RawScan
+from drivers.model import LinkChange
 from drivers.registry import open_scanner
 from gateway.inbox import Inbox
 
@@ -94,6 +94,6 @@ class Reader:
         if item is None:
             return False
         self.failure = None
-        if not self._inbox.offer(item) and isinstance(item, RawScan):
+        if not self._inbox.offer(item) and not isinstance(item, LinkChange):
             self.dropped += 1
         return True

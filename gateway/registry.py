@@ -45,7 +45,9 @@ class SafeJSONStorage(Storage):
             tables = json.loads(data)
         except ValueError as error:
             raise RegistryError("read", self._path, error, "move it away; it is made anew") from error
-        return tables if isinstance(tables, dict) else None
+        if not isinstance(tables, dict):
+            raise RegistryError("read", self._path, "it holds no tables", "move it away; it is made anew")
+        return tables
 
     def write(self, data: Mapping[str, Mapping[str, Any]]) -> None:
         """Replace the whole registry durably. Raises RegistryError."""

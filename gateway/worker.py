@@ -60,13 +60,13 @@ class Worker:
         """accepted, refused, withheld.<kind>, discarded.<reason>, trouble, fault."""
         self.trouble: str | None = None
         """Why the last scan could not be stored; None when it could."""
-        self.quarantined = False
-        """The outbox was found damaged since the start; see `salvage`."""
         self.oldest_waiting_ns: int | None = None
         """When the oldest scan that is not delivered was recorded, as of some seconds ago."""
         self._last_scan = time.monotonic()
         self._idle_seconds = min(IDLE_SECONDS, service_manager.feed_seconds or IDLE_SECONDS)
         self._exported = 0
+        self._outbox_lost = False
+        self._clock_news = False
 
     @property
     def master_trouble(self) -> str | None:
@@ -136,12 +136,14 @@ class Worker:
 
     def _store(self, drafts: list[Draft], clock: ClockReading) -> bool:
         """Make the scans durable, all or none."""
-        self._pick_up_marks()
         try:
+            if self._outbox_lost:
+                self._salvage(clock)
+            self._pick_up_marks()
             try:
                 self.outbox.append(drafts, clock, seal=self._hand_over_at_once)
             except CorruptOutboxError as error:
-                log.critical("outbox damaged: %s", error)
+                log.critical("%s", error)
                 self._salvage(clock)
                 self.outbox.append(drafts, clock, seal=self._hand_over_at_once)
         except OutboxError as error:
@@ -213,6 +215,7 @@ class Worker:
             elif Notice.UNSETTLED in notices:
                 self.outbox.seal(clock)
         except OutboxError as error:
+            self._clock_news = Notice.CLOCK_SET in notices
             self._outbox_failed(error)
             return
         if self.publisher is not None and (Notice.CLOCK_SET in notices or Notice.UNSETTLED in notices):
@@ -234,9 +237,11 @@ class Worker:
 
     def _use_idle_time(self) -> None:
         clock = self._clock.now()
+        if self._clock_news:
+            self._clock_news = False
+            self._inbox.post(Notice.CLOCK_SET)
         try:
-            if self.publisher is not None and self.publisher.progress.damaged:
-                log.critical("outbox damaged: %s", self.publisher.progress.problem)
+            if self._outbox_lost or (self.publisher is not None and self.publisher.progress.damaged):
                 self._salvage(clock)
             if time.monotonic() - self._last_scan >= TIDY_SECONDS:
                 self._pick_up_marks()
@@ -269,8 +274,10 @@ class Worker:
 
     def _salvage(self, clock: ClockReading) -> None:
         """Go on with a new outbox that holds what could be read of the damaged one."""
+        log.critical("the outbox is damaged and is salvaged")
+        self._outbox_lost = True  # until there is one again, each idle turn and each scan tries
         self.outbox = salvaged(self.outbox, clock)
-        self.quarantined = True
+        self._outbox_lost = False
         if self.publisher is not None:
             self.publisher.outbox_replaced()
 

@@ -63,6 +63,7 @@ class Outbox:
         self.identity = identity
         self._source = identity.gateway
         self._db = open_writer(path)
+        self._open = True
         self._next = 1
         self._mark: int | None = None
         self._dead: list[Dead] = []
@@ -219,10 +220,12 @@ class Outbox:
         finally:
             self._db.close()
 
-    def abandon(self) -> None:
-        """Let a damaged file go as it is."""
+    def abandon(self) -> bool:
+        """Let a damaged file go as it is; False when that was done before."""
+        open_until_now, self._open = self._open, False
         with suppress(sqlite3.Error):
             self._db.close()
+        return open_until_now
 
     @property
     def last(self) -> int:
@@ -253,20 +256,21 @@ class Outbox:
         if stored and because is None:
             self.epoch = stored
             self.epoch_begins = int(self._meta("epoch_begins") or 1)
-            return None
-        self.epoch = os.urandom(8).hex()
-        self.epoch_begins = self._read_next()
-        self._db.execute("BEGIN IMMEDIATE")
-        for key, value in (
-            ("epoch", self.epoch),
-            ("epoch_begins", str(self.epoch_begins)),
-            ("machine", identity.machine),
-            ("board", identity.board),
-            ("gateway", identity.gateway),
-        ):
-            if value is not None:
-                self._db.execute("REPLACE INTO meta VALUES (?, ?)", (key, value))
-        self._db.execute("COMMIT")
+        else:
+            self.epoch = os.urandom(8).hex()
+            self.epoch_begins = self._read_next()
+        facts = {
+            "epoch": self.epoch,
+            "epoch_begins": str(self.epoch_begins),
+            "machine": identity.machine,
+            "board": identity.board,
+            "gateway": identity.gateway,
+        }
+        news = [(key, value) for key, value in facts.items() if value is not None and self._meta(key) != value]
+        if news:  # also what could not be told before, so that a later copy is noticed
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("REPLACE INTO meta VALUES (?, ?)", news)
+            self._db.execute("COMMIT")
         return because if stored else None
 
     def _resume(self) -> None:

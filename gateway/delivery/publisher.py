@@ -101,10 +101,9 @@ class Publisher:
         return self.progress.connected_since is not None
 
     def _run(self) -> None:
-        turn = 0
+        waits: list[float] = []
         while not self._desk.stopping.is_set():
-            url = self._settings.urls[turn % len(self._settings.urls)]
-            turn += 1
+            url = self._settings.urls[len(waits)]
             try:
                 wait = self._visit(url)
             except Exception as error:  # a thread that died would look like a quiet network
@@ -117,8 +116,10 @@ class Publisher:
             self.progress.url = None
             if self._desk.stopping.is_set():
                 break
-            if turn % len(self._settings.urls) == 0 or wait > BACKOFF_MOST:
-                self._sleep(wait)
+            waits.append(wait)
+            if len(waits) == len(self._settings.urls):
+                self._sleep(min(waits))  # one broker's wrong password does not keep the box from the others
+                waits = []
 
     def _visit(self, url: str) -> float:
         """Connect to one broker and deliver until the connection ends; return how long to wait before the next."""

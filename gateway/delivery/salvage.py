@@ -105,10 +105,20 @@ def open_outbox(path: Path, settings: OutboxSettings, identity: BoxIdentity, clo
 
 
 def salvaged(outbox: Outbox, clock: ClockReading) -> Outbox:
-    """Put a salvaged outbox in the place of one that was found damaged in use. Raises OutboxError."""
-    outbox.abandon()
-    _set_aside(outbox.path, clock)
-    return Outbox(outbox.path, outbox.settings, outbox.identity)
+    """Put a salvaged outbox in the place of one that was found damaged in use. Raises OutboxError.
+
+    After an error it may be called again with the same outbox.
+    """
+    if outbox.abandon():
+        _set_aside(outbox.path, clock)
+    return open_outbox(outbox.path, outbox.settings, outbox.identity, clock)
+
+
+def quarantined(directory: Path) -> list[str]:
+    """Name the damaged outboxes that were set aside in a state directory and wait to be looked at."""
+    return sorted(
+        path.name for path in directory.glob("outbox.db.corrupt-*") if not path.name.endswith(("-wal", "-shm"))
+    )
 
 
 def _set_aside(path: Path, clock: ClockReading) -> None:
