@@ -48,7 +48,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     if not arguments.raw:
         console.print("A hospital in miniature: recorded scans -> decode -> judge -> store -> MQTT -> this screen.")
-        console.print("Each line is one event as a subscriber received it. Ctrl-C ends.\n", style="dim")
+        console.print("Each line is one event as a subscriber received it. Ctrl-C ends.", style="dim")
+        console.print("(A few seconds: MQTT 5 is tried first, and this broker speaks only 3.1.1.)\n", style="dim")
     seen = 0
     told: set[str] = set()
     with demonstration() as events:

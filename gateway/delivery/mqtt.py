@@ -34,8 +34,8 @@ from gateway.delivery.settings import BrokerSettings
 
 CONNECT_SECONDS: Final = 5.0
 """TCP, TLS and DNS: a broker in the same region answers in tenths of a second."""
-CONNACK_SECONDS: Final = 10.0
-"""Some brokers ask a directory before they answer; longer is silence."""
+CONNACK_SECONDS: Final = 5.0
+"""Some brokers ask a directory before they answer; longer is silence. Some that know only 3.1.1 are silent to 5."""
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 RECEIVE_MAXIMUM_DEFAULT: Final = 65535
 """MQTT 5, 3.2.2.3.3: the value of a CONNACK that does not say."""

@@ -226,6 +226,7 @@ def daemon(folder: Path, *, url: str | None = None, ca_file: Path | None = None)
             while b"READY=1" not in notify.recv(4096).split(b"\n"):
                 pass
             started = time.monotonic() - began
+            notify.close()  # nobody reads on: a queue that is full would hold the daemon up
             yield Daemon(process, control, scanner, started)
         except (OSError, BenchError) as error:
             said = (folder / "daemon.log").read_text(errors="replace")[-LOG_CHARACTERS:]
