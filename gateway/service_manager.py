@@ -15,7 +15,10 @@ class ServiceManager:
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
+        # Not blocking: a manager that does not read must not stop the scans.
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        self._socket = socket.socket(socket.AF_UNIX, kind) if address else None
+        self._status = ""
         microseconds = os.environ.get("WATCHDOG_USEC", "")
         self.feed_seconds = int(microseconds) / 1e6 / WATCHDOG_SHARE if microseconds.isdigit() else None
         """How often `alive` is to be called, or None where no watchdog waits."""
@@ -25,8 +28,10 @@ class ServiceManager:
         self._tell(f"READY=1\nSTATUS={status}")
 
     def status(self, status: str) -> None:
-        """One line for `systemctl status`."""
-        self._tell(f"STATUS={status}")
+        """One line for `systemctl status`; told when it changes."""
+        if status != self._status:
+            self._status = status
+            self._tell(f"STATUS={status}")
 
     def alive(self) -> None:
         """Feed the watchdog."""

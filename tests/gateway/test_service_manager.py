@@ -38,6 +38,15 @@ def test_a_life(systemd: socket.socket) -> None:
     manager._socket.close() if manager._socket else None
 
 
+@pytest.mark.usefixtures("systemd")
+def test_a_manager_that_does_not_read_stops_nothing() -> None:
+    manager = ServiceManager()
+    for number in range(10_000):
+        manager.status(f"{number} scans stored")
+    manager.alive()
+    manager._socket.close() if manager._socket else None
+
+
 def test_a_systemd_that_is_gone_does_no_harm(systemd: socket.socket, tmp_path: Path) -> None:
     manager = ServiceManager()
     systemd.close()

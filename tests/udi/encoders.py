@@ -72,7 +72,9 @@ def texts(alphabet: str, longest: int) -> st.SearchStrategy[str]:
 @st.composite
 def gtins(draw: st.DrawFn) -> str:
     """A GTIN-14 from no range of restricted circulation."""
-    return with_gs1_check_digit(draw(st.sampled_from(digits)) + "7" + draw(st.text(digits, min_size=11, max_size=11)))
+    return with_gs1_check_digit(
+        draw(st.sampled_from(digits)) + "7" + draw(st.text(digits, min_size=11, max_size=11))
+    )
 
 
 @st.composite

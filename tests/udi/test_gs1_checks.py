@@ -38,7 +38,11 @@ def elements(draw: st.DrawFn) -> tuple[str, str]:
         value += part
     if draw(st.integers(0, 3)) == 0:
         place = draw(st.integers(0, len(value)))
-        value = value[:place] + draw(st.text("0A~=\x1d\u0660%/-", max_size=2)) + value[place + draw(st.integers(0, 1)) :]
+        value = (
+            value[:place]
+            + draw(st.text("0A~=\x1d\u0660%/-", max_size=2))
+            + value[place + draw(st.integers(0, 1)) :]
+        )
     return ai, value
 
 

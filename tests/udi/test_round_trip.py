@@ -214,7 +214,13 @@ def isbt_structures(draw: st.DrawFn) -> tuple[list[str], dict[str, Any]]:
     serial = draw(st.text(ALPHANUMERIC, min_size=6, max_size=6).filter(lambda text: text != "000000"))
     lot = draw(st.text(ALPHANUMERIC, min_size=18, max_size=18))
     expiry, made = draw(DAYS), draw(DAYS)
-    structures = [f"=/{product}", f"=,{serial}", f"={with_flags(donation)}", f"=>0{expiry:%y%j}", f"=}}0{made:%y%j}"]
+    structures = [
+        f"=/{product}",
+        f"=,{serial}",
+        f"={with_flags(donation)}",
+        f"=>0{expiry:%y%j}",
+        f"=}}0{made:%y%j}",
+    ]
     says = {
         "issuer": Issuer.ICCBBA,
         "device_identifier": product,
