@@ -15,13 +15,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import drain, latency, memory, outbox_append, outbox_writes, start, udi_import
+from tests.bench import drain, latency, memory, outbox_append, outbox_writes, start, udi_import, udi_speed
 from tests.bench.harness import ROOT
 from tests.bench.rows import Benchmark, Row
 
 RESULT: Final = ROOT / "build" / "bench.json"
 BENCHMARKS: Final[tuple[Benchmark, ...]] = (
     udi_import.BENCHMARK,
+    udi_speed.BENCHMARK,
     outbox_append.BENCHMARK,
     outbox_writes.BENCHMARK,
     drain.BENCHMARK,

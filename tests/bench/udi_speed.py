@@ -1,4 +1,4 @@
-"""Decoding with every rule, beside biip on the same GS1 labels in the same run; and what a label of each agency costs.
+"""Decoding with every rule, beside biip on the same GS1 labels in the same run; and each agency's cost of a label.
 
 CPU time. Each round measures the two one after the other, so that what else the machine does meets both; the figure
 is the median of the rounds.

@@ -83,25 +83,24 @@ class Broker:
 class Consumer:
     """A separate MQTT client that writes down every message of the scan topic, in order of arrival."""
 
-    def __init__(self, port: int, topic: str = TOPIC, **tls: Any) -> None:  # noqa: ANN401 - passed on to paho
+    def __init__(self, port: int, topic: str = TOPIC, qos: int = 1) -> None:
         self.bodies: list[bytes] = []
         self.subscribed = threading.Event()
         self._topic = topic
+        self._qos = qos
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="consumer", protocol=MQTTv5)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self.subscribed.set()
         self._client.on_disconnect = lambda *_: self.subscribed.clear()
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
-        if tls:
-            self._client.tls_set(**tls)
         self._client.connect_async("127.0.0.1", port)
         self._client.loop_start()
 
     def _on_connect(
         self, client: Client, _data: object, _flags: object, _reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        client.subscribe(self._topic, qos=1)
+        client.subscribe(self._topic, qos=self._qos)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         self.bodies.append(bytes(message.payload))
@@ -285,9 +284,14 @@ class Plant:
         self.gateway = Gateway(directory, self.broker.port, extra)
         self.consumer: Consumer | None = None
 
-    def listen(self) -> Consumer:
-        """Start a consumer and wait until the broker knows it."""
-        self.consumer = Consumer(self.broker.port)
+    def listen(self, qos: int = 1) -> Consumer:
+        """Start a consumer and wait until the broker knows it.
+
+        With QoS 1 mosquitto keeps what is beyond its window for the consumer in memory, acknowledges it to the
+        gateway all the same, and loses it when it is killed. With QoS 0 it passes an event on before it
+        acknowledges it.
+        """
+        self.consumer = Consumer(self.broker.port, qos=qos)
         assert self.consumer.subscribed.wait(PATIENCE)
         return self.consumer
 

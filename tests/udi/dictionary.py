@@ -4,6 +4,7 @@
 file `gs1-syntax-dictionary.txt`.
 """
 
+import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,15 +31,13 @@ def differences(dictionary: str) -> list[str]:
     return found
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the differences; return the exit code."""
-    if len(arguments) != 1:
-        print("usage: python -m tests.udi.dictionary PATH", file=sys.stderr)
-        return 2
-    found = differences(Path(arguments[0]).read_text("utf-8"))
-    for line in found:
-        print(line)
-    print(f"{len(gs1_ai.assigned())} AIs in the project's table, {len(found)} differences")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Say the differences; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.udi.dictionary", description=__doc__)
+    parser.add_argument("path", type=Path, help="GS1's file gs1-syntax-dictionary.txt")
+    found = differences(parser.parse_args(arguments).path.read_text("utf-8"))
+    sys.stdout.writelines(f"{line}\n" for line in found)
+    sys.stdout.write(f"{len(gs1_ai.assigned())} AIs in the project's table, {len(found)} differences\n")
     return int(bool(found))
 
 
@@ -90,4 +89,4 @@ def _component(word: str) -> tuple[str, int, int, bool, list[str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -42,7 +42,7 @@ def damaged(text: str, place: int, by: str) -> str:
 def swapped(text: str, place: int) -> str:
     """The text with two neighbours that differ in each other's place."""
     place %= len(text) - 1
-    first, second = text[place : place + 2]
+    first, second = text[place], text[place + 1]
     assume(first != second)
     return text[:place] + second + first + text[place + 2 :]
 

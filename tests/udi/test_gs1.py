@@ -122,6 +122,18 @@ def test_bad_field_hides_no_other(
         ("0" * 7090, None, False, ["TEXT_TOO_LONG"]),
         ("4006381333930", "]E0", True, ["GS1_CHECK_DIGIT"]),
         ("400638133393", "]E4", False, ["GS1_GTIN_FORM"]),
+        # a GTIN-14 and no SSCC; a GTIN-13 and customer order 6381333931 as well
+        ("00614141000036", None, True, []),
+        ("4006381333931", None, True, ["AMBIGUOUS"]),
+        # the AIM identifier is given beside the text and in it
+        ("]d20108717648200274", "]d2", True, []),
+        # a GTIN and a date behind a lost separator, a date that no label of today has, one that is none
+        ("0108717648200274211234010871764820027", "]d2", True, []),
+        ("2112345010871764820027410X", "]d2", False, ["GS1_LENGTH", "GS1_LOST_SEPARATOR"]),
+        ("010871764820027410ABC17761231", "]d2", True, []),
+        ("01087176482002741728063010ABC17261231", "]d2", True, []),
+        ("010871764820027410ABC17269931", "]d2", True, []),
+        ("010871764820027470032806302400", "]d2", True, ["GS1_TIME"]),
         # a GTIN-14, and lot 197106724460 as well
         ("10197106724460", None, True, ["AMBIGUOUS"]),
         # the content of a logistic unit is not the item

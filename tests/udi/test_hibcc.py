@@ -90,6 +90,9 @@ def test_secondary(
                 ("quantity", "500"),
             ),
         ),
+        # supplementary fields without a message before them
+        ("+A99912345/14D20280630/SABCF", (("DI", "A99912345"), ("expiry", "20280630"), ("serial", "ABC"))),
+        ("+A99912345/Q12X", (("DI", "A99912345"), ("quantity", "12"))),
         ("+EHWD3551419/$/Q100X", (("DI", "EHWD3551419"), ("quantity", "100"))),
         (
             "+E308T800206X0/$$7230513/14D20260413F",
@@ -121,6 +124,7 @@ def test_concatenated(text: str, expected: tuple[tuple[str, str], ...]) -> None:
         ("+A99912345/$10X3/Q500/S123A", ["HIBC_FIELD"]),
         ("+/EAB123C", ["HIBC_PROVIDER"]),
         ("+A99912345/$$3200915LOT1/14D20200916/", ["ITEM_DISAGREES"]),
+        ("+A99912345/$$420091524LOT1C", ["HIBC_DATE"]),
         ("+A99912345/$LOT1/Q1234567/", ["HIBC_LENGTH"]),
     ],
 )
@@ -152,3 +156,16 @@ def test_another_items_secondary_is_refused() -> None:
     assert [found.code for found in decoded.findings] == ["HIBC_LINK"]
     assert decoded.lot_number is None
     assert not decoded.ok
+
+
+def test_secondaries_of_two_items_are_not_joined() -> None:
+    """Without the primary, their links tell them apart; the first one read decides."""
+    decoded = decode_symbols([("+$$52001510X3GD", None), ("+$3C001LV", None)], today=TODAY)
+    assert [found.code for found in decoded.findings] == ["HIBC_LINK"]
+    assert decoded.lot_number == "10X3"
+
+
+def test_lot_is_not_lost_with_a_faulty_primary() -> None:
+    decoded = decode_symbols([("+A123BJ.C5D6E71/$$7L1S", None), ("+$3C001LV", None)], today=TODAY)
+    assert {found.code for found in decoded.findings} == {"HIBC_CHARACTER", "ITEM_DISAGREES"}
+    assert decoded.lot_number == "L1"

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from gateway.model import Issuer
+from gateway.model import Issuer, Precision
 from gateway.udi import decode, decode_symbols
 from gateway.udi.iccbba import read_date
 
@@ -36,6 +36,16 @@ def test_full_device_label() -> None:
         ("=/A9997ab3456T0123", ["ISBT_CHARACTER"]),
         ("=A99991x12345600", ["ISBT_CHARACTER"]),
         ("=,000000", ["ISBT_CHARACTER"]),
+        ("=,000012=,000012", []),
+        ("=,000012=,000013", ["ITEM_DISAGREES"]),
+        # beside the others on a blood component's label: ST-001 2.4.10, .21, .22, .33, .36
+        ("=-ABabcd1234&-LOT1234567&(N0008&+A9997ABC123&,2ABCDEFGHIJ12345678", []),
+        ("&+A9997abc123", ["ISBT_CHARACTER"]),
+        ("=]202813", ["ISBT_DATE"]),
+        # those of a person are not read: donor, staff, patient
+        ("=;A9997123456789012345A", ["ISBT_UNKNOWN"]),
+        ("='A9997123456", ["ISBT_UNKNOWN"]),
+        ("=#SE19800229", ["ISBT_UNKNOWN"]),
         ("=>019366", ["ISBT_DATE"]),
         ("=>019000", ["ISBT_DATE"]),
         ("=/A9997AB3456T012", ["ISBT_LENGTH"]),
@@ -67,6 +77,13 @@ def test_date(text: str, expected: str) -> None:
     found = read_date(text)
     assert found is not None
     assert found.text == expected
+
+
+def test_expiry_of_a_month() -> None:
+    """ST-001 2.4.26."""
+    decoded = decode("=/A9999XYZ100T0944=]202802", today=TODAY)
+    assert decoded.findings == ()
+    assert (decoded.expiration_date, decoded.expiration_precision) == ("2028-02-29", Precision.MONTH)
 
 
 def test_structures_in_symbols_of_their_own_in_any_order() -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from gateway.model import Issuer, Precision
 from gateway.udi import decode
-from gateway.udi.checks import ifa_check_digits
 
 TODAY = date(2026, 11, 21)
 GS, RS, EOT = "\x1d", "\x1e", "\x04"
@@ -24,6 +23,8 @@ def enveloped(*fields: str) -> str:
         (enveloped("9N1312345MED777227", "1TABC12345", "D241231"), "1312345MED777227", "ABC12345", 2),  # 7.3
         (".9N1312345MED777094^1TABC12345^D241231", "1312345MED777094", "ABC12345", 0),  # 7.2
         ("(9N)111234567842(1T)ABC12345(D)241231", "111234567842", "ABC12345", None),  # 4.2.5
+        # an unknown bracket is part of the value
+        ("(9N)111234567842(1T)A(B)C(D)241231", "111234567842", "A(B)C", None),
         (f"9N111234567842{GS}1TABC12345{GS}D241231", "111234567842", "ABC12345", None),
         # 9N twice: the Master UDI-DI is no device identifier (8.2)
         (enveloped("9NMA12345MAX1900", "9N1312345MAX18076", "1TA123", "D241231"), "1312345MAX18076", "A123", 0),
@@ -55,6 +56,8 @@ def test_gtin_in_8p_is_of_gs1() -> None:
     ("text", "codes"),
     [
         (enveloped("9N111234568415"), ["IFA_CHECK"]),
+        # the PPN's check digits are right, that of the PZN 12345679 inside is not
+        ("9N111234567951", ["IFA_CHECK"]),
         (enveloped("9N111"), ["IFA_LENGTH"]),
         (enveloped("9N111234568408", "SHAHASERIAL12385\x03"), ["IFA_CHARACTER"]),
         (enveloped("9N111234568408", "D0BOGUS"), ["IFA_DATE"]),
@@ -62,6 +65,8 @@ def test_gtin_in_8p_is_of_gs1() -> None:
         (enveloped("9N111234568408", "1TA#NDSOME"), ["IFA_CHARACTER"]),
         (enveloped("9N111234568408", "1TANDSOMEBatchNumber023"), ["IFA_LENGTH"]),
         (enveloped("9N111234568408", "XYZ"), ["IFA_UNKNOWN"]),
+        (enveloped("9N111234568408", "12", "x"), ["IFA_UNKNOWN", "IFA_UNKNOWN"]),
+        (enveloped("9N111234568408", "16D20240229"), []),
         (enveloped("9N111234568408", "QABC"), ["IFA_LENGTH"]),
         (enveloped("8P03574661451940"), ["IFA_CHECK"]),
         (f"[)>{RS}06{GS}9N111234568408", ["IFA_TRAILER"]),
@@ -71,19 +76,3 @@ def test_gtin_in_8p_is_of_gs1() -> None:
 def test_findings(text: str, codes: list[str]) -> None:
     decoded = decode(text, today=TODAY)
     assert [found.code for found in decoded.findings] == codes
-
-
-@pytest.mark.parametrize(
-    ("text", "digits"),
-    [
-        ("1112345678", "42"),
-        ("1312345MAX180", "76"),
-        ("1312345ABCD123456780", "56"),
-        ("MA12345ABCD.12345", "63"),
-        ("MA12345MAX19", "00"),
-        ("1103752864", "14"),
-    ],
-)
-def test_check_digits(text: str, digits: str) -> None:
-    """Figures 2 to 9."""
-    assert ifa_check_digits(text) == digits

@@ -36,6 +36,7 @@ ISBT = ("=/A9999XYZ100T0476", "]C0")
         ([GS1_PRIMARY, ("374", "]C1")], ["GS1_AI_EXCLUDED", "GS1_AI_REQUIRED"], DI, None),
         ([GS1_SECONDARY], ["GS1_AI_REQUIRED", "GS1_AI_REQUIRED"], None, "L1"),
         ([GS1_PRIMARY, ("TESTING", "]d1")], ["NOT_UDI"], DI, None),
+        ([ISBT, ("=,000025", "]C0"), ("=,000025=>019032", "]C0")], [], "A9999XYZ100T0476", None),
         ([ISBT, ("=,000025", "]C0"), ("=,000026", "]C0")], ["ITEM_DISAGREES"], "A9999XYZ100T0476", None),
     ],
 )

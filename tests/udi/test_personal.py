@@ -35,6 +35,10 @@ GSRN = "123456789012345675"
         (f"010871764820027410ABC8018{GSRN}XYZ{GS}17280630", "]d2", f"010871764820027410ABC{GS}17280630"),
         # out of step: one digit of the GTIN is missing
         (f"01087176482002748018{GSRN}"[:15] + f"8018{GSRN}", "]d2", "010871764820027"),
+        # not GS1 at all: the number is cut off, with what follows
+        (f"+A99912345/$8010=8018={GSRN}X", None, "+A99912345/$8010="),
+        # taken out, one lays the next bare
+        (f"8018{GSRN}{GS}(7253)Berg(10)A", None, "(10)A"),
         # typed
         (f"(01)08717648200274(8018){GSRN}(10)A", None, "(01)08717648200274(10)A"),
         (f"(10)ABC8018{GSRN}(17)280630", None, "(10)ABC(17)280630"),

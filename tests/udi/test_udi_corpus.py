@@ -33,3 +33,10 @@ def test_corpus(case: Case) -> None:
         key: value for key, value in found.items() if value not in (None, []) and key not in ("hri", "complete")
     }
     assert told == case["expect"]
+
+
+def test_every_label_has_its_source_and_none_is_there_twice() -> None:
+    cases = corpus()
+    assert all(case["source"].strip() for case in cases)
+    given = [json.dumps(case.get("symbol") or case["symbols"]) for case in cases]
+    assert len(given) == len(set(given))
