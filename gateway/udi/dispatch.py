@@ -56,6 +56,7 @@ _DIGITS_OF_SYMBOLOGY: Mapping[str | None, tuple[int, ...]] = {
     "]I1": (14,),
 }
 """EAN-13, UPC-A and UPC-E; EAN-8; ITF-14: the numbers of digits that scanners transmit."""
+_TRADE = Form.GS1_TRADE
 _ITF = ("]I0", "]I1")
 """Interleaved 2 of 5, which carries much else than a GTIN-14."""
 _RECOGNISERS: Sequence[tuple[Form, Callable[[str], bool]]] = (
@@ -97,7 +98,7 @@ def read_symbol(text: str, symbology: str | None, today: date) -> Part:
             findings=(finding("TEXT_TOO_LONG", f"{len(body)} characters, of which {MAX_TEXT} are allowed"),)
         )
     text = _encodable(body)
-    if form is Form.GS1_TRADE:
+    if form is _TRADE:
         return gs1.read_trade_symbol(text, _DIGITS_OF_SYMBOLOGY[symbology], today)
     return _READERS[form](text, today)
 
@@ -137,10 +138,15 @@ def split_symbology(text: str) -> tuple[str | None, str]:
     >>> split_symbology("]d2010871"), split_symbology("]")
     ((']d2', '010871'), (None, ']'))
     """
-    if text.startswith("]"):
-        front = text[:_AIM_LENGTH]
-        if len(front) == _AIM_LENGTH and front.isascii() and front[1].isalpha() and front[2].isalnum():
-            return front, text[_AIM_LENGTH:]
+    front = text[:_AIM_LENGTH]
+    if front in _FORM_OF_SYMBOLOGY or (
+        front.startswith("]")
+        and len(front) == _AIM_LENGTH
+        and front.isascii()
+        and front[1].isalpha()
+        and front[2].isalnum()
+    ):
+        return front, text[_AIM_LENGTH:]
     return None, text
 
 

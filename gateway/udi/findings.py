@@ -35,7 +35,7 @@ FINDINGS: Mapping[str, FindingKind] = MappingProxyType(
             _INFO, "The symbology says that the text is not GS1 data, and it has no other agency's form."
         ),
         "AMBIGUOUS": FindingKind(
-            _WARNING, "Bare digits read as a GTIN are also valid as GS1 elements: the AIM identifier would decide."
+            _INFO, "Bare digits read as a GTIN are also valid as GS1 elements: the AIM identifier would decide."
         ),
         "FINDINGS_CUT": FindingKind(_WARNING, "There were more findings than are listed."),
         "GS1_UNKNOWN_AI": FindingKind(

@@ -18,6 +18,8 @@ from gateway.udi.label import Facts, Part
 
 GS = "\x1d"
 """How a scanner transmits FNC1 between elements."""
+_DOUBLED = GS + GS
+_ISSUER = Issuer.GS1
 COMPOSITE = "|]e0"
 """What stands between a linear symbol and its composite component where a scanner sends both in one."""
 GTIN_LENGTHS = (8, 12, 13, 14)
@@ -92,7 +94,7 @@ def read_element_string(text: str, today: date) -> Part:
     ('08717648200274', '1234567A', '2028-06-30')
     """
     pairs: list[tuple[str, str]] = []
-    findings = _separator_findings(text) if GS in text else []
+    findings = _separator_findings(text) if text.startswith(GS) or _DOUBLED in text else []
     suspects = []
     for entry, start, value_start, end in _walk(text):
         if entry is None:
@@ -101,7 +103,7 @@ def read_element_string(text: str, today: date) -> Part:
             continue
         pair = entry.ai, text[value_start:end]
         pairs.append(pair)
-        if entry.whole is None and end - start >= gs1_run_on.SHORTEST:
+        if entry.whole is None and end - start >= gs1_run_on.SHORTEST and gs1_run_on.may_hide(pair[1], 1):
             suspects.append(pair)
     facts, found = interpret(pairs, today)
     findings.extend(found)
@@ -139,8 +141,9 @@ def read_gtin(text: str, today: date) -> Part:
     >>> read_gtin("4006381333931", date(2026, 11, 21)).facts.device_identifier
     '04006381333931'
     """
-    facts, findings = interpret([("01", text.zfill(_GTIN))], today)
-    return replace(_part(facts, [("01", text)], findings), hri=f"(01){text.zfill(_GTIN)}")
+    full = text.zfill(_GTIN)
+    facts, findings = interpret([("01", full)], today)
+    return Part(issuer=_ISSUER, facts=facts, elements=(("01", text),), hri=f"(01){full}", findings=tuple(findings))
 
 
 def read_trade_symbol(text: str, lengths: Iterable[int], today: date) -> Part:
@@ -153,7 +156,7 @@ def read_trade_symbol(text: str, lengths: Iterable[int], today: date) -> Part:
         wanted = " or ".join(map(str, sorted(lengths)))
         code = "GS1_GTIN_FORM"
         return Part(
-            issuer=Issuer.GS1,
+            issuer=_ISSUER,
             findings=(finding(code, f"{len(digits)} characters where the symbology holds {wanted} digits"),),
         )
     if _GTIN - 1 in lengths and len(digits) in (6, 8):
@@ -253,7 +256,7 @@ def hri(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _part(facts: Facts, pairs: Sequence[tuple[str, str]], findings: Sequence[Finding]) -> Part:
-    return Part(issuer=Issuer.GS1, facts=facts, elements=tuple(pairs), hri=hri(pairs), findings=tuple(findings))
+    return Part(issuer=_ISSUER, facts=facts, elements=tuple(pairs), hri=hri(pairs), findings=tuple(findings))
 
 
 def _device_identifier(usable: dict[str, str]) -> str | None:
@@ -311,7 +314,7 @@ def _separator_findings(text: str) -> list[Finding]:
     findings = []
     if text.startswith(GS):
         findings.append(finding("GS1_SEPARATOR", "a separator stands in front of the first element"))
-    doubled = text.count(GS + GS)
+    doubled = text.count(_DOUBLED)
     if doubled:
         findings.append(finding("GS1_SEPARATOR", f"a separator is doubled in {doubled} places"))
     return findings

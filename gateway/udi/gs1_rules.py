@@ -13,8 +13,10 @@ from gateway.udi.findings import finding
 
 _KEYS_WITH_SERIAL = {"253": 13, "255": 13, "8003": 14}
 """Keys that are serialised only by what stands behind so many characters."""
-_CACHED_COMBINATIONS = 256
+_COMBINATIONS = 256
 """The labels of a hospital carry some dozens of combinations of AIs; the rules depend on nothing else."""
+_MOST_REMEMBERED = 16
+"""AIs of a combination: far more than a label has. Those of garbage are judged anew, and take no memory."""
 
 
 def judge(pairs: Sequence[tuple[str, str]], *, whole: bool) -> tuple[Finding, ...]:
@@ -23,7 +25,8 @@ def judge(pairs: Sequence[tuple[str, str]], *, whole: bool) -> tuple[Finding, ..
     `whole`: all symbols of the item are there. Otherwise missing partners are not judged.
     """
     first = dict(pairs)
-    excluded, missing = _association(tuple(first))
+    associated = _remembered if len(first) <= _MOST_REMEMBERED else _association
+    excluded, missing = associated(tuple(first))
     findings = excluded + missing if whole else excluded
     if len(first) < len(pairs):
         findings = (*_repeats(pairs), *findings)
@@ -42,9 +45,11 @@ def _repeats(pairs: Sequence[tuple[str, str]]) -> Iterator[Finding]:
             yield finding("GS1_AI_REPEATED", f"AI {ai} occurs {len(given)} times with different values", ai)
 
 
-@lru_cache(maxsize=_CACHED_COMBINATIONS)
 def _association(ais: tuple[str, ...]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     return tuple(_excluded(ais)), tuple(_missing(ais))
+
+
+_remembered = lru_cache(maxsize=_COMBINATIONS)(_association)
 
 
 def _excluded(ais: Sequence[str]) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from gateway.udi.checks import has_gs1_check_digit
 from gateway.udi.findings import finding
 
 _HIDDEN = re.compile("(?=(01)([0-9]{14})|(1[17])([0-9]{6}))")
+may_hide = _HIDDEN.search
+"""Tell, from a place on, whether an element's value holds digits that could be another element."""
 SHORTEST = len("10A17YYMMDD")
 """Characters of the shortest element, AI included, that can hold another one."""
 _EXPIRIES = (-10, 15)
@@ -22,11 +24,8 @@ _EXPIRIES = (-10, 15)
 def suspicions(suspects: Iterable[tuple[str, str]], pairs: Sequence[tuple[str, str]], today: date) -> list[Finding]:
     """Find the elements whose end reads like a GTIN or a date, with an AI that the symbol does not have else.
 
-    `suspects`: those of the symbol's elements that have a variable length, `pairs`: all of them.
+    `suspects`: those of the symbol's elements that have a variable length and `may_hide` another; `pairs`: all.
     """
-    suspects = [pair for pair in suspects if _HIDDEN.search(pair[1], 1)]
-    if not suspects:
-        return []
     present = {ai for ai, _ in pairs}
     return [
         finding("GS1_LOST_SEPARATOR", f"AI {ai} seems to run on into AI {hidden}: was a separator lost?", ai)

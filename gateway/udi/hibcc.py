@@ -37,6 +37,8 @@ _DATE_FORMS = {
 """Date flag -> form; 0 and 1 are no flags but the first digit of the month. Hours are GMT."""
 _MONTH_FLAGS = ("0", "1")
 _NO_DATE = "7"
+_SUPPLEMENTS = ("14D", "16D", "Q")
+"""Beginnings of supplementary fields that no message has: they may stand without one."""
 
 
 class Secondary(NamedTuple):
@@ -216,7 +218,10 @@ def _read_primary(reading: _Reading, primary: str) -> None:
 
 def _read_fields(reading: _Reading, text: str) -> None:
     first, *others = text.split("/")
-    _read_message(reading, first)
+    if first.startswith(_SUPPLEMENTS):
+        others = [first, *others]
+    else:
+        _read_message(reading, first)
     for place, field in enumerate(others, 1):
         if field.startswith("$"):
             _read_message(reading, field)

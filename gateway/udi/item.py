@@ -9,6 +9,8 @@ from gateway.udi.checks import is_digits
 from gateway.udi.findings import finding
 from gateway.udi.label import Facts, Part, add, compose
 
+_GS1 = Issuer.GS1
+
 
 def alone(part: Part) -> Decoded:
     """Make the result of one symbol, which need not be all of its item.
@@ -16,7 +18,7 @@ def alone(part: Part) -> Decoded:
     A missing partner of a GS1 element is missing indeed only where the symbol has a device identifier.
     """
     findings = part.findings
-    if part.issuer is Issuer.GS1:
+    if part.issuer is _GS1:
         findings += gs1_rules.judge(part.elements, whole=part.facts.device_identifier is not None)
     return compose(part.issuer, part.facts, part.elements, part.hri, findings)
 
@@ -31,16 +33,16 @@ def join(parts: Sequence[Part], today: date) -> Decoded:
     findings = [found for part in parts for found in part.findings]
     findings.extend(refusals)
     issuer = next((part.issuer for part in accepted if part.issuer is not None), None)
-    if issuer is Issuer.GS1 and len(accepted) > 1 and all(is_digits(ai) for ai, _ in elements):
+    if issuer is _GS1 and len(accepted) > 1 and all(is_digits(ai) for ai, _ in elements):
         # Only all elements together show, say, that two symbols give different days of expiry.
         facts, found = gs1.interpret([gs1.normalised(*element) for element in elements], today)
         findings.extend(new for new in found if new not in findings)
     else:
         facts, disagreements = _merged([part.facts for part in accepted])
         findings.extend(disagreements)
-    if issuer is Issuer.GS1:
+    if issuer is _GS1:
         findings.extend(gs1_rules.judge(elements, whole=True))
-    separator = "" if issuer is Issuer.GS1 else " "
+    separator = "" if issuer is _GS1 else " "
     return compose(issuer, facts, elements, separator.join(part.hri for part in accepted if part.hri), findings)
 
 
@@ -70,8 +72,8 @@ def _refusal(part: Part, reference: Part, place: int) -> Finding | None:
     identifier = part.facts.device_identifier
     if identifier is not None and identifier != reference.facts.device_identifier:
         return finding("ITEM_IDENTIFIERS", f"symbol {place} has another device identifier")
-    is_secondary = identifier is None and reference.facts.device_identifier is not None
-    if is_secondary and part.link is not None and part.link != reference.link:
+    comparable = reference.link is not None or reference.facts.device_identifier is not None
+    if identifier is None and comparable and part.link is not None and part.link != reference.link:
         return finding("HIBC_LINK", f"symbol {place} has link {part.link!a}, which is not this item's", "link")
     return None
 

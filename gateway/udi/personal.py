@@ -1,5 +1,6 @@
-"""Taking the data of persons out of GS1 data, before anything of it is stored, logged or sent."""
+"""Taking the data of persons out of what was scanned, before anything of it is stored, logged or sent."""
 
+import re
 from datetime import date
 
 from gateway.udi import gs1, gs1_ai, gs1_checks, gs1_link
@@ -46,13 +47,14 @@ PERSONAL_AIS = frozenset(
 """AIs that say who somebody is or where somebody lives (GS1 General Specifications 3). The countries 4307 and 4317,
 the media type 7241 and the version 7242 single nobody out and stay."""
 
+_ISBT_128_PERSONS = re.compile(r"(?:=[;'#]|&#)[^=&]*")
+"""Structures of ISBT 128 that name a donor, a member of staff or a patient (ICCBBA ST-001). No data holds `=` or
+`&`, which begin the next structure."""
 _GSRN_AIS = ("8017", "8018")
 _GSRN_LENGTH = 18
 _AI_LENGTH = 4
 _GAPS = ")=/ "
 """What may stand between a GSRN's AI and its digits in text that is no sound element string."""
-_PASSES = 8
-"""Taking an element out may lay another one bare; a text that needs more passes is given up whole."""
 _ANY_DATE = date(2000, 1, 1)
 """Only to tell sound elements from broken ones: the century of a date does not matter."""
 
@@ -68,30 +70,32 @@ def redact(text: str, symbology: str | None) -> tuple[str, bool]:
     ('0108717648200274', True)
     """
     cleaned = text
-    for _ in range(_PASSES):
-        before, cleaned = cleaned, _redact_once(cleaned, symbology)
-        if cleaned == before:
-            return cleaned, cleaned != text
-    return "", True
+    # Taking an element out may lay another one bare; each pass takes something out, so that this ends.
+    while len(shorter := _redact_once(cleaned, symbology)) < len(cleaned):
+        cleaned = shorter
+    return cleaned, cleaned != text
 
 
 def _redact_once(text: str, symbology: str | None) -> str:
     form, _, body = classify(text, symbology)
-    front = text[: len(text) - len(body)]
     match form:
         case Form.GS1_ELEMENTS | Form.UNKNOWN:
-            return front + _without_elements(body)
+            kept = _without_elements(body)
         case Form.GS1_HRI:
-            return front + _without_bracketed(body)
+            kept = _without_bracketed(body)
         case Form.GS1_LINK:
-            return front + _without_link_parts(body)
+            kept = _without_link_parts(body)
         case Form.GS1_TRADE:
             digits, composite, component = body.partition(gs1.COMPOSITE)
-            return front + digits + composite + _without_elements(component)
-        case Form.OTHER | Form.HIBC | Form.ISBT_128 | Form.IFA:
-            return front + _cut(body, hidden_gsrn(body))
+            kept = digits + composite + _without_elements(component)
+        case Form.ISBT_128:
+            kept = _ISBT_128_PERSONS.sub("", body)
+            kept = _cut(kept, hidden_gsrn(kept))
+        case Form.OTHER | Form.HIBC | Form.IFA:
+            kept = _cut(body, hidden_gsrn(body))
         case _:
-            return text
+            kept = body
+    return text[: len(text) - len(body)] + kept
 
 
 def hidden_gsrn(text: str) -> int:

@@ -116,3 +116,19 @@ def test_redacting_twice_changes_nothing(text: str, symbology: str | None) -> No
 def test_redacting_elements_twice_changes_nothing(parts: list[str], separator: str) -> None:
     cleaned, _ = redact(separator.join(parts), "]d2")
     assert redact(cleaned, "]d2") == (cleaned, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        # ICCBBA ST-001: donor, staff, patient's date of birth, patient's number; product code and DIN stay
+        ("=A99991712345600=;A9997123456789012345A", "=A99991712345600"),
+        ("=/A9997AB3456T0123='A99991234567890=,000012", "=/A9997AB3456T0123=,000012"),
+        ("=/A9997AB3456T0123&#1912121212126", "=/A9997AB3456T0123"),
+        ("=/A9997AB3456T0123=#19121212", "=/A9997AB3456T0123"),
+        ("=/A9997AB3456T0123=,000012", "=/A9997AB3456T0123=,000012"),
+    ],
+)
+def test_structures_of_isbt_128_that_name_a_person_go(text: str, kept: str) -> None:
+    assert redact(text, None) == (kept, kept != text)
+    assert redact(kept, None) == (kept, False)
