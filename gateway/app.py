@@ -61,10 +61,10 @@ class Life:
         self._ending = Ending.STOPPED
 
     def end(self, ending: Ending = Ending.STOPPED) -> None:
-        """Begin the ordered stop. A stop that has begun stays what it is."""
-        if not self._over.is_set():
+        """Begin the ordered stop. Who asks for a stop gets one, even where a reload has begun."""
+        if ending is Ending.STOPPED or not self._over.is_set():
             self._ending = ending
-            self._over.set()
+        self._over.set()
 
     def over(self, wait: float = 0.0) -> bool:
         """Wait so many seconds for the end; tell whether it has come."""
@@ -97,6 +97,7 @@ def run(
     service_manager = ServiceManager()
     state = config.state_directory
     with contextlib.ExitStack() as stack:
+        stack.callback(service_manager.close)
         # 1. The state directory is ours alone, and every scan of an earlier life is safe in it.
         stack.enter_context(state_lock(state))
         clock = Clock()
@@ -143,7 +144,8 @@ def run(
             service_manager.status(housekeeping.turn())
             over = life.over(TURN_SECONDS)
         # 5. The ordered stop: what scanners still send, then what is queued, then what is under way.
-        service_manager.stopping()
+        if life.ending is Ending.STOPPED:  # to systemd, a reload is no stop
+            service_manager.stopping()
         _stop_readers(readers.values())
         inbox.post(Notice.STOP)
         worker_thread.join(WORKER_STOP_SECONDS)
@@ -153,7 +155,7 @@ def run(
             raise AppError("the worker did not end in order: see the log; what was accepted is on disk")
         worker.finish()
         log.info("stopped stored=%d delivered=%d", worker.outbox.last, worker.outbox.delivered)
-        return life.ending
+    return life.ending
 
 
 @contextlib.contextmanager
@@ -282,8 +284,10 @@ def _signals(life: Life, check_reload: Callable[[], None] | None) -> Iterator[No
         signal.SIGHUP: hang_up,
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, handlers)
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in before.items():
             signal.signal(number, handler)

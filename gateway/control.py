@@ -49,7 +49,9 @@ class DaemonUnreachableError(Exception):
     """No daemon answers at the socket: operation, object, cause, next step."""
 
     def __init__(self, path: Path, cause: object) -> None:
-        super().__init__(f"cannot reach the daemon at {path}: {cause}; is it running (systemctl status scangate)?")
+        refused = isinstance(cause, PermissionError)
+        hint = "run as root or join the group scangate" if refused else "is it running (systemctl status scangate)?"
+        super().__init__(f"cannot reach the daemon at {path}: {getattr(cause, 'strerror', None) or cause}; {hint}")
 
 
 class RequestError(Exception):
@@ -208,7 +210,7 @@ def _connected(path: Path) -> Iterator[socket.socket]:
             server.connect(str(path))
             yield server
         except OSError as error:
-            raise DaemonUnreachableError(path, error.strerror or error) from error
+            raise DaemonUnreachableError(path, error) from error
 
 
 def _result(path: Path, line: bytes) -> Any:  # noqa: ANN401 - each request has its own answer

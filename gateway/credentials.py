@@ -31,8 +31,14 @@ def read_secret(name: str | None) -> str | None:
     if name is None:
         return None
     path = locate(name)
-    with path.open("rb") as file:
-        data = file.read(MAX_SECRET_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_SECRET_BYTES + 1)
+    except FileNotFoundError as error:
+        if not os.environ.get("CREDENTIALS_DIRECTORY") or Path(name).name != name:
+            raise
+        missing = f"there is no {CREDENTIALS / name}: put it there and restart the service"
+        raise FileNotFoundError(error.errno, missing) from error
     if len(data) > MAX_SECRET_BYTES:
         raise ValueError(f"{path}: longer than {MAX_SECRET_BYTES} bytes: this is no password file")
     return data.decode().split("\n", 1)[0].rstrip("\r")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from drivers.base import ScannerSettings
-from gateway.articles.errors import MasterError
+from gateway.articles.errors import MasterError, MasterUnreadableError
 from gateway.articles.store import ArticleMaster
 from gateway.clock import NS, Clock
 from gateway.config import Config
@@ -146,6 +146,8 @@ def _master(config: Config) -> Diagnosis:
     try:
         with ArticleMaster(config.articles_directory) as master:
             info = master.info()
+    except MasterUnreadableError as error:
+        return Diagnosis(subject=subject, health=Health.WARNING, found=str(error), do="run as root or as scangate")
     except MasterError as error:
         return Diagnosis(subject=subject, health=Health.BAD, found=str(error), do="import the articles again")
     if info.built_ns is None:

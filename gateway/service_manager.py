@@ -41,6 +41,11 @@ class ServiceManager:
         """The ordered stop has begun."""
         self._tell("STOPPING=1")
 
+    def close(self) -> None:
+        """Let the socket go."""
+        if self._socket is not None:
+            self._socket.close()
+
     def _tell(self, message: str) -> None:
         if self._socket is not None:
             with suppress(OSError):  # systemd gone or busy: the daemon's work matters more

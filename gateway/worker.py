@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drivers.model import Discarded, RawScan, ScannerInput, Signal
@@ -122,16 +121,9 @@ class Worker:
         """Decode, guard and judge one scan; None when this code is at fault. Nothing leaves this thread yet."""
         try:
             return self._pipeline.consider(scan, clock, str(uuid.uuid4()))
-        except Exception as error:  # noqa: BLE001 - a scan that trips the code must not stop those behind it
+        except Exception:  # a scan that trips the code must not stop the scans behind it
             self.counters["fault"] += 1
-            # not the error's own words: they may quote what was scanned
-            log.error(  # noqa: TRY400
-                "scanner=%s a scan could not be judged length=%d error=%s at=%s",
-                scan.scanner,
-                len(scan.text),
-                type(error).__name__,
-                _where(error),
-            )
+            log.exception("scanner=%s a scan could not be judged length=%d", scan.scanner, len(scan.text))
             return None
 
     def _store(self, drafts: list[Draft], clock: ClockReading) -> bool:
@@ -280,10 +272,3 @@ class Worker:
         self._outbox_lost = False
         if self.publisher is not None:
             self.publisher.outbox_replaced()
-
-
-def _where(error: Exception) -> str:
-    """Return the places an error came through, innermost last."""
-    from traceback import extract_tb
-
-    return ">".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__))

@@ -7,9 +7,9 @@ set -eu
 cd "$(dirname "$0")/.."
 out=$1
 PYTHON=${PYTHON:-python3}
-scripts/environment.sh build
+# An environment of its own: the checkout's may be of another Python than the gateway's.
 VENV=build/release scripts/environment.sh release
-pip="$PWD/.venv/bin/python -m pip --disable-pip-version-check"
+pip="$PWD/build/release/bin/python -m pip --disable-pip-version-check"
 
 rm -rf "$out" build/bill
 mkdir -p "$out"

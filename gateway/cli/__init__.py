@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed = exits.code_for(error)
         if failed is None:
             raise
-        print(f"scangate: {error}", file=sys.stderr)
+        # a service's words go to the journal, which learns from the prefix that this is an error (sd-daemon(3))
+        prefix = "<3>" if "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty() else ""
+        print(f"{prefix}scangate: {error}", file=sys.stderr)
         return failed
     return code
 

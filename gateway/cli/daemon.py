@@ -1,6 +1,7 @@
 """`run`, `status` and `scanners`: the daemon, and what it says of itself."""
 
 import argparse
+import signal
 import sys
 from typing import Any
 
@@ -41,6 +42,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from gateway.config import load
 
     log.set_up()
+    # A signal that comes before the daemon is ready, or between two lives, waits: its default would end us at once.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     ending = Ending.RELOAD
     while ending is Ending.RELOAD:
         config = load(arguments.config)

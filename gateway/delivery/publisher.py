@@ -79,7 +79,10 @@ class Publisher:
         self._desk.stopping.set()
         self._desk.wake()
         self._thread.join(seconds)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._desk.close()
+        return True
 
     def stuck(self, seconds: float) -> bool:
         """Tell whether its loop has not turned for so long, or its thread is gone."""

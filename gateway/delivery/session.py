@@ -125,12 +125,14 @@ class Desk:
         self.begin_again = False
         """The outbox file was replaced: a session that reads the old one ends."""
         self.wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        weakref.finalize(self, _close, self.wake_read, self._wake_write)
+        self.close = weakref.finalize(self, _close, self.wake_read, self._wake_write)
+        """Lets the pipe go; at the latest when nobody uses the desk any more."""
 
     def wake(self) -> None:
         """There is something new to send. Safe from any thread."""
-        with suppress(BlockingIOError):  # a full pipe wakes just as well
-            os.write(self._wake_write, b"\0")
+        if self.close.alive:
+            with suppress(BlockingIOError):  # a full pipe wakes just as well
+                os.write(self._wake_write, b"\0")
 
     def awake(self) -> None:
         """Forget the wake-ups so far."""

@@ -118,3 +118,19 @@ def test_reload_keeps_every_scan_and_a_bad_file_changes_nothing(running: Plant) 
     assert running.consumer is not None
     events = everything_arrived(gateway, running.consumer)
     assert [event["data"]["station"]["profile"] for event in events] == ["operating-room", "clinic"]
+
+
+def test_signals_that_come_close_together(running: Plant) -> None:
+    """Reloads that overlap neither end the process nor keep it from stopping."""
+    gateway = running.gateway
+    assert gateway.process is not None
+    for _ in range(6):
+        gateway.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: True, "a moment")
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway._wait_ready()
+    wait_for(lambda: gateway.scanner()["link"] == "connected", "reading again")
+    gateway.wire.write(label(1))
+    wait_for(lambda: gateway.stored() == 1, "stored")
+    gateway.process.send_signal(signal.SIGHUP)
+    assert gateway.stop() < 5.0

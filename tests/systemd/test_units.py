@@ -43,7 +43,7 @@ def service_values(key: str) -> list[str]:
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     """Only the program's path is replaced: it is not installed where the tests run."""
     unit = tmp_path / SERVICE.name
-    unit.write_text(SERVICE.read_text().replace("/opt/scangate/bin/scangate run", "/bin/true"))
+    unit.write_text(SERVICE.read_text().replace("/opt/scangate/bin/scangate", "/bin/true"))
     assert run(program("systemd-analyze"), "verify", "--man=no", unit) == ""
 
 
@@ -56,6 +56,7 @@ def test_the_unit_is_confined() -> None:
     ("key", "values"),
     [
         ("ExecStart", ["/opt/scangate/bin/scangate run"]),  # where scripts/install.sh puts it
+        ("ExecReload", ["/opt/scangate/bin/scangate config check", "kill -HUP $MAINPID"]),
         ("Type", ["notify"]),
         ("NotifyAccess", ["main"]),
         ("User", ["scangate"]),
@@ -63,6 +64,7 @@ def test_the_unit_is_confined() -> None:
         ("StateDirectoryMode", ["0700"]),
         ("RuntimeDirectoryMode", ["0750"]),  # the group reaches the control socket
         ("LoadCredential", ["scangate:/etc/scangate/credentials"]),  # systemd/tmpfiles.d makes the folder
+        ("SetCredential", ["scangate:none"]),  # without it a missing folder ends the start: 243/CREDENTIALS
         ("RestartPreventExitStatus", ["2"]),  # exit code 2: wrong configuration
         ("StartLimitIntervalSec", ["0"]),  # it is never given up
     ],
