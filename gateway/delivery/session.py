@@ -164,6 +164,7 @@ class Session:
         self._progress = desk.progress
         self._parked = desk.parked
         self._backlog = Backlog(desk.outbox)
+        self._success = {0, NO_SUBSCRIBERS} if desk.settings.no_subscribers == "delivered" else {0}
         self._full_size = max(1, min(self._settings.window, connection.receive_maximum))
         size = self._full_size if desk.suspicion.sequence is None else CAUTIOUS
         self._window = Window(self._first_delivered(), size)
@@ -287,39 +288,35 @@ class Session:
         return True
 
     def _take_answers(self) -> None:
-        answers = self._connection.acknowledgements
-        before = self._window.delivered
+        answers, window = self._connection.acknowledgements, self._window
+        before, refused, newest = window.delivered, self._progress.refused, None
+        cautious = window.size == CAUTIOUS
         while answers:
             answer = answers.popleft()
-            sequence = self._window.answered(answer.mid)
-            if sequence is not None:
-                self._take(answer, sequence)
-        if self._window.delivered != before:
+            sequence = window.answered(answer.mid)
+            if sequence is None:
+                continue
+            if answer.reason in self._success:
+                self._progress.acknowledged += 1
+                window.settle(sequence)
+                newest = sequence
+            else:
+                self._take_refusal(answer, sequence)
+        if newest is not None:
+            self._desk.suspicion.delivered()
+            if cautious and self._progress.refused == refused:
+                self._trust_again(newest)
+        if window.delivered != before:
             self._report()
-        if not len(self._window) and self._holds and self._read_back_needed:
+        if window.stalled:
             self._go_back()
 
-    @property
-    def _read_back_needed(self) -> bool:
-        return self._position > self._window.delivered
-
-    def _take(self, answer: Acknowledged, sequence: int) -> None:
-        progress = self._progress
-        fine = answer.reason == 0 or (
-            answer.reason == NO_SUBSCRIBERS and self._settings.no_subscribers == "delivered"
-        )
-        if fine:
-            progress.acknowledged += 1
-            self._desk.suspicion.delivered()
-            self._window.settle(sequence)
-            if self._window.size == CAUTIOUS:
-                self._trust_again(sequence)
-            return
-        progress.refused += 1
+    def _take_refusal(self, answer: Acknowledged, sequence: int) -> None:
+        self._progress.refused += 1
         if answer.reason in UNFIT_REASONS:
             self._park(sequence, f"refused by the broker: {answer.name}")
-            return
-        self._hold(answer)
+        else:
+            self._hold(answer)
 
     def _hold(self, answer: Acknowledged) -> None:
         """The broker does not take events now: keep the order, send them again later, one at a time at first."""

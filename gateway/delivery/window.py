@@ -44,12 +44,21 @@ class Window:
 
     def settle(self, sequence: int) -> None:
         """An event is delivered or dead."""
-        self._settled.add(sequence)
-        self._advance()
+        if not self._order or self._order[0] != sequence:
+            self._settled.add(sequence)
+            return
+        self.delivered = self._order.popleft()
+        if self._settled:
+            self._advance()
 
     def oldest(self) -> tuple[int, float] | None:
         """Sequence and time of the event that has waited longest for its acknowledgement."""
         return next(iter(self._under_way.values()), None)
+
+    @property
+    def stalled(self) -> bool:
+        """Everything is answered, and yet an event is neither delivered nor dead: it was refused for now."""
+        return bool(self._order) and not self._under_way
 
     def restart(self) -> None:
         """Begin again behind what is delivered; what is settled further on stays so."""

@@ -69,10 +69,11 @@ CONNACK_5 = b"\x20\x03\x00\x00\x00"
 class MoodyBroker:
     """Speaks just enough MQTT 5 to accept a connection, and hangs up on events as it likes.
 
-    `likes` is asked of each PUBLISH of QoS 1: True acknowledges it, False closes the connection.
+    `likes` is asked of each PUBLISH of QoS 1: True acknowledges it, False closes the connection, a number is the
+    reason code of the PUBACK.
     """
 
-    def __init__(self, likes: Callable[[bytes], bool]) -> None:
+    def __init__(self, likes: Callable[[bytes], int]) -> None:
         self.seen: list[bytes] = []
         self.connections = 0
         self._likes = likes
@@ -108,9 +109,11 @@ class MoodyBroker:
         elif kind == 3 and head[0] & 0x06:
             at = 2 + int.from_bytes(body[:2], "big")
             self.seen.append(body)
-            if not self._likes(body):
+            answer = self._likes(body)
+            if answer is False:
                 return False
-            link.sendall(b"\x40\x02" + body[at : at + 2])
+            reason = b"" if answer is True else bytes([answer, 0])
+            link.sendall(bytes([0x40, 2 + len(reason)]) + body[at : at + 2] + reason)
         return kind != 14
 
     def close(self) -> None:
@@ -120,10 +123,10 @@ class MoodyBroker:
 
 
 @pytest.fixture
-def moody() -> Iterator[Callable[[Callable[[bytes], bool]], MoodyBroker]]:
+def moody() -> Iterator[Callable[[Callable[[bytes], int]], MoodyBroker]]:
     made: list[MoodyBroker] = []
 
-    def start(likes: Callable[[bytes], bool]) -> MoodyBroker:
+    def start(likes: Callable[[bytes], int]) -> MoodyBroker:
         made.append(MoodyBroker(likes))
         return made[-1]
 
@@ -132,7 +135,7 @@ def moody() -> Iterator[Callable[[Callable[[bytes], bool]], MoodyBroker]]:
         one.close()
 
 
-Moody = Callable[[Callable[[bytes], bool]], MoodyBroker]
+Moody = Callable[[Callable[[bytes], int]], MoodyBroker]
 
 
 def test_an_event_that_breaks_connections_is_a_dead_letter(moody: Moody, outbox: Outbox) -> None:
@@ -161,6 +164,29 @@ def test_a_broker_that_hangs_up_on_everything_does_not_empty_the_outbox(moody: M
         mended.set()
         one.until_delivered()
         assert len(one.dead) == MAX_CONVICTIONS
+
+
+@pytest.mark.parametrize("refused", [1, 30, 120])
+def test_an_event_that_is_refused_for_now_comes_again(moody: Moody, outbox: Outbox, refused: int) -> None:
+    """In the middle of a full window: the events around it are taken, and it is sent until it is taken, too."""
+    tries = 0
+
+    def likes(body: bytes) -> int:
+        nonlocal tries
+        if b'"id":"id-%d"' % refused not in body:
+            return True
+        tries += 1
+        return 0x97 if tries <= 3 else True  # MQTT 5, 3.4.2.1: quota exceeded
+
+    broker = moody(likes)
+    with courier(outbox, urls=(f"mqtt://127.0.0.1:{broker.port}",)) as one:
+        one.store(120)
+        one.until_delivered()
+        assert one.dead == []
+        assert broker.connections == 1
+        assert tries == 4
+        assert one.publisher.progress.problem is None
+        assert one.publisher.progress.refused == 3
 
 
 def test_a_connection_that_breaks_late_accuses_nobody(
