@@ -101,8 +101,11 @@ def boot_id() -> str:
 def local_rfc3339(wall_ns: int) -> str:
     """Format a wall time in the box's time zone with milliseconds: `2026-11-21T22:41:07.312+01:00`."""
     seconds, rest = divmod(wall_ns, NS)
-    moment = datetime.fromtimestamp(seconds).astimezone().replace(microsecond=rest // 1_000_000 * 1000)
-    return moment.isoformat(timespec="milliseconds")
+    local = time.localtime(seconds)  # a third of what datetime takes, twice for each scan
+    hours, minutes = divmod(abs(local.tm_gmtoff) // 60, 60)
+    sign = "-" if local.tm_gmtoff < 0 else "+"
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", local)
+    return f"{moment}.{rest // 1_000_000:03}{sign}{hours:02}:{minutes:02}"
 
 
 def _timedate_says_synchronised() -> bool:

@@ -289,6 +289,14 @@ def subject_of(udi: Decoded | None) -> str | None:
     first: dict[str, str] = {}
     for identifier, value in udi.elements:
         first.setdefault(identifier, value)
-    path = f"https://id.gs1.org/01/{quote(udi.device_identifier, safe='')}"
-    path += "".join(f"/{ai}/{quote(first[ai], safe='')}" for ai in ("22", "10", "21") if first.get(ai))
-    return f"{path}?17={quote(first['17'], safe='')}" if first.get("17") else path
+    path = f"https://id.gs1.org/01/{_escaped(udi.device_identifier)}"
+    for ai in ("22", "10", "21"):
+        if qualifier := first.get(ai):
+            path += f"/{ai}/{_escaped(qualifier)}"
+    expiry = first.get("17")
+    return f"{path}?17={_escaped(expiry)}" if expiry else path
+
+
+def _escaped(value: str) -> str:
+    """Percent-encode one segment; most need none."""
+    return value if value.isalnum() and value.isascii() else quote(value, safe="")
