@@ -10,15 +10,16 @@ SECRETS = (
     b"19121212-1212",
     b"19121212+1212",
     b"121212-1212",
-    # GSRN of a patient (AI 8018) and of a performer (AI 8017), GS1's example prefix
+    # GSRN of a patient (AI 8018) and of a performer (AI 8017), GS1's example prefix; one with a wrong check digit
+    b"]d28018952000000000000019",
+    b"]C18017952000000000000026",
     b"]d28018952000000000000017",
-    b"]C18017952000000000000024",
     b"]d2(8018)952000000000000017",
     b"hunter2-correct-horse",
     b"Anna Andersson",
     b"]Q1https://example.org/patient?name=Berit",
 )
-MIXED = b"]d20109520001000102" + b"10LOT7\x1d" + b"8018952000000000000031"
+MIXED = b"]d20109520001000102" + b"10LOT7\x1d" + b"8018952000000000000033"
 """A label that also carries a GSRN: the label is an event, the GSRN is not part of it."""
 FRAGMENTS = (
     b"1212121212",
