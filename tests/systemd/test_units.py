@@ -56,7 +56,7 @@ def test_the_unit_is_confined() -> None:
     ("key", "values"),
     [
         ("ExecStart", ["/opt/scangate/bin/scangate run"]),  # where scripts/install.sh puts it
-        ("ExecReload", ["/opt/scangate/bin/scangate config check", "kill -HUP $MAINPID"]),
+        ("ExecReload", ["/opt/scangate/bin/scangate config check", '/bin/sh -c "kill -HUP ${MAINPID}"']),
         ("Type", ["notify"]),
         ("NotifyAccess", ["main"]),
         ("User", ["scangate"]),
