@@ -26,6 +26,8 @@ PRUNE_ROWS: Final = 500
 """Delivered events removed in one transaction: some 1 MB, so that a scan never waits long behind it."""
 SEAL_ROWS: Final = 500
 """Events whose time is settled in one transaction, for the same reason."""
+TRUSTED_LOOK_BACK: Final = 10_000
+"""Events searched at a start for the last trusted time: a box that never had one must not read all its history."""
 IDLE_CHECKPOINT_BYTES: Final = 256 * 1024
 """A WAL smaller than this is left for later: emptying it costs two flushes."""
 DAY_NS: Final = 86_400 * 1_000_000_000
@@ -278,7 +280,8 @@ class Outbox:
         self.dead_letters: int = self._db.execute("SELECT count(*) FROM dead").fetchone()[0]
         self._untrusted_boot = self._meta("untrusted_boot")
         row = self._db.execute(
-            "SELECT recorded_ns FROM event WHERE trusted = 1 ORDER BY sequence DESC LIMIT 1"
+            "SELECT recorded_ns FROM event WHERE trusted = 1 AND sequence > ? ORDER BY sequence DESC LIMIT 1",
+            (self.last - TRUSTED_LOOK_BACK,),
         ).fetchone()
         self._last_trusted_ns = None if row is None else int(row[0])
         self._look_at_room()

@@ -1,13 +1,17 @@
 """A label read on a serial scanner becomes a stored, delivered MQTT event."""
 
 import base64
+import random
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.plant import Plant, everything_arrived, label, plant, wait_for
+from gateway.control import DaemonUnreachableError
+from tests.end_to_end.plant import Gateway, Plant, everything_arrived, label, plant, wait_for
 
 LABEL = label(1)
 SERIALS = 20
@@ -120,17 +124,39 @@ def test_reload_keeps_every_scan_and_a_bad_file_changes_nothing(running: Plant) 
     assert [event["data"]["station"]["profile"] for event in events] == ["operating-room", "clinic"]
 
 
+def lives_ended(gateway: Gateway) -> int:
+    return gateway.log.read_text().count("stopped stored=")
+
+
+def is_reading(gateway: Gateway) -> bool:
+    with suppress(DaemonUnreachableError):
+        return bool(gateway.scanner()["link"] == "connected")
+    return False
+
+
 def test_signals_that_come_close_together(running: Plant) -> None:
-    """Reloads that overlap neither end the process nor keep it from stopping."""
+    """Reloads that meet a daemon between two lives neither end the process nor keep it from stopping."""
     gateway = running.gateway
     assert gateway.process is not None
-    for _ in range(6):
+    for ended in range(6):
         gateway.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: True, "a moment")
-    gateway.process.send_signal(signal.SIGHUP)
-    gateway._wait_ready()
-    wait_for(lambda: gateway.scanner()["link"] == "connected", "reading again")
+        wait_for(partial(lambda before: lives_ended(gateway) > before, ended), "one life ends")
+    wait_for(lambda: is_reading(gateway), "reading again")
     gateway.wire.write(label(1))
     wait_for(lambda: gateway.stored() == 1, "stored")
+    assert gateway.process.poll() is None
     gateway.process.send_signal(signal.SIGHUP)
     assert gateway.stop() < 5.0
+
+
+def test_rubbish_harms_nothing(running: Plant) -> None:
+    """A megabyte of noise from the port: the daemon lives on, and the next label is stored."""
+    noise = random.Random(20261122).randbytes(1_000_000)  # noqa: S311 - a test that can be repeated
+    running.gateway.wire.write(noise)
+    running.gateway.wire.write(b"\r" + label(9))
+    wait_for(lambda: any(b"S000009" in body for body in running.gateway.journal()[-1:]), "the label is stored")
+    counters = running.gateway.status()["counters"]
+    assert "fault" not in counters
+    assert any(name.startswith(("withheld.", "discarded.")) for name in counters)
+    assert running.consumer is not None
+    everything_arrived(running.gateway, running.consumer)
