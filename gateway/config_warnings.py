@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from drivers.hardware import SUBSYSTEM_OF, choose
 from gateway.config import Config
 from gateway.credentials import locate
 from gateway.delivery.settings import BrokerSettings
@@ -15,11 +16,11 @@ def warnings(config: Config) -> Iterator[str]:
     if not directory.is_dir():
         yield f"state.directory: {directory} is not there yet; the daemon makes it when it may"
     for scanner in config.scanner:
-        if not Path(scanner.device).exists():
-            yield (
-                f"scanner {scanner.name}: {scanner.device} is not there: plug it in, or correct the device "
-                "(ls -l /dev/serial/by-id)"
-            )
+        if scanner.driver == "replay":
+            if not Path(scanner.device or "").exists():
+                yield f"scanner {scanner.name}: the recording {scanner.device} is not there"
+        elif (choice := choose(scanner, SUBSYSTEM_OF[scanner.driver])).path is None:
+            yield f"scanner {scanner.name}: {choice.detail}"
     if config.broker is None:
         yield "no [broker]: this box stands alone; hand its scans on with `scangate outbox export`"
     else:
@@ -27,7 +28,7 @@ def warnings(config: Config) -> Iterator[str]:
 
 
 def _broker(broker: BrokerSettings) -> Iterator[str]:
-    if broker.username is not None and any(url.startswith("mqtt://") for url in broker.urls):
+    if broker.username is not None and any(url.startswith(("mqtt://", "ws://")) for url in broker.urls):
         yield "broker.urls: mqtt:// sends the password in clear: use mqtts://"
     for key in ("password_file", "ca_file", "cert_file", "key_file"):
         name = getattr(broker, key)

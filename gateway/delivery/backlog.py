@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from gateway.delivery.schema import CorruptOutboxError, OutboxError, connect
@@ -20,6 +21,15 @@ class Stored(Struct, frozen=True, kw_only=True):
     body: bytes
     state: str
     """waiting | delivered | dead."""
+
+
+class _OfEpoch(Struct, frozen=True):
+    """The one field of an event that is asked for."""
+
+    epoch: str
+
+
+_epoch_decoder = msgspec.json.Decoder(_OfEpoch)
 
 
 class Backlog:
@@ -83,6 +93,21 @@ class Backlog:
             return self._db.execute("SELECT sequence, reason FROM dead ORDER BY sequence").fetchall()
         except sqlite3.DatabaseError as error:
             raise self._unreadable(error) from error
+
+    def epoch_of(self, sequence: int) -> str | None:
+        """Return the epoch of an event; None when it is not here."""
+        try:
+            row = self._db.execute("SELECT body FROM event WHERE sequence = ?", (sequence,)).fetchone()
+        except (sqlite3.DatabaseError, OverflowError) as error:
+            if isinstance(error, OverflowError):  # a number from outside, larger than any sequence
+                return None
+            raise self._unreadable(error) from error
+        if row is None:
+            return None
+        try:
+            return _epoch_decoder.decode(row[0]).epoch
+        except msgspec.MsgspecError:  # a damaged disk
+            return None
 
     def meta(self) -> dict[str, str]:
         """Epoch and where it begins."""

@@ -29,14 +29,25 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.credentials import locate, read_secret
+from gateway.credentials import read_secret
 from gateway.delivery.settings import BrokerSettings
+from gateway.delivery.tls import context_for
 
 CONNECT_SECONDS: Final = 5.0
 """TCP, TLS and DNS: a broker in the same region answers in tenths of a second."""
 CONNACK_SECONDS: Final = 5.0
 """Some brokers ask a directory before they answer; longer is silence. Some that know only 3.1.1 are silent to 5."""
-PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+PROBE_SECONDS: Final = 1.0
+"""A broker that is back answers at once; events wait no longer than this for the look."""
+WEBSOCKETS: Final = frozenset({"ws", "wss"})
+WEBSOCKET_PATH: Final = "/mqtt"
+"""Where brokers listen by custom, when the URL names no path."""
+MAX_INBOUND_BYTES: Final = 256 * 1024
+"""A command is some hundred bytes; a list of recalled serial numbers some thousand. Told to an MQTT 5 broker;
+what comes larger all the same is dropped unread."""
+MAX_INBOUND_MESSAGES: Final = 256
+"""Messages that wait to be looked at; the oldest go first, and a gap among deltas is noticed by its number."""
 RECEIVE_MAXIMUM_DEFAULT: Final = 65535
 """MQTT 5, 3.2.2.3.3: the value of a CONNACK that does not say."""
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
@@ -83,6 +94,10 @@ class Message(Struct, frozen=True, kw_only=True):
     topic: str
     body: bytes
     retained: bool
+    response_topic: str | None = None
+    """MQTT 5: where who asked wants the answer."""
+    correlation: bytes | None = None
+    """MQTT 5: what is to go back with the answer."""
 
 
 class _PackedProperties(Properties):
@@ -110,18 +125,20 @@ class Connection:
         self.receive_maximum = RECEIVE_MAXIMUM_DEFAULT
         self.maximum_packet: int | None = None
         self.acknowledgements: deque[Acknowledged] = deque()
-        self.messages: deque[Message] = deque()
+        self.messages: deque[Message] = deque(maxlen=MAX_INBOUND_MESSAGES)
         self.subscriptions_refused: str | None = None
         self.subscribed = False
         self._settings = settings
         self._answer: int | None = None
         self._answer_name = ""
         self._corked = False
+        self._parts = urlsplit(url)
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=None if v5 else True,
             protocol=MQTTv5 if v5 else MQTTv311,
+            transport="websockets" if self._parts.scheme in WEBSOCKETS else "tcp",
             reconnect_on_failure=False,
         )
         self._properties = _scan_properties() if v5 else None
@@ -161,15 +178,23 @@ class Connection:
 
     def _dial(self) -> None:
         """Open the TCP or TLS connection and send CONNECT. Raises OSError, ValueError."""
-        parts = urlsplit(self.url)
+        parts = self._parts
         if self._settings.username:
             self._client.username_pw_set(self._settings.username, read_secret(self._settings.password_file))
-        if parts.scheme == "mqtts":
-            self._client.tls_set_context(_tls_context(self._settings))
+        if parts.scheme in {"mqtts", "wss"}:
+            self._client.tls_set_context(context_for(self._settings))
+        if parts.scheme in WEBSOCKETS:
+            self._client.ws_set_options(path=parts.path or WEBSOCKET_PATH)
         # 3.1.1 has its clean session from the constructor and takes no clean start
         clean = True if self.v5 else MQTT_CLEAN_START_FIRST_ONLY
         port = parts.port or PORTS[parts.scheme]
-        self._client.connect(parts.hostname or "", port, self._settings.keepalive, clean_start=clean)
+        properties = None
+        if self.v5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own
+            properties.MaximumPacketSize = MAX_INBOUND_BYTES
+        self._client.connect(
+            parts.hostname or "", port, self._settings.keepalive, clean_start=clean, properties=properties
+        )
 
     def turn(self, wake: int | None, timeout: float) -> bool:
         """Let bytes flow for up to `timeout` seconds; True when the wake descriptor became readable."""
@@ -179,7 +204,8 @@ class Connection:
             return False
         if self._corked:
             self._cork(on=False)
-        pending = isinstance(link, ssl.SSLSocket) and link.pending() > 0
+        # what TLS has decrypted already, select does not see; a plain socket has nothing of the kind
+        pending = hasattr(link, "pending") and link.pending() > 0
         readers: list[Any] = [link] if wake is None else [link, wake]
         writers = [link] if self._client.want_write() else []
         readable, writable, _ = select.select(readers, writers, [], 0 if pending else timeout)
@@ -217,13 +243,24 @@ class Connection:
         """Send a retained diagnostic with QoS 0: a later one replaces it, and a lost connection tells more."""
         self._client.publish(topic, body, qos=0, retain=True)
 
-    def subscribe(self, topic: str) -> None:
-        """Ask for a topic; `subscribed` and `subscriptions_refused` tell what the broker answered."""
-        self._client.subscribe(topic, qos=1)
+    def reply(self, topic: str, body: bytes, correlation: bytes | None) -> None:
+        """Answer somebody, with QoS 0: who gets no answer asks again, and the window is left to the events."""
+        properties = None
+        if self.v5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
+            properties.ContentType = "application/json"
+            if correlation is not None:
+                properties.CorrelationData = correlation
+        self._client.publish(topic, body, qos=0, properties=properties)
+
+    def subscribe(self, *topics: str) -> None:
+        """Ask for topics; `subscribed` and `subscriptions_refused` tell what the broker answered."""
+        self._client.subscribe([(topic, 1) for topic in topics])
 
     def peer_certificate_expires(self) -> float | None:
         """When the broker's certificate ends, seconds since 1970; None without TLS."""
         link = self._client.socket()
+        link = getattr(link, "_socket", link)  # what a WebSocket is wrapped around
         if not isinstance(link, ssl.SSLSocket):
             return None
         not_after = (link.getpeercert() or {}).get("notAfter")
@@ -279,8 +316,21 @@ class Connection:
         self.acknowledgements.append(Acknowledged(mid=mid, reason=reason.value, name=name))
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        if len(message.payload) > MAX_INBOUND_BYTES:
+            return
+        properties = message.properties
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # nothing that was subscribed
+            return
         self.messages.append(
-            Message(topic=message.topic, body=bytes(message.payload), retained=bool(message.retain))
+            Message(
+                topic=topic,
+                body=bytes(message.payload),
+                retained=bool(message.retain),
+                response_topic=getattr(properties, "ResponseTopic", None),
+                correlation=getattr(properties, "CorrelationData", None),
+            )
         )
 
     def _on_subscribe(
@@ -319,10 +369,11 @@ def _scan_properties() -> Properties:
     return _PackedProperties(properties)
 
 
-def _tls_context(settings: BrokerSettings) -> ssl.SSLContext:
-    """Verified TLS 1.2 or newer, or an error: there is no way to less. Raises OSError, ValueError."""
-    context = ssl.create_default_context(cafile=locate(settings.ca_file) if settings.ca_file else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.cert_file and settings.key_file:
-        context.load_cert_chain(locate(settings.cert_file), locate(settings.key_file))
-    return context
+def answers(url: str) -> bool:
+    """Tell whether anything listens where a broker should be: TCP only, so that a look costs nobody a session."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or PORTS[parts.scheme]), PROBE_SECONDS).close()
+    except OSError:
+        return False
+    return True

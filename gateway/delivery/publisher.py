@@ -10,17 +10,19 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from gateway.delivery.mqtt import Outcome, Will, connect
+from gateway.delivery.desk import MAX_REPLAYS, Desk, Handler, Outgoing, Progress
+from gateway.delivery.mqtt import Connection, Outcome, Will, connect
 from gateway.delivery.outbox import Dead
 from gateway.delivery.schema import CorruptOutboxError
-from gateway.delivery.session import TURN_SECONDS, Desk, Progress, Session
+from gateway.delivery.session import TURN_SECONDS, Session
 from gateway.delivery.settings import BrokerSettings
+from gateway.delivery.tls import client_certificate_ends
 from gateway.delivery.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -45,10 +47,18 @@ class Publisher:
         outbox: Path,
         *,
         on_unsettled: Callable[[], None],
+        subscriptions: Mapping[str, Handler] | None = None,
     ) -> None:
+        """Describe the way; `subscriptions`: topic filter -> who takes what comes there."""
         self._settings = settings
         self._client_id = client_id
-        self._desk = Desk(settings, topics, outbox, on_unsettled=on_unsettled)
+        self._desk = Desk(
+            settings,
+            topics,
+            outbox,
+            on_unsettled=on_unsettled,
+            subscriptions=subscriptions,
+        )
         self._plain: set[str] = set()
         """Brokers that were found to speak only 3.1.1; MQTT 5 is tried again at the next start."""
         self._failures = 0
@@ -64,8 +74,29 @@ class Publisher:
 
     def tell_health(self, body: bytes) -> None:
         """Publish this as the box's retained health now and after every reconnect."""
-        self._desk.health = body
+        self._retain(self._desk.topics.health, body)
+
+    def tell_articles(self, body: bytes) -> None:
+        """Publish this as the retained state of the article master now and after every reconnect."""
+        self._retain(self._desk.topics.articles, body)
+
+    def reply(self, reply: Outgoing) -> None:
+        """Answer somebody as soon as there is a connection. Safe from any thread."""
+        self._desk.replies.append(reply)
         self._desk.wake()
+
+    def replay(self, first: int, last: int) -> bool:
+        """Send these events again, behind what waits; False when too many wishes wait. Safe from any thread."""
+        if len(self._desk.replays) >= MAX_REPLAYS:
+            return False
+        self._desk.replays.append((first, last))
+        self._desk.wake()
+        return True
+
+    def _retain(self, topic: str, body: bytes) -> None:
+        if self._desk.retained.get(topic) != body:
+            self._desk.retained[topic] = body
+            self._desk.wake()
 
     def outbox_replaced(self) -> None:
         """The outbox was salvaged into a new file: read that one."""
@@ -119,6 +150,10 @@ class Publisher:
             self.progress.url = None
             if self._desk.stopping.is_set():
                 break
+            if self._desk.go_home:
+                self._desk.go_home = False
+                waits = []
+                continue
             waits.append(wait)
             if len(waits) == len(self._settings.urls):
                 self._sleep(min(waits))  # one broker's wrong password does not keep the box from the others
@@ -140,6 +175,7 @@ class Publisher:
         self.progress.url = url
         self.progress.protocol = "5" if connection.v5 else "3.1.1"
         self.progress.connected_since = began
+        self._note_certificates(connection)
         log.info("connected url=%s protocol=%s", url, self.progress.protocol)
         try:
             Session(self._desk, connection).deliver()
@@ -147,10 +183,14 @@ class Publisher:
             connection.abandon()
             if time.monotonic() - began > STABLE_SECONDS:
                 self._failures = 0
-        if self._desk.stopping.is_set():
+        if self._desk.stopping.is_set() or self._desk.go_home:
             return 0.0
         self._desk.problem(f"{url}: {connection.lost}")
         return self._back_off()
+
+    def _note_certificates(self, connection: Connection) -> None:
+        self.progress.broker_certificate_ends = connection.peer_certificate_expires()
+        self.progress.client_certificate_ends = client_certificate_ends(self._settings)
 
     def _back_off(self) -> float:
         ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2**self._failures)

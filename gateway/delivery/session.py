@@ -1,24 +1,17 @@
 """Delivery over one connection: hands events over in order, takes the broker's answers, keeps the window."""
 
 import logging
-import os
 import random
-import threading
 import time
-import weakref
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
-
+from gateway.delivery.app_ack import AppAck
 from gateway.delivery.backlog import Backlog
+from gateway.delivery.desk import Desk, Handler
 from gateway.delivery.mqtt import Acknowledged, Connection
 from gateway.delivery.outbox import Dead
-from gateway.delivery.settings import BrokerSettings
-from gateway.delivery.topics import Topics
+from gateway.delivery.side import Side
 from gateway.delivery.window import CAUTIOUS, Window
 
 log = logging.getLogger(__name__)
@@ -34,121 +27,11 @@ TURN_SECONDS: Final = 1.0
 """Longest wait in one turn of the loop: keepalive and watchdogs are looked at so often."""
 FAREWELL_SECONDS: Final = 1.0
 """At a stop, how long acknowledgements under way are waited for; without them an event is only sent again."""
-BREAKS_BEFORE_PARKED: Final = 2
-"""An event that was alone under way when the broker hung up, this often in a row, is the reason."""
-MAX_CONVICTIONS: Final = 3
-"""So many events in a row can be at fault. When not one goes through between them, it is the broker that hangs up
-on everything (some do on a topic that is not allowed), and the line waits instead of becoming dead letters."""
 BREAK_SECONDS: Final = 5.0
 """A broker that cannot stand an event hangs up at once; a connection that breaks later has another reason."""
 NO_SUBSCRIBERS: Final = 0x10
 UNFIT_REASONS: Final = frozenset({0x95, 0x99})
 """Packet too large, payload format invalid: no later try can end otherwise, so the event is a dead letter."""
-
-
-class Progress(Struct, kw_only=True):
-    """What the publisher says of itself. Written by its thread, read by others; every field is replaced whole."""
-
-    url: str | None = None
-    """The broker it is connected to."""
-    protocol: str | None = None
-    problem: str | None = None
-    """Why nothing is delivered now, for a person."""
-    connected_since: float | None = None
-    """CLOCK_MONOTONIC seconds."""
-    delivered: int = 0
-    """Every event up to this one is delivered or dead."""
-    acknowledged: int = 0
-    """PUBACKs with success since the start."""
-    refused: int = 0
-    """Other PUBACKs since the start."""
-    heartbeat: float = 0.0
-    """When its loop last turned."""
-    damaged: bool = False
-    """The outbox cannot be read on: whoever writes it is to salvage it."""
-
-
-class Suspicion:
-    """Which event may be breaking connections."""
-
-    def __init__(self) -> None:
-        self.sequence: int | None = None
-        self._breaks = 0
-        self._convictions = 0
-
-    def broke(self, sequence: int, *, alone: bool) -> bool:
-        """A connection broke right after this event, the oldest under way; True when it is convicted."""
-        if self.sequence != sequence or not alone:
-            self.sequence = sequence
-            self._breaks = 0
-            return False
-        self._breaks += 1
-        if self._breaks < BREAKS_BEFORE_PARKED or self._convictions >= MAX_CONVICTIONS:
-            return False
-        self._convictions += 1
-        return True
-
-    def delivered(self) -> None:
-        """An event went through: the broker takes events."""
-        self._convictions = 0
-
-    def broker_was_down(self) -> None:
-        """The broker could not be reached: what broke before was its own doing."""
-        self._breaks = 0
-
-    def cleared(self) -> None:
-        """No event is suspect."""
-        self.sequence = None
-        self._breaks = 0
-
-
-class Desk:
-    """What outlives a connection: shared by the publisher and its sessions, and read by the daemon."""
-
-    def __init__(
-        self,
-        settings: BrokerSettings,
-        topics: Topics,
-        outbox: Path,
-        *,
-        on_unsettled: Callable[[], None],
-    ) -> None:
-        self.settings = settings
-        self.topics = topics
-        self.outbox = outbox
-        self.on_unsettled = on_unsettled
-        self.progress = Progress(heartbeat=time.monotonic())
-        self.parked: deque[Dead] = deque()
-        self.suspicion = Suspicion()
-        self.stopping = threading.Event()
-        self.health: bytes | None = None
-        self.begin_again = False
-        """The outbox file was replaced: a session that reads the old one ends."""
-        self.wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.close = weakref.finalize(self, _close, self.wake_read, self._wake_write)
-        """Lets the pipe go; at the latest when nobody uses the desk any more."""
-
-    def wake(self) -> None:
-        """There is something new to send. Safe from any thread."""
-        if self.close.alive:
-            with suppress(BlockingIOError):  # a full pipe wakes just as well
-                os.write(self._wake_write, b"\0")
-
-    def awake(self) -> None:
-        """Forget the wake-ups so far."""
-        with suppress(BlockingIOError):
-            os.read(self.wake_read, 4096)
-
-    def problem(self, problem: str | None) -> None:
-        """Say why nothing is delivered, or that it is again."""
-        if problem != self.progress.problem and problem:
-            log.warning("not delivering problem=%r", problem)
-        self.progress.problem = problem
-
-
-def _close(*descriptors: int) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 class Session:
@@ -168,7 +51,12 @@ class Session:
         self._full_size = max(1, min(self._settings.window, connection.receive_maximum))
         size = self._full_size if desk.suspicion.sequence is None else CAUTIOUS
         self._window = Window(self._first_delivered(), size)
-        self._health_sent: bytes | None = None
+        self._ack: AppAck | None = None
+        also: dict[str, Handler] = {}
+        if desk.settings.confirm == "ack":
+            self._ack = AppAck(self._backlog, self._window.delivered, time.monotonic())
+            also[self._topics.ack] = self._ack.take
+        self._side = Side(desk, connection, self._backlog, also)
         self._position = self._window.delivered
         self._read: deque[tuple[int, bytes]] = deque()
         self._hold_until = 0.0
@@ -181,9 +69,9 @@ class Session:
         """Send events until the connection ends or the daemon stops."""
         desk, connection = self._desk, self._connection
         try:
-            connection.retain(self._topics.status, b"online")
-            while connection.lost is None and not desk.stopping.is_set():
-                self._tell_health()
+            self._side.begin()
+            while connection.lost is None and not desk.stopping.is_set() and not desk.go_home:
+                self._side.turn()
                 self._fill()
                 if connection.turn(desk.wake_read, self._patience()):
                     desk.awake()
@@ -216,16 +104,10 @@ class Session:
                 break
             self._connection.turn(None, 0.05)
             self._take_answers()
-        self._tell_health()
+        self._side.turn()
         if self._connection.lost is None:
             self._connection.retain(self._topics.status, b"offline")
             self._connection.close()
-
-    def _tell_health(self) -> None:
-        body = self._desk.health
-        if body is not None and body is not self._health_sent:
-            self._connection.retain(self._topics.health, body)
-            self._health_sent = body
 
     def _patience(self) -> float:
         """Seconds the next turn may wait."""
@@ -240,10 +122,13 @@ class Session:
             return
         window, connection, topic = self._window, self._connection, self._topics.scan
         limit, paced = connection.maximum_packet, self._settings.replay_per_second is not None
-        while len(window) < window.size and connection.lost is None:
+        while len(window) + self._side.under_way < window.size and connection.lost is None:
             if not self._read and not self._read_on():
+                self._side.send_again(window.size - len(window))
                 return
             sequence, body = self._read[0]
+            if self._ack is not None and not self._ack.may_send(sequence):
+                return
             if window.settled(sequence):
                 self._read.popleft()
                 window.pass_over(sequence)
@@ -295,6 +180,7 @@ class Session:
             answer = answers.popleft()
             sequence = window.answered(answer.mid)
             if sequence is None:
+                self._side.answered(answer)
                 continue
             if answer.reason in self._success:
                 self._progress.acknowledged += 1
@@ -308,7 +194,20 @@ class Session:
                 self._trust_again(newest)
         if window.delivered != before:
             self._report()
+        if self._ack is not None:
+            self._watch_ack(self._ack)
         if window.stalled:
+            self._go_back()
+
+    def _watch_ack(self, ack: AppAck) -> None:
+        """Take the central system's word; where it stays silent, send again what it has not acknowledged."""
+        before, sent, now = self._progress.delivered, self._window.delivered, time.monotonic()
+        self._report()
+        if self._desk.progress.problem and self._progress.delivered > before:
+            self._desk.problem(None)
+        if ack.overdue(sent, before, now) and not len(self._window):
+            self._desk.problem(f"the central system does not acknowledge on {self._topics.ack}")
+            self._window = Window(ack.upto, self._window.size)
             self._go_back()
 
     def _take_refusal(self, answer: Acknowledged, sequence: int) -> None:
@@ -349,12 +248,17 @@ class Session:
         log.error("dead letter sequence=%d reason=%r", sequence, reason)
         self._parked.append(Dead(sequence=sequence, reason=reason))
         self._window.settle(sequence)
+        if self._ack is not None:
+            self._ack.parked(sequence)
         self._report()
 
     def _report(self) -> None:
-        self._progress.delivered = self._window.delivered
+        delivered = self._window.delivered
+        self._progress.delivered = delivered if self._ack is None else self._ack.confirmed(delivered)
 
     def _watch(self) -> None:
+        if not self._read and not len(self._window):
+            self._side.look_home()
         oldest = self._window.oldest()
         if oldest is not None and time.monotonic() - oldest[1] > UNACKED_SECONDS:
             self._connection.lost = f"no acknowledgement for {UNACKED_SECONDS:.0f} s"

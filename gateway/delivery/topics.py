@@ -14,6 +14,14 @@ class Topics(Struct, frozen=True, kw_only=True):
     """Retained: online | offline; the last will."""
     health: str
     """Retained: what the box says of itself."""
+    articles: str
+    """Retained: the article master's sources, versions, rows and age."""
+    commands: str
+    """A filter for the commands to this box: `cmd/{name}`."""
+    ack: str
+    """The central system's own acknowledgements."""
+    deltas: str
+    """Article deltas for all boxes of the tenant."""
     doctor: str
     """`scangate doctor` sends a message here and waits for it to come back."""
     everything: str
@@ -27,6 +35,18 @@ class Topics(Struct, frozen=True, kw_only=True):
             scan=f"{base}/scan",
             status=f"{base}/status",
             health=f"{base}/health",
+            articles=f"{base}/articles",
+            commands=f"{base}/cmd/+",
+            ack=f"{base}/ack",
+            deltas=f"{ROOT}/{tenant}/articles/delta",
             doctor=f"{base}/doctor",
             everything=f"{base}/#",
         )
+
+    def command_of(self, topic: str) -> str:
+        """Return the name in a command's topic."""
+        return topic.removeprefix(self.commands[:-1])
+
+    def reply_to(self, command: str) -> str:
+        """Return where the reply to a command goes."""
+        return f"{self.commands[:-1]}{command}/reply"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.delivery import publisher, session
+from gateway.delivery import app_ack, publisher, session, side
 from gateway.delivery.outbox import Outbox
 from tests.delivery.events import BOX, ROOMY
 
@@ -18,6 +18,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "HOLD_FIRST", 0.05)
     monkeypatch.setattr(session, "HOLD_MOST", 0.1)
     monkeypatch.setattr(session, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(side, "LOOK_HOME_SECONDS", 0.3)
+    monkeypatch.setattr(app_ack, "ACK_SECONDS", 0.5)
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """A publisher at work on an outbox, as the daemon's worker keeps the two together."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from gateway.delivery.desk import Handler
 from gateway.delivery.outbox import Dead, Outbox
 from gateway.delivery.publisher import Publisher
 from gateway.delivery.settings import BrokerSettings
@@ -18,7 +19,13 @@ TOPICS = Topics.of("vgr", "su", "gw01")
 class Courier:
     """An outbox and its publisher. What the publisher says is picked up in `settle`, as the worker does."""
 
-    def __init__(self, outbox: Outbox, **broker: Any) -> None:  # noqa: ANN401 - keys of [broker]
+    def __init__(
+        self,
+        outbox: Outbox,
+        subscriptions: Mapping[str, Handler] | None = None,
+        /,
+        **broker: Any,  # noqa: ANN401 - keys of [broker]
+    ) -> None:
         self.outbox = outbox
         self.unsettled = threading.Event()
         self.dead: list[Dead] = []
@@ -28,6 +35,7 @@ class Courier:
             broker.get("client_id", "gw01"),
             outbox.path,
             on_unsettled=self.unsettled.set,
+            subscriptions=subscriptions,
         )
 
     def store(self, count: int, size: int = 0) -> None:
@@ -57,8 +65,13 @@ class Courier:
 
 
 @contextmanager
-def courier(outbox: Outbox, **broker: Any) -> Iterator[Courier]:  # noqa: ANN401 - keys of [broker]
-    one = Courier(outbox, **broker)
+def courier(
+    outbox: Outbox,
+    subscriptions: Mapping[str, Handler] | None = None,
+    /,
+    **broker: Any,  # noqa: ANN401 - keys of [broker]
+) -> Iterator[Courier]:
+    one = Courier(outbox, subscriptions, **broker)
     one.publisher.start()
     try:
         yield one

@@ -246,7 +246,8 @@ class TestFile:
         db.commit()
         db.close()
         before = path.read_bytes()
-        with pytest.raises(NewerOutboxError, match=r"version 2, this scangate knows up to 1; install the scangate"):
+        newer = rf"version {SCHEMA_VERSION + 1}, this scangate knows up to {SCHEMA_VERSION}; install the scangate"
+        with pytest.raises(NewerOutboxError, match=newer):
             Outbox(path, ROOMY, BOX)
         assert path.read_bytes() == before
         assert [one.name for one in path.parent.iterdir()] == ["outbox.db"]

@@ -12,10 +12,10 @@ import pytest
 from amqtt.broker import Broker as OldBroker
 
 from gateway.delivery import session
+from gateway.delivery.desk import MAX_CONVICTIONS, Suspicion
 from gateway.delivery.outbox import Outbox
-from gateway.delivery.session import MAX_CONVICTIONS, Suspicion
 from tests.brokers import free_port, wait_for
-from tests.delivery.courier import courier
+from tests.delivery.courier import TOPICS, courier
 from tests.delivery.events import stored
 
 pytestmark = pytest.mark.usefixtures("hurried")
@@ -106,6 +106,8 @@ class MoodyBroker:
         kind = head[0] >> 4
         if kind == 1:
             link.sendall(CONNACK_5)
+        elif kind == 8:  # SUBSCRIBE: not authorised (MQTT 5, 3.9.3)
+            link.sendall(b"\x90\x04" + body[:2] + b"\x00\x87")
         elif kind == 3 and head[0] & 0x06:
             at = 2 + int.from_bytes(body[:2], "big")
             self.seen.append(body)
@@ -136,6 +138,15 @@ def moody() -> Iterator[Callable[[Callable[[bytes], int]], MoodyBroker]]:
 
 
 Moody = Callable[[Callable[[bytes], int]], MoodyBroker]
+
+
+def test_a_refused_subscription_is_said_and_events_flow(moody: Moody, outbox: Outbox) -> None:
+    broker = moody(lambda _: True)
+    commands = {TOPICS.commands: lambda _: None}
+    with courier(outbox, commands, urls=(f"mqtt://127.0.0.1:{broker.port}",), protocol="5") as one:
+        one.store(3)
+        one.until_delivered()
+        wait_for(lambda: one.publisher.progress.inbound_problem, "the refusal is known")
 
 
 def test_an_event_that_breaks_connections_is_a_dead_letter(moody: Moody, outbox: Outbox) -> None:
