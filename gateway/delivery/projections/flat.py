@@ -127,9 +127,14 @@ def _scan(stored: Stored, event: wire.ScanEvent) -> FlatEvent:
         article_source=article.source if article else None,
         trade_name=article.trade_name if article else None,
         manufacturer_name=article.manufacturer_name if article else None,
-        case=data.context.case,
+        case=_case(data.context.case),
         text=" ".join(symbol.text for symbol in data.symbols),
     )
+
+
+def _case(case: str | dict[str, str] | None) -> str | None:
+    """A protected case is told by its parts, to be opened by who has the key."""
+    return ":".join(case.values()) if isinstance(case, dict) else case
 
 
 def _clock(stored: Stored, event: wire.ClockEvent) -> FlatEvent:

@@ -1,0 +1,37 @@
+"""What the commands of the journal share: opening it, and `--since`."""
+
+import argparse
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gateway.delivery.backlog import Backlog
+from gateway.delivery.search import read_since
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+
+
+def add_since(parser: argparse.ArgumentParser) -> None:
+    """Add `--since` to a command."""
+    parser.add_argument(
+        "--since", type=_since, metavar="TIME", help="recorded since then: 2026-11-21, 2026-11-21T08:00, 2h, 3d"
+    )
+
+
+@contextlib.contextmanager
+def backlog_of(config: "Config") -> Iterator[Backlog]:
+    """Open the outbox of a box for reading, inside a `with`. Raises OutboxError."""
+    backlog = Backlog(config.state_directory / "outbox.db")
+    try:
+        yield backlog
+    finally:
+        backlog.close()
+
+
+def _since(text: str) -> int:
+    try:
+        return read_since(text, time.time_ns())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
