@@ -11,15 +11,31 @@ from drivers.model import DiscardReason, Frame, Link, RawScan, ScannerIdentity, 
 Terminator = Literal["CR", "LF", "CRLF", "TAB", "ETX", "STX-ETX", "none"]
 
 
+class DeviceMatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`match` of a `[[scanner]]`: which device it is, wherever the system puts it. All that is given must fit."""
+
+    vendor: Annotated[str, Meta(pattern=r"^[0-9a-f]{4}$(?!\n)")] | None = None
+    """USB vendor id, four hex digits."""
+    product: Annotated[str, Meta(pattern=r"^[0-9a-f]{4}$(?!\n)")] | None = None
+    """USB product id, four hex digits."""
+    serial: str | None = None
+    """USB serial number."""
+    port: str | None = None
+    """Physical USB port, as `scangate scanners list` shows it (udev's ID_PATH)."""
+
+
 class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One `[[scanner]]` of the configuration."""
 
     name: str
     """What this station calls the scanner: letters, digits, `_`, `-` and `.`. It is part of every event."""
-    driver: Literal["serial", "replay"] = "serial"
+    driver: Literal["serial", "hid-keyboard", "hid-pos", "replay"] = "serial"
     """How it is attached; `replay` plays a recording."""
-    device: str
-    """serial: the device node, best a name below /dev/serial/by-id or by-path. replay: the recording's path."""
+    device: str | None = None
+    """serial: the device node, best a name below /dev/serial/by-id or by-path. replay: the recording's path.
+    Either `device` or `match` is given."""
+    match: DeviceMatch | None = None
+    """Which device it is, wherever the system puts it."""
     baud: Annotated[int, Meta(ge=1)] = 9600
     """Bits per second; without meaning for USB-CDC."""
     terminator: Terminator = "CR"
@@ -29,8 +45,16 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Below 10 ms a slow line or a busy USB bus would cut codes in two; above 10 s nobody would wait for the signal.
     """
-    dialect: Literal["plain"] = "plain"
+    dialect: Literal["plain", "honeywell", "zebra-ssi", "datalogic"] = "plain"
     """The vendor's protocol; `plain` only reads."""
+    feedback: Literal["beep", "host-ack", "cordless", "none"] = "beep"
+    """How the scanner tells the operator. `beep`: what every model of the dialect understands. `host-ack`
+    (honeywell): the scanner is set to Host ACK and waits for the gateway's answer. `cordless` (datalogic): tones
+    and light of a cordless scanner. `none`: not at all."""
+    layout: Literal["us", "se"] = "us"
+    """hid-keyboard: the keyboard layout the scanner is set to."""
+    gs: tuple[Literal["ctrl-]", "f8", "down", "alt-029"], ...] = ("ctrl-]",)
+    """hid-keyboard: the keys the scanner sends for GS."""
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -44,9 +68,21 @@ class FrameDiscarded(Struct, frozen=True, kw_only=True):
 
     reason: DiscardReason
     length: int
+    keys: str = ""
+    """As in `Discarded`."""
 
 
-DialectOutput = Frame | Reply | FrameDiscarded
+class Send(Struct, frozen=True, kw_only=True):
+    """What the protocol wants answered at once, whether or not a scan comes of it.
+
+    Never the acknowledgement of a code, or of its last part: that is `Dialect.acknowledge`, after the code is on
+    disk. So only a part of a code that is not yet whole is answered here, or bytes that arrived garbled.
+    """
+
+    data: bytes
+
+
+DialectOutput = Frame | Reply | FrameDiscarded | Send
 
 
 class Dialect(ABC):
@@ -86,6 +122,14 @@ class Scanner(ABC):
 
     settings: ScannerSettings
     dialect: Dialect
+    calibrated: bool = False
+    """A calibration scan has proved that this hardware types what the label says. Set from outside."""
+    gs_seen: bool = False
+    """This hardware has sent a GS at some time. Set by the driver; from outside for what an earlier life saw."""
+    link_detail: str = ""
+    """What to do about `link`, for a person; empty while the scanner is connected."""
+    watched: bool = False
+    """Somebody calls `look_again` whenever devices come, go or change; else the driver looks by itself, slowly."""
 
     @abstractmethod
     def read(self, timeout: float) -> ScannerInput | None:
@@ -110,6 +154,10 @@ class Scanner(ABC):
     @abstractmethod
     def link(self) -> Link:
         """Whether the scanner can be read now."""
+
+    @abstractmethod
+    def look_again(self) -> None:
+        """Be told that devices came, went or changed: a missing one is looked for at once. Safe from any thread."""
 
     @abstractmethod
     def wake(self) -> None:
@@ -141,6 +189,7 @@ class ReplayError(DriverError, ValueError):
 
 
 __all__ = [
+    "DeviceMatch",
     "Dialect",
     "DialectOutput",
     "DriverError",
@@ -150,6 +199,7 @@ __all__ = [
     "Reply",
     "Scanner",
     "ScannerSettings",
+    "Send",
     "Terminator",
     "UnknownDriverError",
 ]

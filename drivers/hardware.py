@@ -1,50 +1,297 @@
-"""Which USB device stands behind a device node, as sysfs and udev's links tell it. Best effort: never raises."""
+"""Which scanners are plugged in, which USB device stands behind a node, and which node is a configured scanner's.
+
+Everything comes from sysfs, so that it works without udev too. Nothing here opens a device: what the configuration
+does not name is left alone.
+"""
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final, Literal
 
-from drivers.model import ScannerIdentity
+from msgspec import Struct
 
-SYSFS_TTY = Path("/sys/class/tty")
-BY_PATH = Path("/dev/serial/by-path")
+from drivers.base import DeviceMatch, ScannerSettings
+from drivers.model import Link, ScannerIdentity
 
-_USB_INTERFACE = re.compile(r"(?P<bus>\d+)-(?P<ports>[\d.]+):(?P<interface>\d+\.\d+)")
-"""Name of a USB interface's folder in sysfs, such as `1-1.2:1.0`."""
-_SERIAL_PORT_SUFFIX = re.compile(r"-port\d+$")
-"""What udev appends to ID_PATH for each port of a USB serial adapter."""
+Subsystem = Literal["tty", "input", "hidraw"]
+
+SYSFS = Path("/sys/class")
+DEV = Path("/dev")
+
+MAX_DESCRIPTOR_BYTES: Final = 4096
+"""HID_MAX_DESCRIPTOR_SIZE of Linux (include/uapi/linux/hid.h)."""
+
+DRIVER_OF: Final[dict[Subsystem, str]] = {"tty": "serial", "input": "hid-keyboard", "hidraw": "hid-pos"}
+"""`driver` of the configuration that reads the nodes of a subsystem."""
+SUBSYSTEM_OF: Final[dict[str, Subsystem]] = {driver: subsystem for subsystem, driver in DRIVER_OF.items()}
+
+_KIND: Final[dict[Subsystem, str]] = {
+    "tty": "serial port",
+    "input": "keyboard",
+    "hidraw": "HID point-of-sale scanner",
+}
+_NODES: Final[dict[Subsystem, tuple[str, str]]] = {
+    "tty": ("tty", ""),
+    "input": ("event", "input"),
+    "hidraw": ("hidraw", ""),
+}
+"""Subsystem -> how its nodes' names begin, and their folder below /dev."""
+_USB_NAME: Final = re.compile(r"\d+-(?P<ports>[\d.]+(?::\d+\.\d+)?)")
+"""Name of a USB device's or interface's folder in sysfs, such as `1-1.2` or `1-1.2:1.0`."""
+_HID_ID: Final = re.compile(r"^HID_ID=[0-9A-F]+:0*([0-9A-F]{4}):0*([0-9A-F]{4})$", re.MULTILINE)
+_HID_UNIQ: Final = re.compile(r"^HID_UNIQ=(.+)$", re.MULTILINE)
+_TYPING_KEYS: Final = (16, 28, 30)
+"""KEY_Q, KEY_ENTER, KEY_A (linux/input-event-codes.h): what has these types text; media keys and mice do not."""
+_HID_POS_PAGE: Final = b"\x05\x8c"
+"""Global item `Usage Page (Bar Code Scanner)` of a report descriptor (HID 1.11, 6.2.2.7; HID POS 1.02)."""
 
 
-def tty_identity(device: str, sysfs: Path = SYSFS_TTY, by_path: Path = BY_PATH) -> ScannerIdentity:
-    """Return what is known of the serial device at the path `device`; None for what is not."""
-    node = _resolve(Path(device))
-    folder = _resolve(sysfs / node.name / "device")
-    usb = next((parent for parent in (folder, *folder.parents) if _text(parent / "idVendor")), None)
-    return ScannerIdentity(
-        device=device,
-        vendor=_text(usb / "idVendor") if usb else None,
-        product=_text(usb / "idProduct") if usb else None,
-        serial=_text(usb / "serial") if usb else None,
-        port=_id_path(node, by_path) or (_port_in_sysfs(folder) if usb else None),
+class Choice(Struct, frozen=True, kw_only=True):
+    """Which node a configured scanner is to be read from."""
+
+    path: str | None
+    """None: none, and `link` and `detail` say why."""
+    link: Link = Link.MISSING
+    detail: str = ""
+    """What to do about it, for a person."""
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """One node that could be a scanner's."""
+
+    subsystem: Subsystem
+    path: str
+    identity: ScannerIdentity
+    name: str = ""
+    """What the device calls itself."""
+    unreadable: str | None = None
+    """Why its codes cannot be read, though it speaks of bar codes; None: as far as is known, they can."""
+
+
+def choose(settings: ScannerSettings, subsystem: Subsystem) -> Choice:
+    """Return the node of a scanner, or why there is none. Opens nothing, never raises."""
+    if settings.device is not None:
+        if _exists(Path(settings.device)):
+            return Choice(path=settings.device, link=Link.CONNECTED)
+        return Choice(path=None, detail=f"{settings.device} is not there: plug the scanner in, or correct `device`")
+    match = settings.match or DeviceMatch()
+    if match == DeviceMatch():
+        return Choice(path=None, detail="neither `device` nor `match` says which device it is")
+    there = devices(subsystem)
+    fitting = [device for device in there if device.unreadable is None and fits(match, device.identity)]
+    if len(fitting) == 1:
+        return Choice(path=fitting[0].path, link=Link.CONNECTED)
+    if fitting:
+        return Choice(path=None, detail=_ambiguous(match, fitting))
+    return Choice(path=None, detail=_absent(match, subsystem, there))
+
+
+def identity_of(path: str, subsystem: Subsystem) -> ScannerIdentity:
+    """Return what is known of the device at a path; None for what is not. Never raises."""
+    node = _resolve(Path(path)).name
+    return _identity(path, _resolve(SYSFS / subsystem / node / "device")) if node else ScannerIdentity(device=path)
+
+
+def devices(subsystem: Subsystem) -> list[Device]:
+    """Return every node that could be a scanner's: serial ports, keyboards, HID point-of-sale devices.
+
+    Mice, media keys, other HID devices, virtual consoles and UARTs without hardware are none.
+    """
+    begins, folder = _NODES[subsystem]
+    found = []
+    for entry in _entries(SYSFS / subsystem):
+        device = entry / "device"
+        if entry.name.startswith(begins) and device.exists() and _usable(subsystem, entry):
+            path = str(DEV / folder / entry.name)
+            where = _resolve(device)
+            found.append(
+                Device(
+                    subsystem=subsystem,
+                    path=path,
+                    identity=_identity(path, where),
+                    name=_name(where, device),
+                    unreadable=_undescribed(device) if subsystem == "hidraw" else None,
+                )
+            )
+    return found
+
+
+def fits(match: DeviceMatch, identity: ScannerIdentity) -> bool:
+    """Tell whether a device is one that `match` describes: all that is given fits."""
+    return (
+        match.vendor in {None, identity.vendor}
+        and match.product in {None, identity.product}
+        and match.serial in {None, identity.serial}
+        and (match.port is None or _same_port(match.port, identity.port))
     )
 
 
-def _id_path(node: Path, by_path: Path) -> str | None:
-    """Return udev's ID_PATH of a node: the name of its link, without the adapter's port number."""
-    try:
-        names = [link.name for link in by_path.iterdir() if _resolve(link) == node]
-    except OSError:
+def hardware_key(identity: ScannerIdentity) -> str:
+    """Name the piece of hardware: by its serial number, else by the place it is plugged in.
+
+    Two pieces that share a serial number are told apart by the scanner's name, which `match.port` gives them.
+    """
+    kind = f"{identity.vendor}:{identity.product}" if identity.vendor else "unknown"
+    if identity.serial:
+        return f"{kind} serial {identity.serial}"
+    return f"{kind} at {identity.port or identity.device}"
+
+
+def _ambiguous(match: DeviceMatch, fitting: Sequence[Device]) -> str:
+    places = " and ".join(f"{device.path} (port {device.identity.port or 'unknown'})" for device in fitting)
+    serials = {device.identity.serial for device in fitting}
+    by_serial = match.serial is None and None not in serials and len(serials) == len(fitting)
+    setting = "`match.serial` or `match.port`" if by_serial else "`match.port`"
+    return f"several devices fit `match`: {places}; say which one with {setting}"
+
+
+def _absent(match: DeviceMatch, subsystem: Subsystem, there: Sequence[Device]) -> str:
+    wanted = ", ".join(
+        f"{key} {value}"
+        for key in ("vendor", "product", "serial", "port")
+        if (value := getattr(match, key)) is not None
+    )
+    unreadable = next((device for device in there if fits(match, device.identity)), None)
+    if unreadable is not None:
+        return f"{unreadable.path} fits `match`, but cannot be read: {unreadable.unreadable}"
+    swapped = _swapped(match, there)
+    if swapped is not None:
+        return f"{_KIND[subsystem]} with {wanted} is not there, but {swapped}"
+    for other in DRIVER_OF:
+        if other != subsystem and any(fits(match, device.identity) for device in devices(other)):
+            return (
+                f"it is plugged in as a {_KIND[other]}, not as a {_KIND[subsystem]}: set driver = "
+                f'"{DRIVER_OF[other]}", or switch the interface of the scanner itself'
+            )
+    return f"no {_KIND[subsystem]} with {wanted} is plugged in; `scangate scanners list` shows what is"
+
+
+def _swapped(match: DeviceMatch, there: Sequence[Device]) -> str | None:
+    """Return what is known of a device that fits but for its serial number: a broken one may have been replaced."""
+    if match.serial is None or match == DeviceMatch(serial=match.serial):
         return None
-    # Newer udev makes a second link that names the USB revision (`usbv2`); the older name is the one that lasts.
-    names.sort(key=lambda name: ("-usbv" in name, name))
-    return _SERIAL_PORT_SUFFIX.sub("", names[0]) if names else None
+    loose = DeviceMatch(vendor=match.vendor, product=match.product, port=match.port)
+    like = next((device.identity for device in there if fits(loose, device.identity)), None)
+    if like is None:
+        return None
+    serial = like.serial or "none"
+    mend = f"set match.serial to {like.serial}" if like.serial else "use match.port instead of match.serial"
+    return f"one of its kind, serial number {serial}, is in port {like.port}: if it replaces it, {mend}"
 
 
-def _port_in_sysfs(folder: Path) -> str | None:
-    """Return the end of an ID_PATH, which sysfs tells without udev; it lacks the name of the host controller."""
-    for part in reversed(folder.parts):
-        if match := _USB_INTERFACE.fullmatch(part):
-            return f"usb-0:{match['ports']}:{match['interface']}"
+def _same_port(wanted: str, found: str | None) -> bool:
+    """Tell whether a port is meant: as a whole, or without the interface at its end (`usb-0:1.2`: every part)."""
+    return found is not None and (found == wanted or found.rpartition(":")[0] == wanted)
+
+
+def _identity(path: str, folder: Path) -> ScannerIdentity:
+    usb = _usb_device(folder)
+    if usb is None:
+        vendor, product, serial = _not_usb(folder)
+        return ScannerIdentity(device=path, vendor=vendor, product=product, serial=serial, port=_id_path(folder))
+    interface = next((number for at in _upwards(folder, usb) if (number := _text(at / "bInterfaceNumber"))), None)
+    return ScannerIdentity(
+        device=path,
+        vendor=_text(usb / "idVendor"),
+        product=_text(usb / "idProduct"),
+        serial=_text(usb / "serial"),
+        port=_id_path(folder),
+        interface=interface,
+    )
+
+
+def _usb_device(folder: Path) -> Path | None:
+    return next((parent for parent in (folder, *folder.parents) if _text(parent / "idVendor")), None)
+
+
+def _not_usb(folder: Path) -> tuple[str | None, str | None, str | None]:
+    """Return vendor, product and serial number of a HID device on another bus (Bluetooth), or None of each."""
+    for parent in (folder, *folder.parents):
+        told = _text(parent / "uevent") or ""
+        if found := _HID_ID.search(told):
+            unique = _HID_UNIQ.search(told)
+            return found[1].lower(), found[2].lower(), unique[1].strip() if unique else None
+    return None, None, None
+
+
+def _id_path(folder: Path) -> str | None:
+    """Return where a device is plugged in, as udev's `path_id` builds ID_PATH for USB, PCI and platform devices."""
+    parts: list[str] = []
+    last = ""  # of several folders of one bus in a row the innermost counts
+    for parent in (folder, *folder.parents):
+        bus = _resolve(parent / "subsystem").name if (parent / "subsystem").exists() else ""
+        usb = _USB_NAME.fullmatch(parent.name) if bus in {"", "usb"} else None
+        bus = bus or ("usb" if usb else "")
+        if bus != last:
+            if usb:
+                parts.insert(0, f"usb-0:{usb['ports']}")
+            elif bus in {"pci", "platform"}:
+                parts.insert(0, f"{bus}-{parent.name}")
+            last = bus or last
+    return "-".join(parts) or None
+
+
+def _usable(subsystem: Subsystem, entry: Path) -> bool:
+    if subsystem == "tty":
+        return _text(entry / "type") != "0"  # PORT_UNKNOWN: a UART that nothing answers for
+    if subsystem == "input":
+        return _types_text(_text(entry / "device/capabilities/key") or "")
+    return _HID_POS_PAGE in _bytes(entry / "device/report_descriptor")
+
+
+def _undescribed(device: Path) -> str | None:
+    """Return what is wrong with the report descriptor of a HID point-of-sale device, or of its other interface."""
+    from drivers.hid_report import DescriptorError, report_layout
+
+    try:
+        report_layout(_bytes(device / "report_descriptor"))
+    except DescriptorError as error:
+        return str(error)
     return None
+
+
+def _types_text(capabilities: str) -> bool:
+    """Read the lowest word of a bit map of keys, which sysfs prints last, in hexadecimal."""
+    try:
+        lowest = int(capabilities.rsplit(maxsplit=1)[-1], 16)
+    except (ValueError, IndexError):
+        return False
+    return all(lowest >> key & 1 for key in _TYPING_KEYS)
+
+
+def _name(where: Path, device: Path) -> str:
+    usb = _usb_device(where)
+    if usb is not None:
+        told = " ".join(part for part in (_text(usb / "manufacturer"), _text(usb / "product")) if part)
+        if told:
+            return told
+    return _text(device / "name") or ""
+
+
+def _upwards(folder: Path, until: Path) -> Iterator[Path]:
+    for parent in (folder, *folder.parents):
+        yield parent
+        if parent == until:
+            return
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), key=lambda entry: (len(entry.name), entry.name))
+    except OSError:
+        return []
+
+
+def _exists(path: Path) -> bool:
+    """Tell whether there is something; what may not be looked at counts, opening it says why."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _resolve(path: Path) -> Path:
@@ -55,7 +302,12 @@ def _resolve(path: Path) -> Path:
 
 
 def _text(path: Path) -> str | None:
+    return _bytes(path).decode(errors="replace").strip() or None
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip() or None
+        with path.open("rb") as file:
+            return file.read(MAX_DESCRIPTOR_BYTES)
     except (OSError, ValueError):
-        return None
+        return b""

@@ -29,6 +29,12 @@ class InputQuality(StrEnum):
     """The scanner did not say which symbology it read."""
     NOT_UTF8 = "not-utf8"
     """The bytes were no UTF-8 and were read as Latin-1."""
+    GS_NEVER_SEEN = "gs-never-seen"
+    """A GS1 code of several elements without GS, from a scanner that never sent one: elements may run together."""
+    UNCALIBRATED = "uncalibrated"
+    """A keyboard scanner whose layout no calibration scan has proved: characters may be others."""
+    DROPPED_BEFORE = "dropped-before"
+    """The kernel dropped input of this scanner shortly before this code."""
 
 
 class Frame(Struct, frozen=True, kw_only=True):
@@ -38,6 +44,8 @@ class Frame(Struct, frozen=True, kw_only=True):
     started_ns: int
     """CLOCK_MONOTONIC when the first byte arrived, nanoseconds."""
     quality: frozenset[InputQuality] = frozenset()
+    retransmission: bool = False
+    """The scanner says that it sent these bytes before and saw no acknowledgement."""
 
 
 class RawScan(Struct, frozen=True, kw_only=True):
@@ -62,6 +70,12 @@ class DiscardReason(StrEnum):
     """The scanner was unplugged in the middle."""
     GARBLED = "garbled"
     """Bytes outside STX..ETX, or a frame that its protocol calls wrong."""
+    DROPPED = "dropped"
+    """The kernel lost input events in the middle (SYN_DROPPED)."""
+    FORBIDDEN_KEYS = "forbidden-keys"
+    """Keys or modifiers that no scanner of this profile sends: a keyboard, or a device that poses as one."""
+    UNREADABLE = "unreadable"
+    """Keys that stand for no character in the configured layout."""
 
 
 class Discarded(Struct, frozen=True, kw_only=True):
@@ -71,6 +85,8 @@ class Discarded(Struct, frozen=True, kw_only=True):
     reason: DiscardReason
     length: int
     """Bytes thrown away."""
+    keys: str = ""
+    """FORBIDDEN_KEYS: what the first of them was, such as `F8` or `AltGr`; never a key that writes something."""
 
 
 class Link(StrEnum):
@@ -105,6 +121,8 @@ class ScannerIdentity(Struct, frozen=True, kw_only=True):
     serial: str | None = None
     port: str | None = None
     """Physical USB port, as udev's ID_PATH names it."""
+    interface: str | None = None
+    """USB interface number, two hex digits, of a device with several."""
 
 
 ScannerInput = RawScan | Discarded | LinkChange

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterable
 
-from drivers.base import DialectOutput, FrameDiscarded
+from msgspec.structs import replace
+
+from drivers.base import DialectOutput, FrameDiscarded, Scanner
 from drivers.model import Discarded, Frame, InputQuality, RawScan, ScannerInput
+from drivers.separators import GS, lacks_separators
 
 _AIM_ID = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
 """ISO/IEC 15424: `]`, a code character (an ASCII letter) and a modifier character (a digit or a letter)."""
@@ -45,5 +48,16 @@ def to_inputs(scanner: str, outputs: Iterable[DialectOutput]) -> list[ScannerInp
         if isinstance(output, Frame):
             inputs.append(to_raw_scan(scanner, output))
         elif isinstance(output, FrameDiscarded):
-            inputs.append(Discarded(scanner=scanner, reason=output.reason, length=output.length))
+            inputs.append(Discarded(scanner=scanner, reason=output.reason, length=output.length, keys=output.keys))
+    return inputs
+
+
+def inputs_of(scanner: Scanner, outputs: Iterable[DialectOutput]) -> list[ScannerInput]:
+    """Return the same for a scanner that may be set up to send no GS: note one, flag a code that may lack some."""
+    inputs = to_inputs(scanner.settings.name, outputs)
+    for place, item in enumerate(inputs):
+        if isinstance(item, RawScan):
+            scanner.gs_seen = scanner.gs_seen or GS in item.text
+            if not scanner.gs_seen and lacks_separators(item.symbology, item.text):
+                inputs[place] = replace(item, quality=item.quality | {InputQuality.GS_NEVER_SEEN})
     return inputs

@@ -9,14 +9,28 @@ from drivers.base import Dialect, Scanner, ScannerSettings, UnknownDriverError
 
 DRIVERS: Mapping[str, str] = {
     "serial": "drivers.serial_port:SerialScanner",
+    "hid-keyboard": "drivers.hid_keyboard:HidKeyboardScanner",
+    "hid-pos": "drivers.hid_pos:HidPosScanner",
     "replay": "drivers.replay:ReplayScanner",
 }
 """`driver` of the configuration -> module and class, built from ScannerSettings and a Dialect."""
 
 DIALECTS: Mapping[str, str] = {
     "plain": "drivers.dialects.plain:PlainDialect",
+    "honeywell": "drivers.dialects.honeywell:HoneywellDialect",
+    "zebra-ssi": "drivers.dialects.zebra_ssi:ZebraSsiDialect",
+    "datalogic": "drivers.dialects.datalogic:DatalogicDialect",
 }
 """`dialect` of the configuration -> module and class, built from ScannerSettings."""
+
+FEEDBACK: Mapping[str, tuple[str, ...]] = {
+    "plain": ("beep", "none"),
+    "honeywell": ("beep", "host-ack", "none"),
+    "zebra-ssi": ("beep", "none"),
+    "datalogic": ("beep", "cordless", "none"),
+}
+"""`dialect` -> the values of `feedback` that mean something to it. To a plain scanner none does; `beep` is every
+scanner's default."""
 
 
 def open_scanner(settings: ScannerSettings) -> Scanner:

@@ -143,7 +143,7 @@ class ReplayScanner(Scanner):
                 return self._pending.popleft()
             now = monotonic_ns()
             if self._recording is None:
-                self._recording = load_recording(Path(self.settings.device))
+                self._recording = load_recording(Path(self.settings.device or ""))
                 self._played_ns = now
                 return LinkChange(scanner=self.settings.name, link=Link.CONNECTED)
             due = self._play(self._recording, now)
@@ -180,6 +180,9 @@ class ReplayScanner(Scanner):
     def send(self, data: bytes) -> bool:  # noqa: ARG002  (the interface's argument; a recording does not listen)
         """Take the bytes and forget them; False before the first `read` and after `close`."""
         return self.link is Link.CONNECTED
+
+    def look_again(self) -> None:
+        """Do nothing: a recording is there, or `read` says why not."""
 
     def wake(self) -> None:
         """Make a `read` that waits return at once; if none waits, the next one does."""

@@ -33,7 +33,11 @@ def test_every_entry_is_there() -> None:
     ("key", "name", "message"),
     [
         ("driver", "seral", 'cannot use scanner \'desk\': there is no driver "seral"; did you mean "serial"?'),
-        ("driver", "xyz", 'there is no driver "xyz"; driver is one of "replay", "serial"'),
+        (
+            "driver",
+            "xyz",
+            'there is no driver "xyz"; driver is one of "hid-keyboard", "hid-pos", "replay", "serial"',
+        ),
         ("dialect", "plan", 'there is no dialect "plan"; did you mean "plain"?'),
     ],
 )

@@ -4,14 +4,21 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
-from time import monotonic, thread_time
-from typing import Protocol
+from time import monotonic, monotonic_ns, thread_time
+from typing import Literal, Protocol
 
 import pytest
 
 from drivers.base import Scanner, ScannerSettings
+from drivers.hid_keyboard import HidKeyboardScanner
+from drivers.hid_node import HidScanner
+from drivers.hid_pos import HidPosScanner
 from drivers.model import Link, LinkChange, RawScan, ScannerInput
-from drivers.registry import open_scanner
+from drivers.registry import dialect_for, open_scanner
+from tests.drivers.hid_pos_reports import access_is
+from tests.drivers.hidraws import Hidraws
+from tests.drivers.keyboards import Keyboards
+from tests.drivers.typist import Typist
 
 CODES = ["]d20108717648200274\x1d1728063010A1", "4006381333931", "]A0+A99912345/$$52001510X3"]
 JOIN_S = 10.0
@@ -28,28 +35,51 @@ class SerialCable(Protocol):
 
 Take = Callable[[Scanner, int], list[ScannerInput]]
 Case = tuple[Scanner, Callable[[], None]]
+Driver = Literal["serial", "hid-keyboard", "hid-pos", "replay"]
 
 
-@pytest.fixture(params=["serial", "replay"])
+def as_report(code: str) -> bytes:
+    aim_id = code[:3] if code.startswith("]") else "\0\0\0"
+    return access_is(code.removeprefix(aim_id).encode(), aim_id=aim_id.encode())
+
+
+@pytest.fixture(params=["serial", "hid-keyboard", "hid-pos", "replay"])
 def case(request: pytest.FixtureRequest, cable: SerialCable, tmp_path: Path) -> Iterator[Case]:
     """Return a scanner and a function that makes it read CODES (a recording needs no one to do so)."""
+    keyboard, hidraw, recording = Keyboards(), Hidraws(), tmp_path / "recording.ndjson"
 
     def play() -> None:
         cable.scan(b"".join(code.encode() + b"\r" for code in CODES))
 
+    def type_it() -> None:
+        for code in CODES:
+            keyboard.type(Typist().events(code, monotonic_ns(), 0))
+
+    def report() -> None:
+        hidraw.send(*map(as_report, CODES))
+
     def already_recorded() -> None:
         """Do nothing."""
 
+    def settings(driver: Driver, device: object) -> ScannerSettings:
+        return ScannerSettings(name="desk", driver=driver, device=str(device), idle_ms=20)
+
+    scanner: Scanner
     if request.param == "serial":
         cable.plug()
-        settings = ScannerSettings(name="desk", driver="serial", device=str(cable.name), idle_ms=20)
+        scanner, begin = open_scanner(settings("serial", cable.name)), play
+    elif request.param == "hid-keyboard":
+        typing = settings("hid-keyboard", "/dev/input/event7")
+        scanner, begin = HidKeyboardScanner(typing, dialect_for(typing), keyboard), type_it
+    elif request.param == "hid-pos":
+        reporting = settings("hid-pos", "/dev/hidraw0")
+        scanner, begin = HidPosScanner(reporting, dialect_for(reporting), hidraw), report
     else:
-        recording = tmp_path / "recording.ndjson"
         recording.write_text("".join(json.dumps({"text": code}) + "\n" for code in CODES), encoding="utf-8")
-        settings = ScannerSettings(name="desk", driver="replay", device=str(recording), idle_ms=20)
-    scanner = open_scanner(settings)
-    yield scanner, play if request.param == "serial" else already_recorded
+        scanner, begin = open_scanner(settings("replay", recording)), already_recorded
+    yield scanner, begin
     scanner.close()
+    keyboard.pull()
 
 
 def test_it_connects_and_hands_on_codes_in_order_until_it_falls_silent(case: Case, take: Take) -> None:
@@ -112,12 +142,26 @@ def test_close_ends_a_read_and_may_be_repeated(case: Case, take: Take) -> None:
     assert not scanner.send(b"x")
 
 
-def test_it_takes_bytes_only_while_it_is_there(case: Case, take: Take) -> None:
+def test_news_of_devices_disturb_nobody(case: Case, take: Take) -> None:
+    scanner, play = case
+    scanner.look_again()
+    take(scanner, 1)
+    scanner.look_again()
+    play()
+    assert len(take(scanner, len(CODES))) == len(CODES)
+    assert scanner.link is Link.CONNECTED
+    scanner.close()
+    scanner.look_again()
+    assert scanner.read(0) is None
+
+
+def test_it_takes_bytes_only_while_it_is_there_if_it_takes_any(case: Case, take: Take) -> None:
     scanner, _ = case
+    takes_any = not isinstance(scanner, HidScanner)
     assert not scanner.send(b"\x07")
     take(scanner, 1)
-    assert scanner.send(b"\x07")
-    assert scanner.send(b"")
+    assert scanner.send(b"\x07") is takes_any
+    assert scanner.send(b"") is takes_any
 
 
 def test_it_names_what_it_was_opened_by(case: Case) -> None:
@@ -126,7 +170,8 @@ def test_it_names_what_it_was_opened_by(case: Case) -> None:
 
 
 def test_building_one_needs_no_device(tmp_path: Path) -> None:
-    for driver in ("serial", "replay"):
+    drivers: list[Driver] = ["serial", "hid-keyboard", "hid-pos", "replay"]
+    for driver in drivers:
         settings = ScannerSettings(name="desk", driver=driver, device=str(tmp_path / "none"))
         scanner = open_scanner(settings)
         assert scanner.link is Link.MISSING

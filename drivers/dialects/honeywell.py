@@ -1,0 +1,160 @@
+"""Honeywell: codes with a terminator, menu commands and their answers, Host ACK.
+
+Source: user guides of the Xenon 1900/1902, Xenon XP 1950 and Granit 1981i: Menu Commands, Host ACK.
+
+A menu command is `SYN M CR`, then tag, subtag and data, then `.` (kept in flash) or `!` (until power is lost). The
+scanner echoes each setting with ACK, ENQ (no such tag) or NAK (no such data) before the punctuation.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from drivers.base import DialectOutput, Reply, ScannerSettings
+from drivers.dialects.plain import PlainDialect
+from drivers.framing import ENDINGS
+from drivers.model import Frame, Signal
+
+MENU: Final = b"\x16M\r"
+BEEP: Final = b"\x16\x07\r"
+TRIGGER: Final = b"\x16T\r"
+RELEASE: Final = b"\x16U\r"
+"""Press and let go of the trigger."""
+
+MAX_ANSWER_BYTES: Final = 1024
+"""Longest answer to one setting; the longest, of several lines of text, stay well below. Longer text is a code."""
+
+GREEN: Final = b"\x1b1,"
+LOW: Final = b"\x1b4,"
+MEDIUM: Final = b"\x1b5,"
+HIGH: Final = b"\x1b6,"
+GOOD: Final = b"\x1b7,"
+RAZZ: Final = b"\x1b8,"
+"""Host ACK: green light for 135 ms, beeps, "transmitted", "not transmitted". They may be strung together."""
+
+BEEPS: Final[Mapping[Signal, bytes]] = {
+    Signal.ACCEPTED: BEEP,
+    Signal.MORE: BEEP * 2,
+    Signal.WARNING: BEEP * 3,
+    Signal.REFUSED: BEEP * 4,
+    Signal.TROUBLE: BEEP * 5,
+}
+"""Without Host ACK a scanner has one beep, and only their number tells."""
+HOST_ACK: Final[Mapping[Signal, bytes]] = {
+    Signal.ACCEPTED: GOOD,
+    Signal.MORE: MEDIUM + HIGH + GREEN,
+    Signal.WARNING: HIGH + LOW + HIGH,
+    Signal.REFUSED: RAZZ * 2,  # the guides' "item not on file"
+    Signal.TROUBLE: RAZZ + LOW * 3,
+}
+"""A scanner set to Host ACK is silent and reads nothing more until one of these comes, for ten seconds. The answer
+is the signal itself: a "transmitted" ahead of a refusal would sound like acceptance. Verified by the guides for
+cordless scanners, whose interface is 000 or 130; not for corded ones, so it is not the default."""
+
+
+class Answer(StrEnum):
+    """What the scanner says of one setting."""
+
+    DONE = "\x06"
+    NO_SUCH_TAG = "\x05"
+    NO_SUCH_DATA = "\x15"
+
+
+class MenuAnswer(Struct, frozen=True, kw_only=True):
+    """The answer to one setting of a menu command."""
+
+    text: str
+    """Tag, subtag and data as echoed; for a question, with the value in the place of the `?`."""
+    answer: Answer
+
+
+def menu_command(*settings: str, permanent: bool = False) -> bytes:
+    """Return the command for settings such as `BEPLVL2`, or questions such as `BEPLVL?`.
+
+    Without `permanent` it holds until power is lost: flash wears. Raises ValueError for what would end the command
+    early or is no setting.
+    """
+    for setting in settings:
+        if not _SETTING.fullmatch(setting):
+            raise ValueError(f"expected a setting such as 'BEPLVL2', got {setting!r}")
+    if not settings:
+        raise ValueError("expected at least one setting")
+    return MENU + ";".join(settings).encode("ascii") + (b"." if permanent else b"!")
+
+
+def menu_answers(reply: bytes) -> tuple[MenuAnswer, ...]:
+    """Return what a Reply says, setting by setting."""
+    return tuple(
+        MenuAnswer(text=text.decode("ascii"), answer=Answer(mark.decode("ascii")))
+        for text, mark in _ONE_ANSWER.findall(reply)
+    )
+
+
+_SETTING: Final = re.compile(r"[A-Z0-9](?:(?![.,;!])[ -~])*")
+"""Anything printable but the punctuation, which ends a setting or the command."""
+_ONE_ANSWER: Final = re.compile(rb"([ -~]+)([\x05\x06\x15])[.,;!]")
+_ANSWER: Final = re.compile(rb"[A-Z0-9]{3}[ -~]*[\x05\x06\x15][.,;!]")
+_ANSWER_END: Final = re.compile(rb"[\x05\x06\x15][.,;!]")
+"""ACK, ENQ and NAK stand in no text of a device label, so no label is ever taken for an answer."""
+
+
+class HoneywellDialect(PlainDialect):
+    """Codes and answers on one line: what ends like an answer and is one from its beginning is a reply."""
+
+    def __init__(self, settings: ScannerSettings) -> None:
+        super().__init__(settings)
+        self._signals = {"beep": BEEPS, "host-ack": HOST_ACK}.get(settings.feedback, {})
+        self._mark = ENDINGS[settings.terminator][-1:]
+        self._since = b""  # the last code or answer, at most one byte more than an answer has
+
+    def opened(self, now_ns: int) -> None:
+        """Be told that the transport was opened just now."""
+        self._since = b""
+        super().opened(now_ns)
+
+    def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:
+        """Return the codes and answers that became complete with `data`."""
+        done: list[DialectOutput] = []
+        whole = self._since + data
+        fed = len(self._since)
+        begin = 0
+        for match in _ANSWER_END.finditer(whole, max(0, fed - 1)):
+            end = match.end()
+            done += self._framer.feed(whole[fed:end], now_ns)
+            fed = end
+            begin = self._behind_last_code(whole, begin, end)
+            answer = whole[begin:end].lstrip(b"\r\n")
+            if len(answer) <= MAX_ANSWER_BYTES and _ANSWER.fullmatch(answer):
+                self._framer.broken()  # it was no code
+                done.append(Reply(data=answer))
+                begin = end
+        done += self._framer.feed(whole[fed:], now_ns)
+        begin = self._behind_last_code(whole, begin, len(whole))
+        self._since = whole[begin : begin + MAX_ANSWER_BYTES + 1]
+        return done
+
+    def _behind_last_code(self, data: bytes, begin: int, end: int) -> int:
+        return max(begin, data.rfind(self._mark, begin, end) + 1) if self._mark else begin
+
+    def idle(self, now_ns: int) -> Iterable[DialectOutput]:
+        """Return what counts as finished because nothing came until `now_ns`."""
+        done = self._framer.idle(now_ns)
+        if self._framer.deadline_ns() is None:
+            self._since = b""
+        return done
+
+    def broken(self) -> Iterable[DialectOutput]:
+        """Forget what is half read; return its FrameDiscarded."""
+        self._since = b""
+        return self._framer.broken()
+
+    def signal(self, signal: Signal) -> bytes:
+        """Return the beeps, or the answer a scanner set to Host ACK waits for."""
+        return self._signals.get(signal, b"")
+
+    def acknowledge(self, frame: Frame) -> bytes:  # noqa: ARG002 - the interface's argument
+        """Return nothing: with Host ACK the signal is the answer, and the scanner takes only one."""
+        return b""
