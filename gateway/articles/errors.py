@@ -25,8 +25,16 @@ class MasterNewerError(MasterError, ValueError):
     """The file was written by a newer scangate. It is left as it is."""
 
 
+class MasterOlderError(MasterError, ValueError):
+    """The file was written by an earlier scangate in a format that is not read any more."""
+
+
 class MasterUnreadableError(MasterError):
     """The operating system does not let the file be read."""
+
+
+class NoPreviousError(ArticlesError):
+    """There is no earlier generation to go back to."""
 
 
 class ImportFailedError(ArticlesError):

@@ -1,9 +1,9 @@
 """From the texts of one row to an Article: the judgement every import format shares. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
@@ -26,9 +26,8 @@ _MAX_REASON = 300
 """Characters of a reason: it may quote a cell."""
 
 _TRUE = frozenset({"1", "true", "sant", "yes", "y", "ja", "j", "x"})
-_FALSE = frozenset({"", "0", "false", "falskt", "no", "n", "nej"})
+_FALSE = frozenset({"0", "false", "falskt", "no", "n", "nej"})
 _STATUS = {
-    "": ArticleStatus.ACTIVE,
     "active": ArticleStatus.ACTIVE,
     "aktiv": ArticleStatus.ACTIVE,
     "blocked": ArticleStatus.BLOCKED,
@@ -39,7 +38,6 @@ _STATUS = {
     "indragen": ArticleStatus.RECALLED,
 }
 _LEVELS = {
-    "": None,
     "primary": "primary",
     "bas": "primary",
     "package": "package",
@@ -48,10 +46,7 @@ _LEVELS = {
     "unit of use": "unitOfUse",
     "brukarenhet": "unitOfUse",
 }
-_RISK_CLASSES: dict[str, str | None] = {
-    "": None,
-    **{name.casefold(): name for name in ("I", "Is", "Im", "Ir", "IIa", "IIb", "III", "A", "B", "C", "D")},
-}
+_RISK_CLASSES = {name.casefold(): name for name in ("I", "Is", "Im", "Ir", "IIa", "IIb", "III", "A", "B", "C", "D")}
 """MDR Annex VIII with the three kinds of class I that a notified body sees, and IVDR Annex VIII."""
 _WHOLE = re.compile(r"([0-9]+|[0-9]{1,3}(?: [0-9]{3})+)(?:[.,](0*))?")
 _THOUSANDS_ZEROS = 3
@@ -77,12 +72,13 @@ class _Row:
     """Reads one row's texts by field, and remembers which field is being read, for the reason."""
 
     def __init__(self, texts: Mapping[Field, str]) -> None:
-        self._texts = texts
+        self.texts = texts
+        """Those that are not empty, without white space around them."""
         self.reading: Field | None = None
 
     def text(self, field: Field) -> str:
         self.reading = field
-        return self._texts.get(field, "").strip()
+        return self.texts[field]
 
     def number(self, field: Field) -> str | None:
         return _printable(self.text(field), MAX_NUMBER)
@@ -102,25 +98,20 @@ class _Row:
     def word(self, field: Field, words: Mapping[str, _T]) -> _T:
         word = self.text(field).casefold()
         if word not in words:
-            raise _BadCellError(f"{_quoted(word)} is unknown: expected one of {', '.join(filter(None, words))}")
+            raise _BadCellError(f"{_quoted(word)} is unknown: expected one of {', '.join(words)}")
         return words[word]
 
-    def identifier(self, field: Field, issuer: Issuer | None) -> tuple[Issuer | None, str | None]:
+    def identifier(self, field: Field, issuer: Issuer | None) -> tuple[Issuer, str]:
         text = self.text(field)
-        if not text:
-            return None, None
         if len(text) > MAX_IDENTIFIER:
             raise _BadCellError(f"{_quoted(text)} is longer than {MAX_IDENTIFIER} characters")
         return read_identifier(text, issuer)
 
-    def issuer(self) -> Issuer | None:
-        word = self.text("issuer")
-        return read_issuer(word) if word else None
+    def issuer(self) -> Issuer:
+        return read_issuer(self.text("issuer"))
 
-    def quantity(self) -> int | None:
-        text = " ".join(self.text("baseQuantity").split())
-        if not text:
-            return None
+    def quantity(self, field: Field) -> int:
+        text = " ".join(self.text(field).split())
         whole = _WHOLE.fullmatch(text)
         if whole is None or len(whole[2] or "") == _THOUSANDS_ZEROS:
             raise _BadCellError(f"{_quoted(text)} is no whole number, or may be meant as thousands")
@@ -129,10 +120,8 @@ class _Row:
             raise _BadCellError(f"{_quoted(text)} is out of range: expected 1 to {MAX_QUANTITY}")
         return int(digits)
 
-    def day(self, field: Field) -> str | None:
+    def day(self, field: Field) -> str:
         text = self.text(field)
-        if not text:
-            return None
         parts = _DATE.fullmatch(text)
         try:
             return date.fromisoformat("-".join(parts.groups() if parts else ())).isoformat()
@@ -142,22 +131,50 @@ class _Row:
 
 def read_article(texts: Mapping[Field, str]) -> Article | BadRow:
     """Judge one row. Fields left out count as empty; the first thing wrong is the reason."""
-    row = _Row(texts)
+    row = _Row({field: stripped for field, text in texts.items() if (stripped := text.strip())})
     try:
         return _read(row)
     except (_BadCellError, IdentifierError) as error:
         return BadRow(field=row.reading, reason=str(error)[:_MAX_REASON])
 
 
+_READERS: Final[tuple[tuple[Field, str, Callable[[_Row, Field], object]], ...]] = (
+    ("packageLevel", "package_level", lambda row, field: row.word(field, _LEVELS)),
+    ("baseDeviceIdentifier", "base_device_identifier", lambda row, field: row.identifier(field, None)[1]),
+    ("baseQuantity", "base_quantity", lambda row, field: row.quantity(field)),
+    ("tradeName", "trade_name", lambda row, field: row.prose(field, MAX_NAME)),
+    ("description", "description", lambda row, field: row.prose(field, MAX_TEXT)),
+    ("manufacturerName", "manufacturer_name", lambda row, field: row.prose(field, MAX_NAME)),
+    ("catalogNumber", "catalog_number", lambda row, field: row.number(field)),
+    ("riskClass", "risk_class", lambda row, field: row.word(field, _RISK_CLASSES)),
+    ("implant", "implant", lambda row, field: row.flag(field)),
+    ("consignment", "consignment", lambda row, field: row.flag(field)),
+    ("owner", "owner", lambda row, field: row.prose(field, MAX_NAME)),
+    ("sterile", "sterile", lambda row, field: row.flag(field)),
+    ("singleUse", "single_use", lambda row, field: row.flag(field)),
+    ("lotRequired", "lot_required", lambda row, field: row.flag(field)),
+    ("serialRequired", "serial_required", lambda row, field: row.flag(field)),
+    ("expiryRequired", "expiry_required", lambda row, field: row.flag(field)),
+    ("status", "status", lambda row, field: row.word(field, _STATUS)),
+    ("statusReason", "status_reason", lambda row, field: row.prose(field, MAX_TEXT)),
+    ("statusFrom", "status_from", lambda row, field: row.day(field)),
+)
+"""Field, its attribute of Article, how it is read: in the order in which they are judged, if the row has them."""
+
+
 def _read(row: _Row) -> Article:
-    issuer, identifier = row.identifier("deviceIdentifier", row.issuer())
-    number = row.number("articleNumber")
-    level = row.word("packageLevel", _LEVELS)
-    _, base = row.identifier("baseDeviceIdentifier", None)
-    quantity = row.quantity()
-    if level == "package" and quantity is None:
+    texts = row.texts
+    issuer = row.issuer() if "issuer" in texts else None
+    identifier = number = None
+    if "deviceIdentifier" in texts:
+        issuer, identifier = row.identifier("deviceIdentifier", issuer)
+    if "articleNumber" in texts:
+        number = row.number("articleNumber")
+    values: dict[str, Any] = {attribute: read(row, field) for field, attribute, read in _READERS if field in texts}
+    if values.get("package_level") == "package" and "base_quantity" not in values:
+        row.reading = "baseQuantity"
         raise _BadCellError("a package needs its quantity: counted as one piece it would falsify the stock")
-    if base is not None and base == identifier:
+    if identifier is not None and values.get("base_device_identifier") == identifier:
         row.reading = "baseDeviceIdentifier"
         raise _BadCellError("an article cannot be its own base")
     if identifier is None and number is None:
@@ -165,27 +182,9 @@ def _read(row: _Row) -> Article:
         raise _BadCellError("neither deviceIdentifier nor articleNumber: nothing could find this article")
     return Article(
         device_identifier=identifier,
-        issuer=issuer,
+        issuer=None if identifier is None else issuer,
         article_number=number,
-        trade_name=row.prose("tradeName", MAX_NAME),
-        description=row.prose("description", MAX_TEXT),
-        manufacturer_name=row.prose("manufacturerName", MAX_NAME),
-        catalog_number=row.number("catalogNumber"),
-        risk_class=row.word("riskClass", _RISK_CLASSES),
-        implant=row.flag("implant"),
-        consignment=row.flag("consignment"),
-        owner=row.prose("owner", MAX_NAME),
-        package_level=level,
-        base_device_identifier=base,
-        base_quantity=1 if quantity is None else quantity,
-        sterile=row.flag("sterile"),
-        single_use=row.flag("singleUse"),
-        lot_required=row.flag("lotRequired"),
-        serial_required=row.flag("serialRequired"),
-        expiry_required=row.flag("expiryRequired"),
-        status=row.word("status", _STATUS),
-        status_reason=row.prose("statusReason", MAX_TEXT),
-        status_from=row.day("statusFrom"),
+        **values,
     )
 
 

@@ -1,25 +1,36 @@
-"""Which row speaks when several know the same article. Pure.
+"""What the master says of an article that several sources know. Pure.
 
-1. The whole row of the source with the lowest priority number is the article; between equal priorities, the
-   source whose name sorts first. Fields of different sources are never mixed.
-2. Except the status: blocked or recalled by any source wins over active, and recalled over blocked, with the
-   reason of the row that says so. It holds from the earliest date any of these rows gives.
-3. A package is blocked or recalled with its base article.
+The sources in their order: the lowest priority number first, between equal ones the name that sorts first. The
+first one that knows the article speaks: `source` of the look-up is its name. Then, field by field:
+
+1. A text (article number, names, description, catalogue number, owner, risk class): from the first that states it.
+2. Yes or no (implant, consignment, sterile, single use, and what the label must carry): yes if any source says so.
+3. Packaging (level, base, quantity): as a whole from the first source that states a level or a base.
+4. Status: recalled by any source wins over blocked, blocked over active, with the reason of the first that says so.
+   It holds from the earliest date that a source gives which bars the article.
+5. What a package or unit of use does not state, its base article states for it (rules 1 and 2); it is blocked or
+   recalled with its base.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from gateway.model import Article, ArticleStatus
 
-PRIMARY = "primary"
-PACKAGE = "package"
-UNIT_OF_USE = "unitOfUse"
+PRIMARY: Final = "primary"
+PACKAGE: Final = "package"
+UNIT_OF_USE: Final = "unitOfUse"
 
-_STRICTNESS = {ArticleStatus.ACTIVE: 0, ArticleStatus.BLOCKED: 1, ArticleStatus.RECALLED: 2}
-_AT_ONCE = ""
+TEXTS: Final = (
+    *("article_number", "trade_name", "description", "manufacturer_name", "catalog_number", "risk_class", "owner"),
+)
+FLAGS: Final = (
+    *("implant", "consignment", "sterile", "single_use", "lot_required", "serial_required", "expiry_required"),
+)
+_STRICTNESS: Final = {ArticleStatus.ACTIVE: 0, ArticleStatus.BLOCKED: 1, ArticleStatus.RECALLED: 2}
+_AT_ONCE: Final = ""
 """Sorts before every date."""
 
 
@@ -29,13 +40,15 @@ class Known(NamedTuple):
     priority: int
     source: str
     key: int
-    """Row of the generation; unique, so that no comparison reaches the article."""
+    """Row of the generation, so that no comparison reaches the article; 0 for what a delta says."""
     article: Article
+    bare: bool = False
+    """It only bars the article: its source has said nothing else of it."""
 
 
 def is_base(article: Article) -> bool:
     """Tell the article itself from its packages and units of use."""
-    return article.package_level in {None, PRIMARY}
+    return article.package_level is None or article.package_level == PRIMARY
 
 
 def bases(rows: Sequence[Known]) -> Sequence[Known]:
@@ -43,15 +56,41 @@ def bases(rows: Sequence[Known]) -> Sequence[Known]:
     return [row for row in rows if is_base(row.article)] or rows
 
 
+def in_order(rows: Iterable[Known]) -> list[Known]:
+    """Return the rows by precedence; what only bars comes last."""
+    return sorted(rows, key=lambda row: (row.bare, row[:3]))
+
+
 def speaker(rows: Iterable[Known]) -> Known:
     """Return the row that speaks; `rows` must not be empty."""
-    return min(rows, key=lambda row: row[:3])
+    return min(rows, key=lambda row: (row.bare, row[:3]))
+
+
+def merged(rows: Sequence[Known], base: Sequence[Known] = ()) -> Article:
+    """Return the article of `rows`, which are of one identifier or number and not empty, given its base's rows."""
+    ordered = in_order(rows)
+    article = ordered[0].article
+    if len(ordered) == 1 and not base:
+        return article
+    own = [row.article for row in ordered]
+    known = [*own, *(row.article for row in in_order(base))]
+    said = {field: next(filter(None, (getattr(one, field) for one in known)), None) for field in TEXTS}
+    said |= {field: any(getattr(one, field) for one in known) for field in FLAGS}
+    packed = next((one for one in own if one.package_level or one.base_device_identifier), article)
+    changed = msgspec.structs.replace(
+        article,
+        package_level=packed.package_level,
+        base_device_identifier=packed.base_device_identifier,
+        base_quantity=packed.base_quantity,
+        **said,
+    )
+    return under_strictest(changed, [*ordered, *base])
 
 
 def under_strictest(article: Article, rows: Sequence[Known]) -> Article:
-    """Return the article with the strictest status of `rows`, of which it may be one itself."""
+    """Return the article with the strictest status of `rows`."""
     barred = [row for row in rows if row.article.status is not ArticleStatus.ACTIVE]
-    if not barred or (len(rows) == 1 and rows[0].article is article):
+    if not barred:
         return article
     strictest = max(_STRICTNESS[row.article.status] for row in barred)
     told_by = speaker(row for row in barred if _STRICTNESS[row.article.status] == strictest).article

@@ -1,6 +1,7 @@
 """The `[articles]` section of the configuration."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
@@ -37,15 +38,59 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
     """Name shown in events as `article.source`; letters, digits, `_` and `-`."""
     priority: int = 100
-    """Where two sources know the same article, the lower number wins. In force from the source's next import."""
-    format: Literal["csv"] = "csv"
-    """What kind of file it is; csv: one row a line, the first line names the columns."""
+    """Where two sources know the same article, the lower number wins."""
+    format: Literal["csv", "gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn", "fhir"] = "csv"
+    """What kind of file it is. csv: one row a line, the first line names the columns. gudid: the FDA's delimited
+    release (zip, folder or device.txt). accessgudid, eudamed: their JSON. peppol: Peppol BIS Catalogue 3 (UBL 2.1).
+    hl7-mfn: HL7 v2 MFN^M16. fhir: R5 DeviceDefinition as JSON, in a Bundle or one a line."""
     columns: dict[Field, str] = {}
-    """Field of the master -> column of the file. A field left out is read from the column of its own name."""
+    """csv only: field of the master -> column of the file. A field left out is read from the column of its own
+    name."""
     encoding: Literal["utf-8", "cp1252"] = "utf-8"
     """A UTF-8 byte order mark is accepted, and outranks this setting."""
     delimiter: Literal[";", ",", "\t", "|"] = ";"
     """What stands between two cells."""
+    path: str | None = None
+    """Where `articles sync` looks: a file, or a pattern such as /srv/articles/*.csv, whose newest file is taken; a
+    folder stands for the newest file in it. With gudid a folder may be the release itself."""
+    url: str | None = None
+    """Where `articles sync` fetches it instead: https://..., without credentials in it."""
+    sha256: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")] | None = None
+    """What the file's SHA-256 must be, in lower-case hex."""
+    sha256_url: str | None = None
+    """Where the file's SHA-256 is published, as sha256sum writes it."""
+    interval: Annotated[int, Meta(ge=300, le=31_536_000)] = 86_400
+    """Seconds between two looks at `path` or `url`."""
+    ca_file: str | None = None
+    """Certificates the server's must be signed by; a bare name means a credential. None: the system's."""
+    cert_file: str | None = None
+    """Client certificate, if the server asks for one; a path or the name of a credential."""
+    key_file: str | None = None
+    """Its private key."""
+    allow_http: bool = False
+    """Permit `url` and `sha256_url` without TLS: who is on the way can then change the articles."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work together. Raises ValueError, which msgspec tells as a ValidationError."""
+        if self.path is not None and self.url is not None:
+            raise ValueError("`path` and `url` exclude each other: one source, one place")
+        if self.path is not None and not self.path.startswith("/"):
+            raise ValueError("`path` must begin with /: a service has no folder of its own to begin in")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("`cert_file` and `key_file` go together")
+        for key, url in (("url", self.url), ("sha256_url", self.sha256_url)):
+            if url is not None:
+                _check_url(key, url, allow_http=self.allow_http)
+
+
+def _check_url(key: str, url: str, *, allow_http: bool) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.port == 0:
+        raise ValueError(f"`{key}` must be of the form https://host/path")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"`{key}` must not carry credentials; use cert_file and key_file")
+    if parts.scheme == "http" and not allow_http:
+        raise ValueError(f"`{key}` is plain http: use https, or set allow_http = true")
 
 
 class ArticlesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,3 +98,12 @@ class ArticlesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     source: tuple[SourceSettings, ...] = ()
     """Where the article master comes from; none for a box without one."""
+    max_age_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    """An article master that was built longer ago is told to be old (MASTER_OLD); None: it is never too old."""
+    delta_key_file: str | None = None
+    """Ed25519 public key by which deltas must be signed (32 bytes, or hex or base64); a path or the name of a
+    credential. Without it, any delta that the broker passes on is taken."""
+
+    def priorities(self) -> dict[str, int]:
+        """Return each source's precedence."""
+        return {source.name: source.priority for source in self.source}

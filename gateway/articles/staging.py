@@ -8,16 +8,25 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
 from gateway.articles.fields import BadRow, read_article
-from gateway.articles.generation import Addition, Builder, TooManySourcesError, build, version_of
-from gateway.articles.importers import IMPORTERS, Record
+from gateway.articles.generation import (
+    Builder,
+    Reached,
+    TooManySourcesError,
+    build,
+    go_back,
+    nobody,
+    version_of,
+)
+from gateway.articles.importers import IMPORTERS, Record, file_to_open
+from gateway.articles.importers.base import Batch
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
-from gateway.articles.settings import Field, SourceSettings
+from gateway.articles.settings import SourceSettings
 
 MAX_ROWS = 20_000_000
 """Rows of one file: four times the whole GUDID. More is not a list of articles."""
@@ -27,7 +36,7 @@ LOCK = "import.lock"
 """Held by the import that runs, inside the articles directory. The kernel frees it with the process."""
 
 
-def import_file(
+def import_file(  # noqa: PLR0913 - what is imported, three who are told, and when it is
     directory: Path,
     source: SourceSettings,
     file: Path,
@@ -36,35 +45,62 @@ def import_file(
     max_rejected: float = 0.05,
     progress: Callable[[ImportProgress], None] | None = None,
     on_rejection: Callable[[Rejection], None] | None = None,
+    as_of: datetime | None = None,
+    reached: Reached = nobody,
 ) -> ImportReport:
     """Replace all rows of `source` in the master by those of `file`; the other sources' rows stay.
 
     `directory` is the articles directory; it is made if need be. `now`, with its zone, becomes the master's
-    version. Rejected rows are left out and reported, the first ones in the result and each one to `on_rejection`;
-    where they are more than `max_rejected` of all rows, or no good row is left, nothing is taken. Raises
-    ImportFailedError, or MasterError when the present master cannot be read; the present master then stays in
-    force.
+    version. `as_of`: the file holds every change made at the source until then, so that deltas issued earlier have
+    done their work; without it, the file's own date. Rejected rows are left out and reported, the first ones in the
+    result and each one to `on_rejection`; where they are more than `max_rejected` of all rows, or no good row is
+    left, nothing is taken. `reached` is told of each step as it is done. Raises ImportFailedError, or MasterError
+    when the present master cannot be read; the present master then stays in force.
     """
     if now.tzinfo is None:
         raise ValueError("`now` must know its time zone")
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-        with _locked(directory), _opened(file) as stream, build(directory, source) as builder:
+        with _locked(directory), _opened(file, source) as stream, build(directory, source, reached) as builder:
             run = _Run(builder, file, progress, on_rejection)
             run.take(stream, source)
             refusal = run.refusal(max_rejected)
             if refusal is None:
-                builder.seal(now)
+                builder.seal(
+                    now, min(now, as_of or datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC))
+                )
                 builder.put_in_force()
             return run.report(source, refusal, None if refusal else version_of(now))
     except (sqlite3.Error, OSError) as error:
-        raise MasterWriteError(
-            "write", directory, str(error), "check free space and permissions, then import again", recoverable=True
-        ) from error
+        raise _unwritable("write", directory, error) from error
     except TooManySourcesError as error:
         raise ImportFailedError(
             "add source", source.name, str(error), "import under a name it knows", recoverable=False
         ) from error
+
+
+def rollback(directory: Path) -> None:
+    """Put the previous generation in force again; the one in force becomes the previous.
+
+    Raises NoPreviousError, ImportBusyError, MasterWriteError, or MasterError for a previous one that is damaged.
+    """
+    try:
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        with _locked(directory):
+            go_back(directory)
+    except OSError as error:
+        raise _unwritable("go back in", directory, error) from error
+
+
+def _unwritable(operation: str, directory: Path, cause: Exception) -> MasterWriteError:
+    return MasterWriteError(
+        operation,
+        directory,
+        str(cause),
+        "the master in force is as it was; check permissions and free space (for a while, an import needs some "
+        "four times the size of the new master), then try again",
+        recoverable=True,
+    )
 
 
 class _Run:
@@ -90,36 +126,45 @@ class _Run:
         """Read the file to its end."""
         size = os.fstat(stream.fileno()).st_size
         for record in _guarded(IMPORTERS[source.format](stream, source), self._file):
-            self._rows += 1
+            before = self._rows
+            if isinstance(record, Batch):
+                self._rows += len(record.rows)
+                self._builder.collector.add_batch(record)
+            else:
+                self._rows += 1
+                rejection = record if isinstance(record, Rejection) else self._judge(record, source)
+                if rejection is not None:
+                    self._reject(rejection)
             if self._rows > MAX_ROWS:
                 raise SourceFileError(
                     "import", self._file, f"it has more than {MAX_ROWS} rows", "split it", recoverable=False
                 )
-            rejection = record if isinstance(record, Rejection) else self._judge(record, source)
-            if rejection is not None:
-                self._rejected += 1
-                if self._on_rejection is not None:
-                    self._on_rejection(rejection)
-                if len(self._rejections) < MAX_REJECTIONS_KEPT:
-                    self._rejections.append(rejection)
-            if self._rows % ROWS_PER_PROGRESS == 0:
+            if self._rows // ROWS_PER_PROGRESS != before // ROWS_PER_PROGRESS:
                 self._tell(stream.tell(), size)
         self._tell(size, size)
+        self._builder.merge()
+        for twin in self._builder.twins():
+            if twin.same:
+                self._duplicates += 1
+                continue
+            column = source.columns.get(twin.field, twin.field)
+            reason = f"{twin.value} stands on an earlier line with other values, which were taken"
+            self._reject(Rejection(line=twin.line, column=column, reason=reason))
 
     def _judge(self, record: Record, source: SourceSettings) -> Rejection | None:
         article = read_article(record.texts)
         if isinstance(article, BadRow):
             column = None if article.field is None else source.columns.get(article.field, article.field)
             return Rejection(line=record.line, column=column, reason=article.reason)
-        addition = self._builder.add(article)
-        if addition is Addition.REPEATED:
-            self._duplicates += 1
-        if addition is not Addition.CONFLICTING:
-            return None
-        key: Field = "articleNumber" if article.device_identifier is None else "deviceIdentifier"
-        value = article.device_identifier or article.article_number
-        reason = f"{value} stands on an earlier line with other values, which were taken"
-        return Rejection(line=record.line, column=source.columns.get(key, key), reason=reason)
+        self._builder.collector.add(article, record.line)
+        return None
+
+    def _reject(self, rejection: Rejection) -> None:
+        self._rejected += 1
+        if self._on_rejection is not None:
+            self._on_rejection(rejection)
+        if len(self._rejections) < MAX_REJECTIONS_KEPT:
+            self._rejections.append(rejection)
 
     def _tell(self, read: int, size: int) -> None:
         if self._progress is not None:
@@ -144,7 +189,7 @@ class _Run:
             accepted=self._builder.rows,
             duplicates=self._duplicates,
             rejected=self._rejected,
-            rejections=tuple(self._rejections),
+            rejections=tuple(sorted(self._rejections, key=lambda one: one.line)),
             swapped=refusal is None,
             refusal=refusal,
             version=version,
@@ -164,16 +209,16 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
+def _opened(file: Path, source: SourceSettings) -> Iterator[BinaryIO]:
     try:
-        stream = file.open("rb")
+        stream = file_to_open(file, source).open("rb")
     except OSError as error:
         raise _unreadable(file, error) from error
     with stream:
         yield stream
 
 
-def _guarded(records: Iterator[Record | Rejection], file: Path) -> Iterator[Record | Rejection]:
+def _guarded(records: Iterator[Record | Rejection | Batch], file: Path) -> Iterator[Record | Rejection | Batch]:
     """Pass the records on, and tell a failing source from a failing master."""
     while True:
         try:

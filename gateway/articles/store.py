@@ -1,35 +1,24 @@
-"""The read-only side of the article master: look-up in the generation in force."""
+"""The read-only side of the article master: look-up in the generation in force, and in what deltas lay over it."""
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-import msgspec
 from msgspec import Struct
 
-from gateway.articles import precedence
+from gateway.articles.changes import DeltaOutcome, OverlaySource
 from gateway.articles.errors import MasterUnreadableError
-from gateway.articles.fields import MAX_NUMBER
-from gateway.articles.identifiers import gtin_number, looks_like_pzn
-from gateway.articles.precedence import Known
-from gateway.articles.schema import (
-    BY_ARTICLE_NUMBER,
-    BY_CATALOG_NUMBER,
-    BY_GTIN,
-    BY_TEXT,
-    CURRENT,
-    DAMAGE,
-    damaged,
-    gtin_keys,
-    open_generation,
-    source_of,
-    to_article,
-)
+from gateway.articles.finding import Finder
+from gateway.articles.laying import Laid
+from gateway.articles.overlay import Overlay
+from gateway.articles.schema import CURRENT, DAMAGE, damaged, open_generation
 from gateway.model import LookUp, Match
 
-_LEVEL_MATCH = {precedence.PACKAGE: Match.PACKAGE, precedence.UNIT_OF_USE: Match.UNIT_OF_USE}
+SETTLED_NS: Final = 1_000_000_000
+"""A file that has not changed for so long shows its next change by its time: the kernel counts in milliseconds."""
 
 
 class SourceInfo(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -37,13 +26,16 @@ class SourceInfo(Struct, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     priority: int
+    """As configured, or else as it was at the import."""
     version: str
     """When it was imported last, RFC 3339 UTC."""
+    as_of_ns: int
+    """Until when changes at the source are in its rows, nanoseconds since 1970 UTC."""
     rows: int
 
 
 class MasterInfo(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The generation in force."""
+    """The generation in force, and the deltas over it."""
 
     version: str | None = None
     """When it was built, RFC 3339 UTC; None when there is no master."""
@@ -51,47 +43,103 @@ class MasterInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     """The same moment in nanoseconds since 1970 UTC."""
     sources: tuple[SourceInfo, ...] = ()
     """By precedence, the winning one first."""
+    deltas: tuple[OverlaySource, ...] = ()
+    """How far each source's deltas have come."""
+    gaps: tuple[str, ...] = ()
+    """Sources of which deltas are missing, and no newer file has come since."""
+    changes: int = 0
+    """Changes that deltas have brought, those swallowed by newer files included."""
+    overlay_problem: str | None = None
+    """Why deltas are not in force; None when they are."""
+
+
+class Said(NamedTuple):
+    """What each source says of the text of a scan, before it is brought together."""
+
+    match: Match
+    laid: Laid
 
 
 class ArticleMaster:
     """The article master in a directory, whichever generation is in force there.
 
-    `directory` is the articles directory itself. Construction does no I/O. Every call compares the file's
-    identity first, so an import by another process is followed at the next call. One thread uses it.
+    `directory` is the articles directory itself; `priorities` is what the configuration says of its sources, and
+    counts at once. Construction does no I/O. Every call compares the file's identity first, so an import by another
+    process is followed at the next call; a delta that this object applied is in force at once, one of another
+    process within `overlay.FOLLOW_SECONDS`. One thread uses it.
 
     A master that is there and cannot be used is a MasterError, on every call until it is mended.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, priorities: Mapping[str, int] | None = None) -> None:
         self._path = directory / CURRENT
+        self._priorities = dict(priorities or {})
         self._open: _Generation | None = None
+        self._overlay = Overlay(directory)
+        self._nothing = Finder(None, {}, {}, self._overlay, self._priorities)
 
     def look_up(self, text: str, device_identifier: str | None) -> LookUp:
         """Find the article of a scan: by device identifier, else by article number, else by catalogue number.
 
         `text` is the symbol's text, `device_identifier` what its decoder made of it; without one, the text
         itself is tried as an identifier. A GTIN is found in any of its lengths. An article or catalogue
-        number must be the exact text, and a catalogue number must lead to one article only.
+        number must be the exact text, and a catalogue number must lead to one article only. What several
+        sources say is brought together by `gateway.articles.precedence`.
         Raises MasterError.
         """
         generation = self._follow()
         if generation is None:
-            return LookUp(match=Match.NONE)
+            return self._nothing.look_up(text, device_identifier, None, None)
         try:
-            return generation.look_up(text, device_identifier)
+            return generation.finder.look_up(text, device_identifier, generation.version, generation.built_ns)
         except DAMAGE as error:
             self.close()
             raise damaged(self._path, str(error)) from error
 
+    def said(self, text: str, device_identifier: str | None) -> Said:
+        """Tell what each source says of a scan, before it is brought together. Raises MasterError."""
+        generation = self._follow()
+        finder = self._nothing if generation is None else generation.finder
+        identifier = text if device_identifier is None else device_identifier
+        try:
+            laid = finder.by_identifier(identifier, decoded=device_identifier is not None)
+            if laid.rows:
+                return Said(Match.DI, laid)
+            match, rows, recalls = finder.by_number(text)
+        except DAMAGE as error:
+            self.close()
+            raise damaged(self._path, str(error)) from error
+        return Said(match, Laid(rows, recalls))
+
     def info(self) -> MasterInfo:
         """Tell what is in force. Raises MasterError."""
         generation = self._follow()
-        return MasterInfo() if generation is None else generation.info
+        sources = () if generation is None else generation.sources
+        as_of = {source.name: source.as_of_ns for source in sources}
+        deltas = self._overlay.sources()
+        return MasterInfo(
+            version=None if generation is None else generation.version,
+            built_ns=None if generation is None else generation.built_ns,
+            sources=sources,
+            deltas=deltas,
+            gaps=tuple(one.name for one in deltas if one.gap_ns > as_of.get(one.name, 0)),
+            changes=self._overlay.count(),
+            overlay_problem=self._overlay.problem,
+        )
+
+    def apply(self, payload: bytes, key: bytes | None = None, *, now_ns: int | None = None) -> DeltaOutcome:
+        """Take a delta: on the disk and in force when this returns. See `Overlay.apply`. Raises MasterError."""
+        as_of = {source.name: source.as_of_ns for source in self.info().sources}
+        return self._overlay.apply(payload, key, as_of=as_of, now_ns=now_ns)
 
     def close(self) -> None:
-        """Let the file go. A later call opens it again."""
+        """Let the files go. A later call opens them again."""
+        self._close_generation()
+        self._overlay.close()
+
+    def _close_generation(self) -> None:
         if self._open is not None:
-            self._open.connection.close()
+            self._open.close()
             self._open = None
 
     def __enter__(self) -> Self:
@@ -103,110 +151,97 @@ class ArticleMaster:
         self.close()
 
     def _follow(self) -> "_Generation | None":
+        if self._open is not None and self._open.is_in_force():
+            return self._open
+        return self._reopen()
+
+    def _reopen(self) -> "_Generation | None":
         try:
-            stat = os.stat(self._path)  # noqa: PTH116 - on the path of every scan: Path.stat takes half as long again
+            stat = self._path.stat()
         except FileNotFoundError:
-            self.close()
+            self._close_generation()
             return None
         except OSError as error:
-            self.close()
+            self._close_generation()
             raise MasterUnreadableError(
                 "open", self._path, str(error), "check that the service may read it", recoverable=True
             ) from error
-        # taken before opening: a file swapped in between is seen as another one by the next call
-        identity = _Identity(stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        if self._open is None or self._open.identity != identity:
-            self.close()
-            self._open = _Generation(self._path, identity)
+        if self._open is None or not self._open.is_still(stat):
+            self._close_generation()
+            self._open = _Generation(self._path, self._overlay, self._priorities)
+        self._open.settled = time.time_ns() - stat.st_ctime_ns > SETTLED_NS
         return self._open
-
-
-class _Identity(NamedTuple):
-    inode: int
-    modified_ns: int
-    size: int
 
 
 class _Generation:
     """One opened generation file."""
 
-    def __init__(self, path: Path, identity: _Identity) -> None:
-        self.identity = identity
-        self.connection = open_generation(path)
+    def __init__(self, path: Path, overlay: Overlay, priorities: Mapping[str, int]) -> None:
         try:
-            self.info, self._sources = self._read_info()
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise MasterUnreadableError(
+                "open", path, str(error), "check that the service may read it", recoverable=True
+            ) from error
+        try:
+            self._stat = os.fstat(self._descriptor)
+            self._changed_ns = self._stat.st_ctime_ns
+            self.settled = False
+            self.connection = open_generation(path)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        try:
+            self._read(overlay, priorities)
         except DAMAGE as error:
-            self.connection.close()
+            self.close()
             raise damaged(path, str(error)) from error
 
-    def _read_info(self) -> tuple[MasterInfo, dict[int, SourceInfo]]:
-        version, built_ns = self.connection.execute("SELECT version, built_ns FROM generation").fetchone()
-        rows = self.connection.execute("SELECT id, name, priority, version, row_count FROM source").fetchall()
-        sources = {
-            key: msgspec.convert(dict(zip(("name", "priority", "version", "rows"), row, strict=True)), SourceInfo)
-            for key, *row in rows
-        }
-        ordered = sorted(sources.values(), key=lambda source: (source.priority, source.name))
-        info = {"version": version, "builtNs": built_ns, "sources": ordered}
-        return msgspec.convert(info, MasterInfo), sources
+    def is_in_force(self) -> bool:
+        """Tell whether nothing has happened to the file: a swap takes its name away, which is a change of the file.
 
-    def look_up(self, text: str, device_identifier: str | None) -> LookUp:
-        identifier = text if device_identifier is None else device_identifier
-        if rows := self._by_identifier(identifier, decoded=device_identifier is not None):
-            level = precedence.speaker(rows).article.package_level
-            return self._answer(_LEVEL_MATCH.get(level or "", Match.DI), rows)
-        if _is_key(text):
-            if numbered := precedence.bases(self._select(BY_ARTICLE_NUMBER, text)):
-                return self._answer(Match.ARTICLE_NUMBER, numbered)
-            listed = precedence.bases(self._select(BY_CATALOG_NUMBER, text))
-            if len({row.article.device_identifier or row.article.article_number for row in listed}) == 1:
-                return self._answer(Match.CATALOG_NUMBER, listed)
-        return LookUp(match=Match.NONE, master_version=self.info.version, master_built_ns=self.info.built_ns)
+        On the path of every scan: half the time that looking at its name takes. False also while it is so new that
+        its time would not tell two changes apart.
+        """
+        if not self.settled:
+            return False
+        stat = os.fstat(self._descriptor)
+        return stat.st_ctime_ns == self._changed_ns and stat.st_nlink == self._stat.st_nlink
 
-    def _answer(self, match: Match, rows: Sequence[Known]) -> LookUp:
-        found = precedence.speaker(rows)
-        judged = [*rows, *self._relatives(match, found, rows)]
-        return LookUp(
-            match=match,
-            article=precedence.under_strictest(found.article, judged),
-            source=found.source,
-            master_version=self.info.version,
-            master_built_ns=self.info.built_ns,
+    def is_still(self, stat: os.stat_result) -> bool:
+        """Tell whether this is the file that was opened, as it was then."""
+        mine = self._stat
+        return (
+            stat.st_ctime_ns == mine.st_ctime_ns
+            and stat.st_nlink == mine.st_nlink
+            and stat.st_ino == mine.st_ino
+            and stat.st_size == mine.st_size
+            and stat.st_mtime_ns == mine.st_mtime_ns
         )
 
-    def _relatives(self, match: Match, found: Known, rows: Sequence[Known]) -> list[Known]:
-        """Return the rows whose status holds for the found article too."""
-        related: set[str | None] = set()
-        if match in {Match.ARTICLE_NUMBER, Match.CATALOG_NUMBER}:
-            related.update(row.article.device_identifier for row in rows)
-        if not precedence.is_base(found.article):
-            related.add(found.article.base_device_identifier)
-        return [
-            row for identifier in related if identifier for row in self._by_identifier(identifier, decoded=True)
-        ]
+    def close(self) -> None:
+        """Let the file go."""
+        self.connection.close()
+        os.close(self._descriptor)
 
-    def _by_identifier(self, identifier: str, *, decoded: bool) -> list[Known]:
-        """Return all sources' rows of a device identifier.
-
-        A decoder hands on a GTIN as 14 digits, so 12 digits from one that check as a PZN are a PZN.
-        """
-        if not _is_key(identifier):
-            return []
-        gtin = gtin_number(identifier)
-        rows: list[Known] = []
-        if gtin is not None and not (decoded and looks_like_pzn(identifier)):
-            rows = self._select(BY_GTIN, *gtin_keys(gtin))
-        return rows or self._select(BY_TEXT, identifier)
-
-    def _select(self, query: str, *values: str | int) -> list[Known]:
-        return [self._known(row) for row in self.connection.execute(query, values)]
-
-    def _known(self, row: tuple[int, ...]) -> Known:
-        key = row[0]
-        source = self._sources[source_of(key)]
-        return Known(source.priority, source.name, key, to_article(row))
-
-
-def _is_key(text: str) -> bool:
-    """Tell what can be in the master at all; the rest (too long, or no text SQLite takes) is not looked for."""
-    return 0 < len(text) <= MAX_NUMBER and text.isprintable()
+    def _read(self, overlay: Overlay, priorities: Mapping[str, int]) -> None:
+        version, built_ns = self.connection.execute("SELECT version, built_ns FROM generation").fetchone()
+        self.version, self.built_ns = str(version), int(built_ns)
+        found = {
+            int(key): SourceInfo(
+                name=str(name),
+                priority=int(priorities.get(name, priority)),
+                version=str(imported),
+                as_of_ns=int(as_of_ns),
+                rows=int(rows),
+            )
+            for key, name, priority, imported, as_of_ns, rows in self.connection.execute("SELECT * FROM source")
+        }
+        self.sources = tuple(sorted(found.values(), key=lambda source: (source.priority, source.name)))
+        self.finder = Finder(
+            self.connection,
+            {key: (source.priority, source.name) for key, source in found.items()},
+            {source.name: source.as_of_ns for source in self.sources},
+            overlay,
+            priorities,
+        )

@@ -1,49 +1,39 @@
-"""`articles`: the cached article master."""
+"""`articles`: the cached article master. Import, sync, and what past scans say of it have files of their own."""
 
 import argparse
-import contextlib
-import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
+from typing import Any
 
 import msgspec
 
-from gateway.articles.errors import SourceFileError
-from gateway.articles.settings import Field, SourceSettings
-from gateway.cli import exits
-from gateway.cli.box import act_as_owner, add_config
-from gateway.cli.output import add_json, print_json, show
-from gateway.config import DEFAULT_PATH, ConfigError, StateSettings, load
-
-if TYPE_CHECKING:
-    from gateway.articles.reports import ImportProgress, ImportReport, Rejection
-    from gateway.config import Config
-
-SHOWN_REJECTIONS: Final = 10
-"""Rejected rows shown on the terminal; `--rejected` takes more."""
-REJECTED_MODE: Final = 0o640
-DAY_NS: Final = 86_400 * 1_000_000_000
+from gateway.cli import articles_import, articles_journal, articles_sync, exits
+from gateway.cli.articles_box import NO_MASTER, add_box, master_of
+from gateway.cli.output import print_json, show
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the commands."""
     articles = commands.add_parser("articles", help="the cached article master")
     actions = articles.add_subparsers(metavar="ACTION", required=True)
-    _add_import(actions)
+    articles_import.add(actions)
+    articles_sync.add(actions)
     status = actions.add_parser(
-        "status", help="sources, versions, rows, age", epilog="example: scangate articles status --json"
+        "status",
+        help="sources, versions, rows, age, deltas (exit code 1: something of it cannot be used)",
+        epilog="example: scangate articles status --conflicts",
     )
-    _add_box(status)
+    status.add_argument(
+        "--conflicts",
+        action="store_true",
+        help="where sources contradict each other; the first in precedence counts",
+    )
+    add_box(status)
     status.set_defaults(run=_status)
     lookup = actions.add_parser(
         "lookup",
-        help="what the master says of an article (exit code 1: it does not know it)",
+        help="what the master says of an article, and which source says what (exit code 1: it does not know it)",
         epilog="example: scangate articles lookup 7350000000017",
     )
     lookup.add_argument(
@@ -51,287 +41,127 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="TEXT",
         help="device identifier, GTIN in any length, article or catalogue number, whole code",
     )
-    _add_box(lookup)
+    add_box(lookup)
     lookup.set_defaults(run=_lookup)
-
-
-def _add_import(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = actions.add_parser(
-        "import",
-        help="replace the rows of one source by those of a file",
-        description="Checks a file of articles and puts the new master in force at once; a running daemon "
-        "follows by itself. Settings of the source come from its [[articles.source]] in the configuration, "
-        "where there is one; options outrank them. Exit code 1: too many rows were rejected, nothing was taken.",
-        epilog="example: scangate articles import --source miv articles.csv --column articleNumber=ITEM_NO",
+    articles_journal.add(actions)
+    rollback = actions.add_parser(
+        "rollback",
+        help="put the previous master in force again; once more undoes it",
+        epilog="example: scangate articles rollback",
     )
-    parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("--source", required=True, metavar="NAME", help="the source whose rows these are")
-    parser.add_argument(
-        "--column",
-        type=_column,
-        action="append",
-        default=[],
-        metavar="FIELD=COLUMN",
-        help=f"which column of the file a field is in; fields: {', '.join(get_args(Field))}",
-    )
-    parser.add_argument("--delimiter", type=_delimiter, help="; , | or tab")
-    parser.add_argument("--encoding", choices=_choices("encoding"))
-    parser.add_argument(
-        "--max-rejected",
-        type=_percent,
-        default=5.0,
-        metavar="PERCENT",
-        help="take nothing when more rows are bad (default 5)",
-    )
-    parser.add_argument(
-        "--rejected", type=Path, metavar="FILE", help="write the rejected rows there: a JSON object a line"
-    )
-    _add_box(parser)
-    parser.set_defaults(run=_import)
-
-
-def _add_box(parser: argparse.ArgumentParser) -> None:
-    add_config(parser)
-    parser.add_argument(
-        "--state", type=Path, metavar="DIR", help="state directory, where there is no configuration"
-    )
-    add_json(parser)
-
-
-def _import(arguments: argparse.Namespace) -> int:
-    from gateway.articles.staging import import_file
-
-    config = _config(arguments)
-    source = _source(arguments, config)
-    with contextlib.ExitStack() as stack:
-        readable = stack.enter_context(_as_owner(arguments, _directory(arguments, config)))
-        progress = stack.enter_context(_progress(shown=sys.stderr.isatty() and not arguments.json))
-        try:
-            note = stack.enter_context(_rejected_file(arguments.rejected))
-        except OSError as error:
-            print(f"scangate: cannot write {arguments.rejected}: {error.strerror}", file=sys.stderr)
-            return exits.UNREACHABLE
-        report = import_file(
-            _directory(arguments, config) / "articles",
-            source,
-            readable,
-            now=datetime.now(UTC),
-            max_rejected=arguments.max_rejected / 100,
-            progress=progress,
-            on_rejection=note,
-        )
-    report = msgspec.structs.replace(report, file=str(arguments.file))
-    if arguments.json:
-        print_json(report)
-    else:
-        _print_report(report, arguments.rejected)
-    if not report.swapped:
-        print(
-            f"scangate: nothing was taken: {report.refusal}; correct the file, or raise --max-rejected",
-            file=sys.stderr,
-        )
-    return exits.DONE if report.swapped else exits.NOT_WELL
-
-
-def _print_report(report: "ImportReport", rejected: Path | None) -> None:
-    if report.swapped:
-        print(f"{report.source}: {report.accepted} articles are in force, version {report.version}")
-    if report.duplicates:
-        print(f"{report.duplicates} rows only repeated others and were left out")
-    if report.rejected:
-        print(f"{report.rejected} of {report.rows_read} rows rejected:", file=sys.stderr)
-        for one in report.rejections[:SHOWN_REJECTIONS]:
-            column = f", column {one.column}" if one.column else ""
-            print(f"  line {one.line}{column}: {one.reason}", file=sys.stderr)
-        if report.rejected > SHOWN_REJECTIONS:
-            more = f"see {rejected}" if rejected else "see them with --rejected FILE"
-            print(f"  and {report.rejected - SHOWN_REJECTIONS} more: {more}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _rejected_file(path: Path | None) -> "Iterator[Callable[[Rejection], None] | None]":
-    """Yield what writes one rejected row, or None where nobody asked. Raises OSError."""
-    if path is None:
-        yield None
-        return
-    from gateway.whole_file import whole_file
-
-    with whole_file(path, REJECTED_MODE) as stream:
-
-        def note(rejection: "Rejection") -> None:
-            stream.write(msgspec.json.encode(rejection) + b"\n")
-
-        yield note
+    add_box(rollback)
+    rollback.set_defaults(run=_rollback)
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from gateway.articles.store import ArticleMaster
+    from gateway.articles.conflicts import MAX_CONFLICTS, conflicts
+    from gateway.articles.telling import tell
+    from gateway.delivery import unknown
 
-    directory = _directory(arguments, _config(arguments))
-    act_as_owner(directory)
-    with ArticleMaster(directory / "articles") as master:
+    master, directory = master_of(arguments)
+    with master:
         info = master.info()
-    age = None if info.built_ns is None else max(0, time.time_ns() - info.built_ns) // DAY_NS
-    sources = [{**msgspec.to_builtins(one), "ageDays": _age_days(one.version)} for one in info.sources]
-    if arguments.json:
-        print_json({"version": info.version, "ageDays": age, "sources": sources})
+    if arguments.conflicts:
+        found = [msgspec.to_builtins(one) for one in conflicts(directory / "articles")]
+        if not arguments.json:
+            for row in found:
+                row["said"] = "; ".join(f"{name}: {value}" for name, value in row["said"].items())
+        columns = {"deviceIdentifier": "article", "field": "field", "said": "who says what"}
+        show(found, columns, as_json=arguments.json, empty="the sources do not contradict each other")
+        if len(found) == MAX_CONFLICTS:
+            print(f"the first {MAX_CONFLICTS}; there may be more", file=sys.stderr)
         return exits.DONE
-    columns = {
-        "name": "source",
-        "priority": "priority",
-        "version": "imported",
-        "ageDays": "days old",
-        "rows": "articles",
-    }
-    show(sources, columns, as_json=False, empty="no article master yet: see `scangate articles import --help`")
-    return exits.DONE
+    outbox = directory / "outbox.db"
+    missing = [one for one in unknown.read(outbox) if one.resolved_ns is None] if outbox.exists() else []
+    told = tell(info, time.time_ns(), unknown=len(missing))
+    sources = [{**msgspec.to_builtins(one), "ageDays": _age_days(one.version)} for one in told.sources]
+    if arguments.json:
+        print_json({**msgspec.to_builtins(told), "sources": sources})
+    else:
+        columns = {
+            "name": "source",
+            "priority": "priority",
+            "version": "imported",
+            "asOf": "as of",
+            "ageDays": "days old",
+            "rows": "articles",
+            "deltaNumber": "last delta",
+        }
+        show(sources, columns, as_json=False, empty=NO_MASTER)
+    for name in info.gaps:
+        print(f"! {name}: deltas are missing: scangate articles sync {name}", file=sys.stderr)
+    if told.problem is not None:
+        print(f"! {told.problem}", file=sys.stderr)
+    return exits.NOT_WELL if info.gaps or told.problem is not None else exits.DONE
 
 
 def _lookup(arguments: argparse.Namespace) -> int:
-    from gateway.articles.store import ArticleMaster
+    from gateway.articles.precedence import in_order
     from gateway.notation import characters
     from gateway.udi import decode
     from gateway.udi.dispatch import split_symbology
 
-    directory = _directory(arguments, _config(arguments))
-    act_as_owner(directory)
+    master, _ = master_of(arguments)
     symbology, text = split_symbology(characters(arguments.text))
     identifier = decode(text, symbology, today=_today()).device_identifier
-    with ArticleMaster(directory / "articles") as master:
+    with master:
         found = master.look_up(text, identifier)
+        said = master.said(text, identifier)
     known = found.article is not None
     article: dict[str, Any] = msgspec.to_builtins(found.article) if known else {}
+    recalls = [msgspec.to_builtins(recall) for recall in found.recalls]
     answer = {"match": found.match, "source": found.source, "masterVersion": found.master_version}
+    by_source = [
+        {"source": row.source, "from": "delta" if row.key == 0 else "file", **msgspec.to_builtins(row.article)}
+        for row in in_order(said.laid.rows)
+    ]
     if arguments.json:
-        print_json({**answer, "deviceIdentifier": identifier, "article": article or None})
+        print_json(
+            {
+                **answer,
+                "deviceIdentifier": identifier,
+                "article": article or None,
+                "recalls": recalls,
+                "sources": by_source,
+            }
+        )
     elif known:
-        rows = {**answer, **article}
-        show(
-            [{"what": what, "value": value} for what, value in rows.items()],
-            {"what": "", "value": ""},
-            as_json=False,
-        )
+        rows = [{"what": what, "value": value} for what, value in {**answer, **article}.items()]
+        rows += [{"what": "recall", "value": _in_words(recall)} for recall in recalls]
+        if len(by_source) > 1:
+            rows += [
+                {"what": f"{one.pop('source')} ({one.pop('from')})", "value": _in_words(one)} for one in by_source
+            ]
+        show(rows, {"what": "", "value": ""}, as_json=False)
     else:
-        print(
-            "there is no article master yet: see `scangate articles import --help`"
-            if found.master_version is None
-            else "the article master does not know it",
-            file=sys.stderr,
-        )
+        print(NO_MASTER if found.master_version is None else "the article master does not know it", file=sys.stderr)
     return exits.DONE if known else exits.NOT_WELL
 
 
-def _config(arguments: argparse.Namespace) -> "Config | None":
-    """Read the configuration; None where there is none and `--state` stands for it."""
-    if arguments.state is not None and arguments.config == DEFAULT_PATH and not DEFAULT_PATH.exists():
-        return None
-    return load(arguments.config)
+def _in_words(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {' '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}"
+        for name, value in values.items()
+    )
 
 
-def _directory(arguments: argparse.Namespace, config: "Config | None") -> Path:
-    given: Path | None = arguments.state
-    if given is not None:
-        return given
-    return Path(StateSettings().directory) if config is None else config.state_directory
+def _rollback(arguments: argparse.Namespace) -> int:
+    from gateway.articles.staging import rollback
+
+    master, directory = master_of(arguments)
+    rollback(directory / "articles")
+    with master:
+        info = master.info()
+    if arguments.json:
+        print_json({"version": info.version})
+    else:
+        print(f"the master of {info.version} is in force again; `scangate articles rollback` undoes this")
+    return exits.DONE
 
 
-def _source(arguments: argparse.Namespace, config: "Config | None") -> SourceSettings:
-    """Return the source as configured, changed by what was given. Raises ConfigError."""
-    configured = () if config is None else config.articles.source
-    known = next((one for one in configured if one.name == arguments.source), None)
-    if known is None and configured:
-        names = ", ".join(one.name for one in configured)
-        print(f"{arguments.source} is not in {arguments.config} (there: {names}): a new source", file=sys.stderr)
-    settings: dict[str, Any] = {"name": arguments.source} if known is None else msgspec.to_builtins(known)
-    settings["columns"] = {**settings.get("columns", {}), **dict(arguments.column)}
-    for key in ("delimiter", "encoding"):
-        if getattr(arguments, key) is not None:
-            settings[key] = getattr(arguments, key)
-    try:
-        return msgspec.convert(settings, SourceSettings)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"--source {arguments.source}: {error}") from error
-
-
-@contextlib.contextmanager
-def _as_owner(arguments: argparse.Namespace, directory: Path) -> Iterator[Path]:
-    """Go on as the owner of the box's files, and hand out a path of the file that this user may read, too.
-
-    What lies in the home of whoever typed the command is closed to that user: it is copied from here.
-    """
-    file: Path = arguments.file
-    try:
-        stream = file.open("rb")
-    except OSError:
-        act_as_owner(directory)
-        yield file  # the import says what is wrong with it
-        return
-    with stream:
-        act_as_owner(directory)
-        if os.access(file, os.R_OK):
-            yield file
-            return
-        with contextlib.ExitStack() as stack:
-            try:
-                copy = stack.enter_context(tempfile.NamedTemporaryFile(dir=directory, prefix="import-"))
-                shutil.copyfileobj(stream, copy)
-                copy.flush()
-            except OSError as error:
-                raise SourceFileError("copy", file, str(error), f"check {directory}", recoverable=True) from error
-            yield Path(copy.name)
-
-
-@contextlib.contextmanager
-def _progress(*, shown: bool) -> Iterator["Callable[[ImportProgress], None] | None"]:
-    if not shown:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    begun = time.monotonic()
-    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[rows]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", rows="")
-
-        def tell(now: "ImportProgress") -> None:
-            rate = now.rows_read / max(time.monotonic() - begun, 0.001)
-            rows = f"{now.rows_read} rows, {now.rejected} rejected, {rate:.0f} rows/s"
-            bar.update(task, total=now.bytes_total, completed=now.bytes_read, rows=rows)
-
-        yield tell
-
-
-def _age_days(version: str) -> int:
-    return max(0, (datetime.now(UTC) - datetime.fromisoformat(version)).days)
+def _age_days(version: str | None) -> int | None:
+    return None if version is None else max(0, (datetime.now(UTC) - datetime.fromisoformat(version)).days)
 
 
 def _today() -> date:
     return datetime.now().astimezone().date()
-
-
-def _choices(setting: str) -> tuple[str, ...]:
-    return get_args(get_type_hints(SourceSettings)[setting])
-
-
-def _column(text: str) -> tuple[str, str]:
-    field, equals, column = text.partition("=")
-    if not equals or not column or field not in get_args(Field):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected FIELD=COLUMN, FIELD one of {', '.join(get_args(Field))}"
-        )
-    return field, column
-
-
-def _delimiter(text: str) -> str:
-    delimiter = {"tab": "\t", "\\t": "\t"}.get(text, text)
-    if delimiter not in _choices("delimiter"):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected ; , | or tab")
-    return delimiter
-
-
-def _percent(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 100:  # noqa: PLR2004 - percent
-        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 100")
-    return number

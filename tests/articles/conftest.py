@@ -30,12 +30,13 @@ def importing(tmp_path: Path, directory: Path) -> Importing:
         *,
         now: datetime = NOW,
         max_rejected: float = 0.05,
+        as_of: datetime | None = None,
         name: str = "miv",
         **settings: object,
     ) -> ImportReport:
         file = tmp_path / "rows.csv"
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         source = msgspec.convert({"name": name, **settings}, SourceSettings)
-        return import_file(directory, source, file, now=now, max_rejected=max_rejected)
+        return import_file(directory, source, file, now=now, max_rejected=max_rejected, as_of=as_of)
 
     return run

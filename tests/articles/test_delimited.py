@@ -1,7 +1,9 @@
 """Delimited text to records: encodings, quotes, ragged and broken lines."""
 
+import csv
 import io
 from contextlib import suppress
+from typing import Literal
 
 import msgspec
 import pytest
@@ -142,3 +144,37 @@ def test_any_lines_below_a_header(lines: list[str]) -> None:
 def test_every_format_of_the_settings_has_an_importer() -> None:
     (field,) = (field for field in msgspec.structs.fields(SourceSettings) if field.name == "format")
     assert set(IMPORTERS) == set(field.type.__args__)
+
+
+CELL = st.text(
+    st.characters(codec="cp1252", exclude_categories=["Cc"]),
+    max_size=12,
+)
+"""What both encodings can hold, on one line."""
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6),
+    st.sampled_from([";", ",", "\t", "|"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "cp1252"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+)
+def test_any_dialect_is_read_as_it_was_written(
+    cells: list[tuple[str, str]],
+    delimiter: str,
+    codec: str,
+    end: str,
+    quoting: Literal[0, 1, 2],
+) -> None:
+    """RFC 4180 in all the dresses that programs give it: cells come back, stripped of spaces around them."""
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerows([("articleNumber", "tradeName"), *cells])
+    found = read(
+        written.getvalue().encode(codec), delimiter=delimiter, encoding="cp1252" if codec == "cp1252" else "utf-8"
+    )
+    expected = [(first.strip(), second.strip()) for first, second in cells if first.strip() or second.strip()]
+    assert [tuple(row.texts.values()) for row in found if isinstance(row, Record)] == expected
+    assert len(found) == len(expected)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.articles import schema
 from gateway.articles.errors import MasterDamagedError, MasterError, MasterNewerError, MasterUnreadableError
+from gateway.articles.staging import rollback
 from gateway.articles.store import ArticleMaster
 from gateway.model import Article, ArticleStatus, Issuer, LookUp, Match
 from tests.articles.conftest import NOW, Importing
@@ -303,8 +304,11 @@ def test_a_master_that_lacks_what_every_import_writes(
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE article SET status = 'perhaps'",
-        "UPDATE article SET implant = 'often'",
+        "UPDATE article SET traits = 'implant'",
+        "UPDATE article SET traits = 1 << 40",
+        "UPDATE article SET traits = -1",
+        "UPDATE article SET rest = x'ff'",
+        "UPDATE article SET manufacturer = 'none', catalog_number = x'00'",
         "UPDATE article SET trade_name = x'ff'",
         "UPDATE article SET base_quantity = 'many'",
         "DELETE FROM source",
@@ -358,3 +362,23 @@ def test_a_flipped_byte_is_an_answer_or_a_named_error(
                 assert isinstance(master.look_up(text, identifier), LookUp)
             except MasterError as error:
                 assert error.hint  # noqa: PT017 - either outcome is right
+
+
+def test_a_swap_is_seen_by_the_open_file_alone(importing: Importing, directory: Path) -> None:
+    """As it is a second after an import: nothing looks at the file's name then."""
+    with ArticleMaster(directory) as master:
+        for generation in range(3):
+            importing(f"articleNumber;tradeName\nVGR-1;{generation}\n")
+            article = master.look_up("VGR-1", None).article
+            assert article is not None
+            assert article.trade_name == str(generation)
+            assert master._open is not None
+            master._open.settled = True
+        rollback(directory)
+        article = master.look_up("VGR-1", None).article
+        assert article is not None
+        assert article.trade_name == "1"
+        assert master._open is not None
+        master._open.settled = True
+        (directory / schema.CURRENT).unlink()
+        assert master.look_up("VGR-1", None).match is Match.NONE

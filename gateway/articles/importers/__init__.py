@@ -1,9 +1,32 @@
 """One file per format of article data, and the one place to add one."""
 
-from gateway.articles.importers.base import Importer, Record
-from gateway.articles.importers.delimited import read_delimited
+from pathlib import Path
 
-IMPORTERS: dict[str, Importer] = {"csv": read_delimited}
+from gateway.articles.importers.accessgudid import read_accessgudid
+from gateway.articles.importers.base import Batch, Importer, Record
+from gateway.articles.importers.delimited import read_delimited
+from gateway.articles.importers.eudamed import read_eudamed
+from gateway.articles.importers.fhir import read_fhir
+from gateway.articles.importers.gudid import read_gudid, release_file
+from gateway.articles.importers.hl7_mfn import read_hl7_mfn
+from gateway.articles.importers.peppol import read_peppol
+from gateway.articles.settings import SourceSettings
+
+IMPORTERS: dict[str, Importer] = {
+    "csv": read_delimited,
+    "gudid": read_gudid,
+    "accessgudid": read_accessgudid,
+    "eudamed": read_eudamed,
+    "peppol": read_peppol,
+    "hl7-mfn": read_hl7_mfn,
+    "fhir": read_fhir,
+}
 """`[[articles.source]] format` -> its reader."""
 
-__all__ = ["IMPORTERS", "Importer", "Record"]
+
+def file_to_open(path: Path, source: SourceSettings) -> Path:
+    """Return the file to open for what is to be imported: a GUDID release may be a folder."""
+    return release_file(path) if source.format == "gudid" else path
+
+
+__all__ = ["IMPORTERS", "Batch", "Importer", "Record", "file_to_open"]

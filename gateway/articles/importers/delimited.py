@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, get_args
 
-from gateway.articles.errors import SourceFileError
-from gateway.articles.importers.base import Record
+from gateway.articles.importers.base import Record, unusable
 from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
 
@@ -35,8 +34,7 @@ def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[Record 
         header = _read_header(rows)
         places = _places(header, source)
     except _HeaderError as error:
-        name = getattr(stream, "name", f"the stream of source {source.name}")
-        raise SourceFileError("read", name, error.cause, error.hint, recoverable=False) from error
+        raise unusable(stream, source, error.cause, error.hint) from error
     for row in rows:
         if isinstance(row, Rejection):
             yield row

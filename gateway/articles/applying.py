@@ -1,0 +1,185 @@
+"""Writing a delta into the overlay: its number, its changes, the room they take. One transaction."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway.articles.changes import Change, Delta, DeltaOutcome, Gone, Recalled, Said, Standing
+from gateway.articles.overlay import BUSY_MS, SCHEMA_VERSION
+from gateway.model import Article, ArticleStatus, Recall
+
+MAX_CHANGES_KEPT: Final = 10_000
+"""Changes over the files, a megabyte of memory for their names. More of them are a file's business."""
+NUMBERS_KEPT: Final = 1000
+"""Numbers of a source that are remembered: an older one counts as a repeat."""
+
+TABLES: Final = """
+CREATE TABLE source (
+    name TEXT PRIMARY KEY, number INTEGER NOT NULL, issued_ns INTEGER NOT NULL, gap_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE seen (source TEXT, number INTEGER, PRIMARY KEY (source, number)) WITHOUT ROWID;
+CREATE TABLE change (
+    source TEXT, identity TEXT, slot TEXT, issued_ns INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL,
+    article_number TEXT, catalog_number TEXT, PRIMARY KEY (source, identity, slot)
+) WITHOUT ROWID;
+CREATE INDEX change_identity ON change (identity);
+"""
+"""gap_ns: when the message was issued before which others are missing; 0 without a gap. slot: `row`, `status`, or
+one for each recall of some devices. article_number, catalog_number: of an upserted row."""
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open an overlay for writing, made if need be. Raises sqlite3.Error, OSError."""
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        db.execute("PRAGMA synchronous = FULL")
+        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+            # one transaction: a crash leaves a file without tables or with all of them
+            db.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def kind_of(said: Said) -> str:
+    """Return how the overlay tells apart what a change says."""
+    if isinstance(said, Article):
+        return "row"
+    if isinstance(said, Recall):
+        return "recall"
+    if isinstance(said, Gone):
+        return "gone"
+    return "released" if said.status is ArticleStatus.ACTIVE else "status"
+
+
+def refusal(delta: Delta, reason: str) -> DeltaOutcome:
+    """Return the outcome of a message that was not taken."""
+    return DeltaOutcome(applied=False, source=delta.source, number=delta.number, refused=reason)
+
+
+class Application:
+    """One delta, within one transaction."""
+
+    def __init__(self, db: sqlite3.Connection, delta: Delta, as_of: Mapping[str, int]) -> None:
+        self._db = db
+        self._delta = delta
+        self._as_of = as_of
+        self._base_ns = as_of.get(delta.source, 0)
+
+    def carry_out(self, *, lost: bool) -> DeltaOutcome:
+        """Do it; `lost`: the overlay was damaged and begins anew. Raises sqlite3.Error."""
+        delta = self._delta
+        gap_ns = self._number(lost=lost)
+        if gap_ns is None:
+            return DeltaOutcome(applied=False, source=delta.source, number=delta.number)
+        for place, change in enumerate(delta.changes):
+            self._put(place, change)
+        if not self._has_room():
+            return refusal(delta, f"more than {MAX_CHANGES_KEPT} changes wait for a file of their sources: sync")
+        return DeltaOutcome(
+            applied=True,
+            source=delta.source,
+            number=delta.number,
+            gap=gap_ns > self._base_ns,
+            recalls=tuple(self._recalls()),
+        )
+
+    def _number(self, *, lost: bool) -> int | None:
+        """Note the message's number; return since when others are missing, or None for a repeat.
+
+        A number that is lower though issued later means that the source counts anew: what was sent in between
+        is not known.
+        """
+        delta = self._delta
+        known = self._db.execute(
+            "SELECT number, issued_ns, gap_ns FROM source WHERE name = ?", (delta.source,)
+        ).fetchone()
+        last, issued_ns, gap_ns = known or (0, 0, 0)
+        anew = delta.number <= last and delta.issued_ns > issued_ns
+        if anew:
+            self._db.execute("DELETE FROM seen WHERE source = ?", (delta.source,))
+        elif (
+            delta.number <= last - NUMBERS_KEPT
+            or self._db.execute(
+                "SELECT 1 FROM seen WHERE source = ? AND number = ?", (delta.source, delta.number)
+            ).fetchone()
+        ):
+            return None
+        if anew or lost or delta.number > last + 1:
+            gap_ns = max(gap_ns, delta.issued_ns)
+        self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (delta.source, delta.number))
+        newest = delta.number if anew else max(last, delta.number)
+        self._db.execute("DELETE FROM seen WHERE source = ? AND number <= ?", (delta.source, newest - NUMBERS_KEPT))
+        self._db.execute(
+            "REPLACE INTO source VALUES (?, ?, ?, ?)",
+            (delta.source, newest, max(issued_ns, delta.issued_ns), gap_ns),
+        )
+        return gap_ns
+
+    def _put(self, place: int, change: Change) -> None:
+        """Keep one change, unless one of the same slot (or one that ended it) was issued later."""
+        delta, said = self._delta, change.said
+        slot = "row" if isinstance(said, Article | Gone) else "status"
+        if isinstance(said, Recall):
+            slot = f"recall {delta.number}.{place}"
+        if self._db.execute(
+            "SELECT 1 FROM change WHERE source = ? AND identity = ? AND issued_ns > ?"
+            " AND (slot = ? OR kind IN ('gone', 'released'))",
+            (delta.source, change.identity, delta.issued_ns, slot),
+        ).fetchone():
+            return
+        ended = _ended_by(said)
+        if ended is not None:
+            self._db.execute(
+                f"DELETE FROM change WHERE source = ? AND identity = ? AND issued_ns <= ? AND {ended}",  # noqa: S608
+                (delta.source, change.identity, delta.issued_ns),
+            )
+        row = said if isinstance(said, Article) else Article()
+        self._db.execute(
+            "REPLACE INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(delta.source, change.identity, slot, delta.issued_ns),
+                *(kind_of(said), msgspec.json.encode(said), row.article_number, row.catalog_number),
+            ),
+        )
+
+    def _has_room(self) -> bool:
+        if self._kept() > MAX_CHANGES_KEPT:
+            for source, as_of_ns in self._as_of.items():
+                self._db.execute("DELETE FROM change WHERE source = ? AND issued_ns <= ?", (source, as_of_ns))
+        return self._kept() <= MAX_CHANGES_KEPT
+
+    def _kept(self) -> int:
+        ((count,),) = self._db.execute("SELECT count(*) FROM change").fetchall()
+        return int(count)
+
+    def _recalls(self) -> Iterator[Recalled]:
+        for change in self._delta.changes:
+            said = change.said
+            if isinstance(said, Recall):
+                yield Recalled(identity=change.identity, recall=said)
+            elif isinstance(said, Article | Standing) and said.status is ArticleStatus.RECALLED:
+                reason, since = (
+                    (said.status_reason, said.status_from)
+                    if isinstance(said, Article)
+                    else (said.reason, said.since)
+                )
+                whole = Recall(source=self._delta.source, reason=reason, starts=since)
+                yield Recalled(identity=change.identity, recall=whole)
+
+
+def _ended_by(said: Said) -> str | None:
+    """Return which of the same source's earlier changes of an article this one ends, as SQL."""
+    if isinstance(said, Gone):
+        return "TRUE"
+    if isinstance(said, Article):
+        return "slot = 'status'"
+    if isinstance(said, Standing) and said.status is ArticleStatus.ACTIVE:
+        return "(slot = 'status' OR kind = 'recall')"
+    return None

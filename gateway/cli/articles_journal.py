@@ -1,0 +1,142 @@
+"""`articles unknown` and `articles affected`: what past scans say of the article master, and it of them."""
+
+import argparse
+import csv
+import sys
+from collections import deque
+from typing import Any, Final
+
+import msgspec
+
+from gateway.cli import exits
+from gateway.cli.articles_box import add_box, master_of
+from gateway.cli.journal import add_since
+from gateway.cli.output import show
+
+DEFAULT_LIMIT: Final = 1000
+"""Scans `affected` lists unless told otherwise."""
+
+
+def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the commands, below `articles`."""
+    unknown = actions.add_parser(
+        "unknown",
+        help="articles that were scanned and are not in the master: how often, when first and last",
+        epilog="example: scangate articles unknown --csv > unknown.csv",
+    )
+    which = unknown.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="those the master has learnt since, too")
+    which.add_argument("--resolved", action="store_true", help="only those: their past scans can be resolved now")
+    unknown.add_argument("--csv", action="store_true", help="print CSV instead of a table")
+    add_box(unknown)
+    unknown.set_defaults(run=_unknown)
+    affected = actions.add_parser(
+        "affected",
+        help="past scans that a recall touches",
+        description="Without an article: the scans of everything the master now knows as recalled. A recall of an "
+        "article touches its packages, too. `certain` is no where the label lacks the lot or serial number.",
+        epilog="example: scangate articles affected 09520001000102 --lot L2A0417 --lot L2A0418 --since 90d",
+    )
+    affected.add_argument("article", nargs="?", metavar="ARTICLE", help="device identifier or article number")
+    affected.add_argument(
+        "--lot", action="append", default=[], metavar="LOT", help="only this lot; may be repeated"
+    )
+    affected.add_argument(
+        "--serial", action="append", default=[], metavar="SERIAL", help="only this serial number; may be repeated"
+    )
+    add_since(affected)
+    affected.add_argument(
+        "--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help=f"the last N (default {DEFAULT_LIMIT})"
+    )
+    add_box(affected)
+    affected.set_defaults(run=_affected)
+
+
+def _unknown(arguments: argparse.Namespace) -> int:
+    from gateway.articles.telling import utc
+    from gateway.delivery import unknown
+    from gateway.model import Match
+
+    master, directory = master_of(arguments)
+    outbox = directory / "outbox.db"
+    rows: list[dict[str, Any]] = []
+    with master:
+        for one in unknown.read(outbox) if outbox.exists() else ():
+            found = master.look_up(one.identifier, one.identifier if one.issuer else None)
+            known = found.match is not Match.NONE
+            if not arguments.all and known is not arguments.resolved:
+                continue
+            rows.append(
+                {
+                    "identifier": one.identifier,
+                    "issuer": one.issuer,
+                    "scans": one.scans,
+                    "first": utc(one.first_ns),
+                    "last": utc(one.last_ns),
+                    "resolved": known,
+                    "articleNumber": found.article.article_number if found.article else None,
+                }
+            )
+    if arguments.csv:
+        _print_csv(rows)
+        return exits.DONE
+    columns = {"identifier": "article", "issuer": "issuer", "scans": "scans", "first": "first", "last": "last"}
+    if arguments.all or arguments.resolved:
+        columns |= {"resolved": "known now", "articleNumber": "article number"}
+    show(rows, columns, as_json=arguments.json, empty="no such articles")
+    return exits.DONE
+
+
+def _print_csv(rows: list[dict[str, Any]]) -> None:
+    from gateway.delivery.projections.csv import cell
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow(("identifier", "issuer", "scans", "first", "last", "resolved", "articleNumber"))
+    writer.writerows(map(cell, row.values()) for row in rows)
+
+
+def _affected(arguments: argparse.Namespace) -> int:
+    from gateway.affected import affected, recall_of
+    from gateway.delivery.backlog import Backlog
+
+    if arguments.article is None and (arguments.lot or arguments.serial):
+        print("scangate: --lot and --serial need an ARTICLE", file=sys.stderr)
+        return exits.USAGE
+    master, directory = master_of(arguments)
+    recalls = None
+    if arguments.article is not None:
+        recalls = [recall_of(arguments.article, arguments.lot, arguments.serial)]
+    backlog = Backlog(directory / "outbox.db")
+    try:
+        with master:
+            journal = backlog.journal(since_ns=arguments.since or 0)
+            found = deque(affected(journal, master, recalls), maxlen=max(1, arguments.limit))
+    finally:
+        backlog.close()
+    if arguments.json:
+        show([msgspec.to_builtins(one) for one in found], {}, as_json=True)
+    else:
+        columns = {
+            "sequence": "sequence",
+            "time": "time",
+            "action": "action",
+            "deviceIdentifier": "device identifier",
+            "lotNumber": "lot",
+            "serialNumber": "serial",
+            "tradeName": "article",
+            "case": "case",
+            "certain": "certain",
+            "recalledBy": "recalled by",
+            "reason": "reason",
+        }
+        rows = [
+            {
+                **msgspec.to_builtins(one.event),
+                "certain": one.certain,
+                "recalledBy": one.source,
+                "reason": one.reason,
+            }
+            for one in found
+        ]
+        show(rows, columns, as_json=False, empty="no scans are affected")
+    return exits.DONE
