@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +12,11 @@ MAX_SCANS: Final = 256
 """What the readers may run ahead of the disk: half a minute of the fastest operator, in some 100 KB."""
 MAX_BATCH: Final = 64
 """Scans stored in one transaction, at most: what is queued already, never waited for."""
+MAX_JOBS: Final = 64
+"""Small jobs that wait for their turn between scans; who is turned away tries again."""
+
+Job = Callable[[], None]
+"""Something to be done by the worker: short (milliseconds), because a scan may wait behind it."""
 
 
 class Notice(StrEnum):
@@ -30,6 +36,7 @@ class Inbox:
     def __init__(self) -> None:
         self._scans: deque[ScannerInput] = deque()
         self._notices: dict[Notice, None] = {}
+        self._jobs: deque[Job] = deque()
         self._changed = threading.Condition(threading.Lock())
 
     def offer(self, scan: ScannerInput) -> bool:
@@ -47,10 +54,24 @@ class Inbox:
             self._notices[notice] = None
             self._changed.notify()
 
-    def take(self, timeout: float) -> tuple[list[ScannerInput], list[Notice]]:
-        """Wait up to `timeout` seconds for something; return what is there, in order."""
+    def submit(self, job: Job) -> bool:
+        """Have the worker do a job between two scans; False when too many wait, and then it is not taken."""
         with self._changed:
-            if not self._scans and not self._notices:
+            if len(self._jobs) >= MAX_JOBS:
+                return False
+            self._jobs.append(job)
+            self._changed.notify()
+        return True
+
+    def next_job(self) -> Job | None:
+        """Take the oldest job; None when there is none."""
+        with self._changed:
+            return self._jobs.popleft() if self._jobs else None
+
+    def take(self, timeout: float) -> tuple[list[ScannerInput], list[Notice]]:
+        """Wait up to `timeout` seconds for something, or a job; return the scans and notices, in order."""
+        with self._changed:
+            if not self._scans and not self._notices and not self._jobs:
                 self._changed.wait(timeout)
             batch = [self._scans.popleft() for _ in range(min(len(self._scans), MAX_BATCH))]
             notices = list(self._notices)

@@ -37,7 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from gateway.cli import articles, configuration, daemon, demo, doctor, outbox, parse, tail
+    from gateway.cli import (
+        articles,
+        configuration,
+        daemon,
+        demo,
+        display,
+        doctor,
+        outbox,
+        parse,
+        scanners,
+        station,
+        tail,
+    )
 
     parser = argparse.ArgumentParser(
         prog="scangate",
@@ -47,6 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"scangate {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (demo, daemon, configuration, doctor, parse, articles, outbox, tail):
+    for group in (demo, daemon, configuration, doctor, parse, articles, outbox, scanners, station, display, tail):
         group.add(commands)
     return parser

@@ -1,4 +1,4 @@
-"""`run`, `status` and `scanners`: the daemon, and what it says of itself."""
+"""`run` and `status`: the daemon, and what it says of itself."""
 
 import argparse
 import signal
@@ -24,16 +24,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     add_socket(status)
     add_json(status)
     status.set_defaults(run=_status)
-    scanners = commands.add_parser("scanners", help="the scanners of this box")
-    actions = scanners.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser(
-        "list",
-        help="what is configured, what answers, and why something does not",
-        epilog="example: scangate scanners list",
-    )
-    add_socket(listing)
-    add_json(listing)
-    listing.set_defaults(run=_scanners)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -99,22 +89,3 @@ def _lines(status: dict[str, Any]) -> list[dict[str, object]]:
         {"what": "scans", "value": counted},
         *({"what": f"scanner {one['name']}", "value": one["failure"] or one["link"]} for one in status["scanners"]),
     ]
-
-
-def _scanners(arguments: argparse.Namespace) -> int:
-    from gateway.control import ask
-
-    rows = [
-        {**one, "hardware": _hardware(one["identity"]), "why": one["failure"]}
-        for one in ask(arguments.socket, "scanners")
-    ]
-    columns = {"name": "name", "driver": "driver", "device": "device", "link": "state", "hardware": "hardware"}
-    if any(row["why"] for row in rows):
-        columns["why"] = "why"
-    show(rows, columns, as_json=arguments.json)
-    return exits.DONE if all(row["link"] == "connected" for row in rows) else exits.NOT_WELL
-
-
-def _hardware(identity: dict[str, str | None]) -> str:
-    usb = f"{identity['vendor']}:{identity['product']}" if identity["vendor"] else None
-    return " ".join(part for part in (usb, identity["serial"], identity["port"]) if part) or "-"

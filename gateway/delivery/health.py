@@ -39,6 +39,12 @@ class BrokerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     """proven (MQTT 5 acknowledged events) | unproven (MQTT 3.1.1 acknowledges what it drops, too)."""
     acknowledged: int
     refused: int
+    inbound_problem: str | None
+    """Why commands and article deltas do not come in."""
+    certificate_ends: str | None
+    """When the broker's certificate ends, RFC 3339; null without TLS."""
+    client_certificate_ends: str | None
+    """When the box's own certificate ends."""
 
 
 class ScannerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -46,9 +52,15 @@ class ScannerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     link: str
+    detail: str | None
+    """What to do about `link`, while the scanner is not connected."""
     failure: str | None
     queue_full: int
     """Scans that were not taken because the queue was full."""
+    calibrated: bool | None = None
+    """A calibration scan has proved what it types; null for a scanner that does not type."""
+    replaced: str | None = None
+    """The hardware that answered under this name before, when another one has come since the daemon's start."""
 
 
 class MasterHealth(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -58,6 +70,8 @@ class MasterHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     age_days: int | None
     rows: int
     problem: str | None
+    affected_scans: int | None
+    """Past scans that recalls since the daemon's start touch (`scangate articles affected`); null: none came."""
 
 
 class ClockHealth(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -65,6 +79,17 @@ class ClockHealth(Struct, frozen=True, kw_only=True, rename="camel"):
 
     synchronised: bool
     boot_id: str
+
+
+class BoardHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The board, as far as it tells."""
+
+    temperature_celsius: float | None
+    under_voltage: bool | None
+    """The power supply is too weak now; null on boards that do not tell."""
+    under_voltage_since_boot: bool | None
+    throttled: bool | None
+    """Slowed by heat or for want of power now."""
 
 
 class Health(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -85,6 +110,8 @@ class Health(Struct, frozen=True, kw_only=True, rename="camel"):
     scanners: tuple[ScannerHealth, ...]
     master: MasterHealth
     clock: ClockHealth
+    board: BoardHealth | None
+    """Null on a machine that tells nothing of itself."""
     counters: dict[str, int]
     """Scans since the start: accepted, refused, trouble, withheld by kind, discarded by reason."""
 
@@ -105,4 +132,5 @@ def essence(health: Health) -> Health:
         ),
         disk=msgspec.structs.replace(health.disk, used_bytes=0, free_bytes=0),
         broker=None if health.broker is None else msgspec.structs.replace(health.broker, acknowledged=0, refused=0),
+        board=None if health.board is None else msgspec.structs.replace(health.board, temperature_celsius=None),
     )

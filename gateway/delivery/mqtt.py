@@ -9,7 +9,6 @@ import socket
 import ssl
 import time
 from collections import deque
-from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,6 +29,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.credentials import read_secret
+from gateway.delivery.link import BufferedClient, Link
 from gateway.delivery.settings import BrokerSettings
 from gateway.delivery.tls import context_for
 
@@ -43,11 +43,12 @@ PROBE_SECONDS: Final = 1.0
 WEBSOCKETS: Final = frozenset({"ws", "wss"})
 WEBSOCKET_PATH: Final = "/mqtt"
 """Where brokers listen by custom, when the URL names no path."""
-MAX_INBOUND_BYTES: Final = 256 * 1024
-"""A command is some hundred bytes; a list of recalled serial numbers some thousand. Told to an MQTT 5 broker;
-what comes larger all the same is dropped unread."""
-MAX_INBOUND_MESSAGES: Final = 256
-"""Messages that wait to be looked at; the oldest go first, and a gap among deltas is noticed by its number."""
+MAX_INBOUND_BYTES: Final = 1536 * 1024
+"""The largest article delta, 1 MiB, signed and in base64. Told to an MQTT 5 broker; what comes larger all the same
+is dropped unread."""
+MAX_INBOUND_MESSAGES: Final = 16
+"""Messages that wait to be looked at, which they are at once; the oldest go first, and a gap among deltas is
+noticed by its number."""
 RECEIVE_MAXIMUM_DEFAULT: Final = 65535
 """MQTT 5, 3.2.2.3.3: the value of a CONNACK that does not say."""
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
@@ -131,9 +132,8 @@ class Connection:
         self._settings = settings
         self._answer: int | None = None
         self._answer_name = ""
-        self._corked = False
         self._parts = urlsplit(url)
-        self._client = Client(
+        self._client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=None if v5 else True,
@@ -160,8 +160,8 @@ class Connection:
             self._dial()
         except (OSError, ValueError) as error:
             return Outcome.UNREACHABLE, str(error) or type(error).__name__
-        link = client.socket()
-        if isinstance(link, socket.socket):
+        link = self._raw_link()
+        if link is not None:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         deadline = time.monotonic() + CONNACK_SECONDS
         while self._answer is None and self.lost is None and time.monotonic() < deadline:
@@ -190,7 +190,7 @@ class Connection:
         port = parts.port or PORTS[parts.scheme]
         properties = None
         if self.v5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own
+            properties = Properties(PacketTypes.CONNECT)
             properties.MaximumPacketSize = MAX_INBOUND_BYTES
         self._client.connect(
             parts.hostname or "", port, self._settings.keepalive, clean_start=clean, properties=properties
@@ -202,12 +202,11 @@ class Connection:
         if link is None:
             self.lost = self.lost or "connection closed"
             return False
-        if self._corked:
-            self._cork(on=False)
-        # what TLS has decrypted already, select does not see; a plain socket has nothing of the kind
+        unsent = self._flush()
+        # what was read already, or decrypted, select does not see; a plain socket has nothing of the kind
         pending = hasattr(link, "pending") and link.pending() > 0
         readers: list[Any] = [link] if wake is None else [link, wake]
-        writers = [link] if self._client.want_write() else []
+        writers = [link] if unsent else []
         readable, writable, _ = select.select(readers, writers, [], 0 if pending else timeout)
         if pending or link in readable:
             self._client.loop_read()
@@ -223,21 +222,22 @@ class Connection:
 
         It leaves with the next `turn`, together with what else was handed over until then.
         """
-        if not self._corked:
-            self._cork(on=True)
         info = self._client.publish(topic, body, qos=1, properties=self._properties)
         return info.mid if info.rc == 0 else None
 
-    def _cork(self, *, on: bool) -> None:
-        """Let the kernel gather what is sent into full segments, or send what it has gathered (tcp(7), TCP_CORK).
-
-        In a backlog, a segment for each event costs more than everything else about sending it.
-        """
+    def _flush(self) -> bool:
+        """Send what is gathered; tell whether something is left that the network does not take yet."""
         link = self._client.socket()
-        if isinstance(link, socket.socket):
-            self._corked = on
-            with suppress(OSError):  # a connection that is breaking: the next read tells
-                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))
+        if isinstance(link, Link):
+            link.flush()
+            return link.unsent() > 0 or self._client.want_write()
+        return self._client.want_write()
+
+    def _raw_link(self) -> socket.socket | None:
+        """Return the socket under whatever is wrapped around it; None when there is none."""
+        link = self._client.socket()
+        raw = link.raw if isinstance(link, Link) else getattr(link, "_socket", link)  # paho's WebSocket
+        return raw if isinstance(raw, socket.socket) else None
 
     def retain(self, topic: str, body: bytes) -> None:
         """Send a retained diagnostic with QoS 0: a later one replaces it, and a lost connection tells more."""
@@ -247,7 +247,7 @@ class Connection:
         """Answer somebody, with QoS 0: who gets no answer asks again, and the window is left to the events."""
         properties = None
         if self.v5:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
+            properties = Properties(PacketTypes.PUBLISH)
             properties.ContentType = "application/json"
             if correlation is not None:
                 properties.CorrelationData = correlation
@@ -259,8 +259,7 @@ class Connection:
 
     def peer_certificate_expires(self) -> float | None:
         """When the broker's certificate ends, seconds since 1970; None without TLS."""
-        link = self._client.socket()
-        link = getattr(link, "_socket", link)  # what a WebSocket is wrapped around
+        link = self._raw_link()
         if not isinstance(link, ssl.SSLSocket):
             return None
         not_after = (link.getpeercert() or {}).get("notAfter")
@@ -273,11 +272,13 @@ class Connection:
 
     def close(self) -> None:
         """Say goodbye if anybody listens."""
-        self._client.disconnect()
-        for _ in range(3):
-            if self._client.socket() is None or not self._client.want_write():
-                break
-            self.turn(None, 0.1)
+        for goodbye in (False, True):
+            if goodbye:
+                self._client.disconnect()
+            for _ in range(3):
+                if self._client.socket() is None or not self._flush():
+                    break
+                self.turn(None, 0.1)
         self._drop()
 
     def abandon(self) -> None:

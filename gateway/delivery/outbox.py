@@ -6,54 +6,33 @@ rides in the next append's transaction, or goes alone when the box is idle; losi
 
 import os
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+import msgspec
 
 from gateway.clock import ClockReading
-from gateway.delivery import wire
+from gateway.delivery import draft as drafting
+from gateway.delivery import unknown, upkeep, wire
+from gateway.delivery.batch import Batch
+from gateway.delivery.draft import Dead, Draft, Hold
 from gateway.delivery.identity import BoxIdentity
 from gateway.delivery.room import Room, measure
-from gateway.delivery.schema import BUSY_MS, CorruptOutboxError, OutboxError, is_damage, open_writer
+from gateway.delivery.schema import CorruptOutboxError, OutboxError, is_damage, open_writer
 from gateway.delivery.settings import OutboxSettings
+from gateway.delivery.upkeep import SEAL_ROWS
 
 ROOM_CHECK_SCANS: Final = 64
 """Scans stored between two looks at the free space: 0.2 MB, far below any sensible margin."""
-PRUNE_ROWS: Final = 500
-"""Delivered events removed in one transaction: some 1 MB, so that a scan never waits long behind it."""
-SEAL_ROWS: Final = 500
-"""Events whose time is settled in one transaction, for the same reason."""
 TRUSTED_LOOK_BACK: Final = 10_000
 """Events searched at a start for the last trusted time: a box that never had one must not read all its history."""
-IDLE_CHECKPOINT_BYTES: Final = 256 * 1024
-"""A WAL smaller than this is left for later: emptying it costs two flushes."""
 DAY_NS: Final = 86_400 * 1_000_000_000
-
-
-class Draft(Struct, frozen=True, kw_only=True):
-    """An event that waits for its place in the order."""
-
-    id: str
-    """Random UUID; the event keeps it however often it is sent."""
-    time_ns: int
-    """Wall time when the trigger was pulled."""
-    data: wire.ScanData
-    raw: tuple[bytes, ...]
-    """The bytes of each symbol in `data.symbols`."""
 
 
 class FullOutboxError(OutboxError):
     """No room for a scan; nothing was stored."""
-
-
-class Dead(Struct, frozen=True, kw_only=True):
-    """An event that the broker will never take as it is."""
-
-    sequence: int
-    reason: str
 
 
 class Outbox:
@@ -71,6 +50,8 @@ class Outbox:
         self._dead: list[Dead] = []
         self._until_room_check = 0
         self._untrusted_boot: str | None = None
+        self.left_open: tuple[Draft, ...] = ()
+        """Items that an earlier life left half scanned. The next append makes events of them."""
         try:
             self.new_epoch_because = self._settle_epoch(identity)
             self._resume()
@@ -82,48 +63,51 @@ class Outbox:
             self._db.close()
             raise
 
-    def append(self, drafts: Sequence[Draft], clock: ClockReading, *, seal: bool) -> list[int]:
-        """Store scans durably, in order, in one transaction; return their sequence numbers.
+    def append(self, writes: Sequence[Draft | Hold], clock: ClockReading, *, seal: bool) -> list[int]:
+        """Store scans durably, in order, in one transaction; return the sequence numbers of the events among them.
 
-        `seal`: their times are final at once, because the publisher waits for them. Raises FullOutboxError when
-        there is no room, OutboxError when the disk fails; then none of them is stored.
+        Items that an earlier life left open become events before them, and have their numbers in front. `seal`: the
+        events' times are final at once, because the publisher waits for them. Raises FullOutboxError when there is
+        no room, OutboxError when the disk fails; then none of them is stored.
         """
-        self._make_room(len(drafts), clock)
-        events, symbols = self._rows(drafts, clock)
+        self._make_room(len(writes), clock)
+        left, self.left_open = self.left_open, ()  # making room may fail; what follows puts them back when it does
+        batch = Batch((*left, *writes), self._next, self.epoch, self._source, clock)
         trusted = int(clock.synchronised)
         sealed = int(seal or clock.synchronised)
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
-                [(sequence, clock.wall_ns, trusted, sealed, body) for sequence, body in events],
-            )
-            self._db.executemany("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", symbols)
-            if sealed and not trusted:
-                self._remember_untrusted(clock)
-            self._write_marks(clock.wall_ns)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._failed("store a scan in", error) from error
-        self._marks_written()
-        self._next += len(drafts)
-        return [sequence for sequence, _ in events]
+            with self._transaction("store a scan in", clock):
+                self._db.executemany(
+                    "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
+                    [(sequence, clock.wall_ns, trusted, sealed, body) for sequence, body in batch.events],
+                )
+                if batch.closed or batch.holds:
+                    self._write_open(batch)
+                self._db.executemany("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", batch.symbols)
+                unknown.note(self._db, batch.drafts, clock.wall_ns)
+                if sealed and not trusted and batch.events:
+                    self._remember_untrusted(clock)
+        except BaseException:
+            self.left_open = left
+            raise
+        self._next += len(batch.events)
+        return [sequence for sequence, _ in batch.events]
 
-    def _rows(
-        self, drafts: Sequence[Draft], clock: ClockReading
-    ) -> tuple[list[tuple[int, bytes]], list[tuple[object, ...]]]:
-        """Make the rows of events and symbols: whatever can go wrong here happens before a transaction begins."""
-        events = []
-        symbols: list[tuple[object, ...]] = []
-        for sequence, draft in enumerate(drafts, self._next):
-            at = wire.Position(epoch=self.epoch, sequence=sequence, recorded_ns=clock.wall_ns)
-            events.append((sequence, wire.scan_event(draft.id, self._source, draft.time_ns, draft.data, at)))
-            scanner, when = draft.data.station.scanner, draft.data.clock.monotonic_ns
-            symbols.extend(
-                (sequence, scanner, when, symbol.symbology, raw)
-                for symbol, raw in zip(draft.data.symbols, draft.raw, strict=True)
-            )
-        return events, symbols
+    def _write_open(self, batch: Batch) -> None:
+        """Bring the open items up to date: those that became events go, those that grew are replaced."""
+        for scanner in batch.closed:
+            self._db.execute("DELETE FROM open_item WHERE scanner = ?", (scanner,))
+            self._db.execute("DELETE FROM symbol WHERE event IS NULL AND scanner = ?", (scanner,))
+        for scanner, draft in batch.holds.items():
+            self._db.execute("REPLACE INTO open_item VALUES (?, ?)", (scanner, draft))
+
+    def recent(self, limit: int) -> list[bytes]:
+        """Return the newest events, the oldest of them first."""
+        try:
+            rows = self._db.execute("SELECT body FROM event ORDER BY sequence DESC LIMIT ?", (limit,)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._failed("read", error) from error
+        return [body for (body,) in reversed(rows)]
 
     def mark_delivered(self, upto: int) -> None:
         """Note that every event up to this one is delivered or dead; durable with the next write."""
@@ -141,15 +125,9 @@ class Outbox:
 
     def write_marks(self, clock: ClockReading) -> None:
         """Write the marks in a transaction of their own, for when no scan comes."""
-        if not self.marks_pending:
-            return
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._write_marks(clock.wall_ns)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._failed("mark delivered scans in", error) from error
-        self._marks_written()
+        if self.marks_pending:
+            with self._transaction("mark delivered scans in", clock):
+                pass
 
     def seal(self, clock: ClockReading) -> int:
         """Settle the times of events that may be handed over now; return how many there were.
@@ -157,28 +135,14 @@ class Outbox:
         A clock that has been set in the meantime corrects the events of this boot; the others keep their times.
         """
         try:
-            rows = self._db.execute(
-                "SELECT sequence, recorded_ns, body FROM event WHERE sealed = 0 ORDER BY sequence LIMIT ?",
-                (SEAL_ROWS,),
-            ).fetchall()
-            if not rows:
-                return 0
-            self._db.execute("BEGIN IMMEDIATE")
-            for sequence, recorded_ns, body in rows:
-                if clock.synchronised:
-                    body, recorded_ns, trusted = wire.with_true_time(body, recorded_ns, clock)  # noqa: PLW2901
-                else:
-                    trusted = False
-                    self._remember_untrusted(clock)
-                self._db.execute(
-                    "UPDATE event SET recorded_ns = ?, trusted = ?, sealed = 1, body = ? WHERE sequence = ?",
-                    (recorded_ns, int(trusted), body, sequence),
-                )
-            self._write_marks(clock.wall_ns)
-            self._db.execute("COMMIT")
+            rows = upkeep.unsettled(self._db)
         except sqlite3.Error as error:
             raise self._failed("settle times in", error) from error
-        self._marks_written()
+        if rows:
+            with self._transaction("settle times in", clock):
+                upkeep.settle(self._db, rows, clock)
+                if not clock.synchronised:
+                    self._remember_untrusted(clock)
         return len(rows)
 
     def clock_learnt(self, identity: str, clock: ClockReading) -> int | None:
@@ -187,18 +151,12 @@ class Outbox:
             return None
         at = wire.Position(epoch=self.epoch, sequence=self._next, recorded_ns=clock.wall_ns)
         data = wire.ClockData(boot_id=clock.boot_id, offset_ns=clock.wall_ns - clock.monotonic_ns)
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._transaction("store a clock event in", clock):
             self._db.execute(
                 "INSERT INTO event VALUES (?, ?, 1, 1, ?)",
                 (self._next, clock.wall_ns, wire.clock_event(identity, self._source, data, at)),
             )
             self._db.execute("DELETE FROM meta WHERE key = 'untrusted_boot'")
-            self._write_marks(clock.wall_ns)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._failed("store a clock event in", error) from error
-        self._marks_written()
         self._untrusted_boot = None
         self._next += 1
         return self.last
@@ -248,6 +206,22 @@ class Outbox:
             raise self._failed("read", error) from error
         return None if row is None else int(row[0])
 
+    def unknown_articles(self) -> int:
+        """How many articles were scanned that the master does not know."""
+        try:
+            return unknown.count_open(self._db)
+        except sqlite3.DatabaseError as error:
+            raise self._failed("read", error) from error
+
+    def settle_unknown(
+        self, known: Callable[[str, str | None], bool], clock: ClockReading, after: str
+    ) -> tuple[int, str | None]:
+        """Mark unknown articles that the master knows now: how many, and where to go on (None: at the end)."""
+        try:
+            return unknown.settle(self._db, known, clock.wall_ns, after=after)
+        except sqlite3.DatabaseError as error:
+            raise self._failed("list unknown articles in", error) from error
+
     def _settle_epoch(self, identity: BoxIdentity) -> str | None:
         """Keep the epoch, or begin a new one when this file came from another box. Returns why."""
         stored = self._meta("epoch")
@@ -284,7 +258,14 @@ class Outbox:
             (self.last - TRUSTED_LOOK_BACK,),
         ).fetchone()
         self._last_trusted_ns = None if row is None else int(row[0])
+        self.left_open = tuple(self._read_left_open())
         self._look_at_room()
+
+    def _read_left_open(self) -> Iterator[Draft]:
+        """Yield the items that were half scanned when the daemon ended: as they stand they become events."""
+        for scanner, text in self._db.execute("SELECT scanner, draft FROM open_item ORDER BY scanner"):
+            with suppress(msgspec.MsgspecError):  # a damaged disk; its symbols stay in the journal
+                yield msgspec.structs.replace(drafting.decode(text), closes=scanner)
 
     def _read_next(self) -> int:
         """Next sequence number. Only delivered events are ever removed, so the cursor remembers the highest."""
@@ -303,11 +284,26 @@ class Outbox:
             self._db.execute("REPLACE INTO meta VALUES ('untrusted_boot', ?)", (clock.boot_id,))
             self._untrusted_boot = clock.boot_id
 
+    @contextmanager
+    def _transaction(self, operation: str, clock: ClockReading) -> Iterator[None]:
+        """Do what is within in one transaction, and write the marks of delivery along with it."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._write_marks(clock.wall_ns)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed(operation, error) from error
+        self._marks_written()
+
     def _write_marks(self, now_ns: int) -> None:
         if self._mark is not None:
             self._db.execute("UPDATE cursor SET delivered = ?", (self._mark,))
         for dead in self._dead:
-            self._db.execute("REPLACE INTO dead VALUES (?, ?, ?)", (dead.sequence, now_ns, dead.reason))
+            self._db.execute(
+                "REPLACE INTO dead (sequence, parked_ns, reason) VALUES (?, ?, ?)",
+                (dead.sequence, now_ns, dead.reason),
+            )
 
     def _marks_written(self) -> None:
         if self._mark is not None:
@@ -357,43 +353,16 @@ class Outbox:
         self._until_room_check = ROOM_CHECK_SCANS
 
     def _prune(self, recorded_before_ns: int | None) -> int:
-        """Remove the oldest delivered events (of a trusted age, or any); returns how many.
-
-        What was recorded before an event of a trusted age is at least as old, so the row ends at the last such one.
-        """
         try:
-            rows = self._db.execute(
-                "SELECT sequence, ? IS NULL OR trusted = 1 AND recorded_ns < ? FROM event WHERE sequence <= ?"
-                " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?",
-                (recorded_before_ns, recorded_before_ns, self.delivered, PRUNE_ROWS),
-            ).fetchall()
-            while rows and not rows[-1][1]:
-                rows.pop()
-            if not rows:
-                return 0
-            oldest = [(sequence,) for sequence, _ in rows]
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("DELETE FROM event WHERE sequence = ?", oldest)
-            self._db.execute(
-                "DELETE FROM symbol WHERE id IN (SELECT id FROM symbol WHERE event IS NOT NULL AND event <= ?"
-                " AND event NOT IN (SELECT sequence FROM dead) ORDER BY id LIMIT ?)",
-                (oldest[-1][0], 4 * PRUNE_ROWS),
-            )
-            self._db.execute("COMMIT")
+            return upkeep.prune(self._db, self.delivered, recorded_before_ns)
         except sqlite3.Error as error:
             raise self._failed("remove delivered scans from", error) from error
-        return len(oldest)
 
     def _checkpoint(self) -> None:
         try:
-            wal = (self.path.parent / f"{self.path.name}-wal").stat().st_size
-        except FileNotFoundError:
-            return
-        if wal <= IDLE_CHECKPOINT_BYTES:
-            return
-        try:
-            self._db.execute("PRAGMA busy_timeout = 0")  # a reader in the way: next time
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+            upkeep.checkpoint(self._db, self.path)
         except sqlite3.Error as error:
             raise self._failed("checkpoint", error) from error
+
+
+__all__ = ["SEAL_ROWS", "Dead", "Draft", "FullOutboxError", "Hold", "Outbox"]

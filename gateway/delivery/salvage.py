@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import ClockReading
+from gateway.delivery import unknown
 from gateway.delivery.identity import BoxIdentity
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.schema import CorruptOutboxError, OutboxError, connect, open_writer
@@ -144,14 +145,19 @@ def _carry_over(damaged: Path, fresh: sqlite3.Connection) -> tuple[int, int]:
             events += fresh.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?)", row).rowcount
             if row[0] > delivered and not _is_json(row[4]):
                 fresh.execute(
-                    "INSERT OR IGNORE INTO dead VALUES (?, ?, ?)", (row[0], row[1], "damaged on the disk")
+                    "INSERT OR IGNORE INTO dead (sequence, parked_ns, reason) VALUES (?, ?, ?)",
+                    (row[0], row[1], "damaged on the disk"),
                 )
             if events % COMMIT_EVENTS == 0:
                 fresh.execute("COMMIT")
                 fresh.execute("BEGIN IMMEDIATE")
         with contextlib.suppress(sqlite3.DatabaseError):
             for row in source.execute("SELECT sequence, parked_ns, reason FROM dead"):
-                fresh.execute("INSERT OR IGNORE INTO dead VALUES (?, ?, ?)", row)
+                fresh.execute("INSERT OR IGNORE INTO dead (sequence, parked_ns, reason) VALUES (?, ?, ?)", row)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            for row in source.execute("SELECT scanner, draft FROM open_item"):
+                fresh.execute("INSERT OR IGNORE INTO open_item VALUES (?, ?)", row)
+        unknown.carry_over(source, fresh)
         with contextlib.suppress(sqlite3.DatabaseError):
             for row in source.execute("SELECT key, value FROM meta WHERE key = 'untrusted_boot'"):
                 fresh.execute("REPLACE INTO meta VALUES (?, ?)", row)

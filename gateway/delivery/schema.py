@@ -4,7 +4,9 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+from gateway.delivery import unknown
+
+SCHEMA_VERSION: Final = 2
 PAGE_BYTES: Final = 1024
 """A scan is some 1.5 KB: small pages write a fifth less for each (SD cards wear)."""
 CACHE_KIB: Final = 512
@@ -37,12 +39,19 @@ _MIGRATIONS: Final = (
     );
     CREATE TABLE dead (sequence INTEGER PRIMARY KEY, parked_ns INTEGER NOT NULL, reason TEXT NOT NULL);
     """,
+    f"""
+    CREATE TABLE open_item (scanner TEXT PRIMARY KEY, draft BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX symbol_open ON symbol (scanner) WHERE event IS NULL;
+    ALTER TABLE dead ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
+    {unknown.SCHEMA}
+    """,
 )
 """Statement blocks: number n leads from version n to n + 1.
 
 cursor.delivered: every event up to it is delivered or dead. An event that is not `sealed` may still get its time
 corrected and is not handed over; `trusted`: its recorded_ns is of a synchronised clock. symbol.event is NULL while
-the item waits for its other symbols.
+the item waits for its other symbols; open_item.draft is then the event it becomes if nothing more comes, as
+`gateway.delivery.draft` encodes it. dead.retry: a person has asked for it to be sent again.
 """
 
 

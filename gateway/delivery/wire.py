@@ -80,7 +80,8 @@ class EventArticle(Struct, frozen=True, kw_only=True, rename="camel"):
 class Context(Struct, frozen=True, kw_only=True):
     """What the scan belongs to. Identities of persons never stand here in clear."""
 
-    case: str | None = None
+    case: str | dict[str, str] | None = None
+    """`scheme:id` in clear, or protected as persons are: `scheme`, `kid` and `value`."""
     location: str | None = None
     patient: dict[str, str] | None = None
     performer: dict[str, str] | None = None
@@ -91,14 +92,20 @@ class ScanData(Struct, frozen=True, kw_only=True):
 
     action: EventAction
     reason: str | None
+    """Why, for a discard."""
     quantity: int
+    """Pieces."""
     undoes: str | None
+    """Id of the event that an `undo` takes back."""
     repeats: str | None
+    """Id of the first event of the same label, where this is a repeat of it."""
     station: Station
     clock: ClockStamp
     symbols: tuple[Symbol, ...]
+    """In the order they were read; none for an `undo`, which was asked for by a control code."""
     udi: Decoded | None
-    """Null for a text that is no UDI but an article the master or the station's settings know."""
+    """Null for a text that is no UDI but an article the master or the station's settings know. `complete` is false
+    where only a label's symbol without device identifier was scanned. Of an `undo`: what is taken back."""
     article: EventArticle | None
     """Null when this box has no article master."""
     verdict: Verdict

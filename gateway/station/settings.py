@@ -21,6 +21,20 @@ class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     master does not know it (shelf labels, supplier item numbers)."""
     default_action: Action = "consume"
     """What a scan means here."""
+    action_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 60
+    """An action or quantity chosen by a control code ends when nothing has been scanned under it for so long."""
+    pairing_seconds: Annotated[int, Meta(ge=1, le=60)] = 5
+    """A label of several symbols: how long each next one is waited for. Then the label goes out as incomplete."""
+    repeat_seconds: Annotated[int, Meta(ge=0, le=86_400)] | None = None
+    """The same label again within so long is marked as a repeat of the first; left out, as the profile has it
+    (operating-room 120, supply-room and clinic 60); 0 marks none."""
+    undo_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 120
+    """How long after the last scan or undo the code `undo` takes a scan back."""
+    language: Literal["sv", "en"] = "sv"
+    """What the station's display and printed sheets speak."""
+    code_key_file: str | None = None
+    """The site's key of the control codes, the same on all its boxes (`scangate station key control`); a bare name
+    means a credential. Without it no control code is obeyed."""
     near_expiry_days: Annotated[int, Meta(ge=0, le=3650)] = 0
     """Warn when a label expires within so many days; 0 does not warn."""
     severity: dict[str, Severity] = {}

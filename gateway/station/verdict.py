@@ -1,14 +1,18 @@
-"""The rules on what is accepted. Pure: the label, the master's word and the clock in, a verdict out.
+"""The judgement on one item. Pure: the label, the master's word and the clock in, a verdict out.
 
-A finding of severity error refuses the scan, a warning accepts it with a remark, an info is only recorded. A site
-can give a finding another severity (`[station] severity`).
+A finding of severity error refuses the scan, a warning accepts it with a remark, an info is only recorded. How much
+a rule matters depends on the kind of place (`gateway.station.rules`); a site can weigh it otherwise
+(`[station] severity`).
 """
 
 from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from gateway.clock import ClockReading
+from msgspec import Struct
+
+from drivers.model import InputQuality
+from gateway.clock import NS, ClockReading
 from gateway.model import (
     Article,
     ArticleStatus,
@@ -17,24 +21,54 @@ from gateway.model import (
     Finding,
     LookUp,
     Match,
+    Recall,
     Severity,
     Verdict,
 )
+from gateway.station.rules import RULES
 from gateway.station.settings import StationSettings
 
-RULES: Final[dict[str, tuple[Severity, str]]] = {
-    "ARTICLE_UNKNOWN": (Severity.WARNING, "The article is not in the article master of this box."),
-    "ARTICLE_BLOCKED": (Severity.ERROR, "The article master says that the article must not be used."),
-    "ARTICLE_RECALLED": (Severity.ERROR, "The article has been recalled."),
-    "EXPIRED": (Severity.ERROR, "The expiry date has passed."),
-    "EXPIRES_SOON": (Severity.WARNING, "The expiry date is near (`near_expiry_days`)."),
-    "CLOCK_UNTRUSTED": (Severity.INFO, "Whether the expiry date has passed is not certain: the clock is not set."),
-    "LOT_MISSING": (Severity.WARNING, "The article's label must carry a lot number, and this one does not."),
-    "SERIAL_MISSING": (Severity.WARNING, "The article's label must carry a serial number, and this one does not."),
-    "EXPIRY_MISSING": (Severity.WARNING, "The article's label must carry an expiry date, and this one does not."),
-    "PERSON_DATA_REMOVED": (Severity.WARNING, "The label held identifiers of a person; they were removed."),
-}
-"""Every finding made here, its severity and meaning. Those of the label's own faults come from decoding."""
+SHELF_LABELS: Final = frozenset({Match.ARTICLE_NUMBER, Match.CATALOG_NUMBER})
+"""A shelf label stands for the article and carries no production identifiers."""
+LOWER_TRUST: Final = frozenset(
+    {
+        InputQuality.UNTERMINATED,
+        InputQuality.NOT_UTF8,
+        InputQuality.GS_NEVER_SEEN,
+        InputQuality.UNCALIBRATED,
+        InputQuality.DROPPED_BEFORE,
+    }
+)
+"""What puts the characters themselves in doubt; a missing AIM identifier alone does not."""
+TRACED_CLASSES: Final = frozenset({"III"})
+"""Whose single devices must be traceable, implant or not."""
+PACKAGES: Final = range(1, 9)
+"""GTIN indicator and HIBC unit of measure of a package; 0 is the single unit, 9 a variable measure."""
+DAY_SECONDS: Final = 86_400
+
+
+class MissingPart(Struct, frozen=True, kw_only=True):
+    """What a label lacks whose further symbol was not scanned in time."""
+
+    what: str
+    """For a person: `the lot number`, `the device identifier`."""
+    element: str | None = None
+    """The element it stands in (a GS1 AI, a HIBC field, an ISBT structure) where one can be named."""
+
+
+class Circumstances(Struct, frozen=True, kw_only=True):
+    """What a verdict takes into account beside the label, the master and the clock."""
+
+    redacted: bool = False
+    """Something about a person was taken out of the label."""
+    quality: frozenset[InputQuality] = frozenset()
+    """Of all symbols of the item together."""
+    missing: MissingPart | None = None
+    max_age_days: int | None = None
+    """`[articles] max_age_days`; None: a master is never too old."""
+
+
+_PLAIN: Final = Circumstances()
 
 
 def judge(
@@ -42,24 +76,31 @@ def judge(
     look_up: LookUp,
     clock: ClockReading,
     settings: StationSettings,
-    *,
-    redacted: bool = False,
+    circumstances: Circumstances = _PLAIN,
 ) -> Verdict:
-    """Judge one item. `redacted`: something about a person was taken out of it.
+    """Judge one item.
 
-    What decoding found counts only for a label: of a shelf label's text it merely says that it is no UDI.
+    What decoding found counts for a label, whole or half: of a shelf label's text it merely says that it is no UDI.
     """
-    faults = decoded.findings if decoded.complete else ()
-    findings = [*faults, *_expiry(decoded, clock, settings), *_article(decoded, look_up, clock)]
-    if redacted:
-        findings.append(_finding("PERSON_DATA_REMOVED", "identifiers of a person were removed from the label"))
-    weighed = tuple(_weigh(finding, settings) for finding in findings)
+    is_label = decoded.complete or circumstances.missing is not None
+    weighed = [_weigh(finding, settings) for finding in (decoded.findings if is_label else ())]
+    made = (
+        *_expiry(decoded, clock, settings),
+        *_article(decoded, look_up, clock, half=circumstances.missing is not None),
+        *_reading(circumstances),
+        *_master(look_up, clock, circumstances.max_age_days),
+    )
+    for code, message, element in made:
+        severity = RULES[code].severity(settings.profile)
+        if severity is not None:
+            finding = Finding(code=code, severity=severity, element=element, message=message)
+            weighed.append(_weigh(finding, settings))
     refused = any(finding.severity is Severity.ERROR for finding in weighed)
-    return Verdict(disposition=Disposition.REFUSED if refused else Disposition.ACCEPTED, findings=weighed)
+    return Verdict(disposition=Disposition.REFUSED if refused else Disposition.ACCEPTED, findings=tuple(weighed))
 
 
-def _finding(code: str, message: str, element: str | None = None) -> Finding:
-    return Finding(code=code, severity=RULES[code][0], element=element, message=message)
+_Made = tuple[str, str, str | None]
+"""Code, message, element."""
 
 
 def _weigh(finding: Finding, settings: StationSettings) -> Finding:
@@ -69,43 +110,117 @@ def _weigh(finding: Finding, settings: StationSettings) -> Finding:
     return Finding(code=finding.code, severity=severity, element=finding.element, message=finding.message)
 
 
-def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) -> Iterator[Finding]:
+def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) -> Iterator[_Made]:
     """An article may be used until the end of its expiry date."""
     if decoded.expiration_date is None:
         return
     expires = date.fromisoformat(decoded.expiration_date[:10])
     if expires < clock.certain_date():
-        yield _finding("EXPIRED", f"expired on {expires}")
+        yield "EXPIRED", f"expired on {expires}", None
         return
     if not clock.synchronised:
-        yield _finding("CLOCK_UNTRUSTED", "the clock is not synchronised: whether it has expired is not certain")
+        yield "CLOCK_UNTRUSTED", "the clock is not synchronised: whether it has expired is not certain", None
     days = (expires - clock.today()).days
     if 0 <= days <= settings.near_expiry_days and settings.near_expiry_days:
-        yield _finding("EXPIRES_SOON", f"expires on {expires}, in {days} days")
+        yield "EXPIRES_SOON", f"expires on {expires}, in {days} days", None
 
 
-def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading) -> Iterator[Finding]:
+def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bool) -> Iterator[_Made]:
+    yield from _recalls(decoded, look_up, clock)
     article = look_up.article
     if look_up.match is Match.NONE or article is None:
-        yield _finding("ARTICLE_UNKNOWN", "the article is not in the article master; the scan is recorded")
+        if decoded.complete or not half:  # half a label without a device identifier does not say which article
+            yield "ARTICLE_UNKNOWN", "the article is not in the article master; the scan is recorded", None
         return
-    if article.status is not ArticleStatus.ACTIVE and _in_force(article, clock):
-        code = "ARTICLE_RECALLED" if article.status is ArticleStatus.RECALLED else "ARTICLE_BLOCKED"
-        reason = f": {article.status_reason}" if article.status_reason else ""
-        yield _finding(code, f"{article.status.value}{reason}")
-    if look_up.match in {Match.ARTICLE_NUMBER, Match.CATALOG_NUMBER}:
-        return  # a shelf label stands for the article and carries no production identifiers
+    if article.status is ArticleStatus.BLOCKED and _in_force(article.status_from, clock):
+        yield "ARTICLE_BLOCKED", _with_reason("blocked", article.status_reason), None
+    if look_up.match not in SHELF_LABELS:
+        yield from _required(decoded, article)
+    if look_up.match is Match.UNIT_OF_USE or article.package_level == "unitOfUse":
+        yield "UNIT_OF_USE", "the identifier of one piece inside a package", None
+    elif _is_package(decoded, look_up, article):
+        pieces = f" of {article.base_quantity}" if article.base_quantity > 1 else ""
+        yield "WRONG_PACKAGE_LEVEL", f"the label of a package{pieces}: scan the single article", None
+    if article.consignment:
+        yield "CONSIGNMENT", f"on consignment: belongs to {article.owner or 'its supplier'}", None
+
+
+def _recalls(decoded: Decoded, look_up: LookUp, clock: ClockReading) -> Iterator[_Made]:
+    article = look_up.article
+    if article is not None and article.status is ArticleStatus.RECALLED and _in_force(article.status_from, clock):
+        yield "ARTICLE_RECALLED", _with_reason("recalled", article.status_reason), None
+        return
+    in_force = [recall for recall in look_up.recalls if _is_on(recall, clock)]
+    meant = [(recall, recall.means(decoded)) for recall in in_force]
+    for certain, code, message in (
+        (True, "ARTICLE_RECALLED", "this one is recalled"),
+        (None, "RECALL_POSSIBLE", "some are recalled, and the label does not say whether this is one"),
+    ):
+        reasons = [recall for recall, whether in meant if whether is certain]
+        if reasons:
+            yield code, _with_reason(message, reasons[0].reason), None
+            return
+
+
+def _required(decoded: Decoded, article: Article) -> Iterator[_Made]:
+    """What the master or the law demands on the label."""
     for required, value, code, what in (
         (article.lot_required, decoded.lot_number, "LOT_MISSING", "a lot number"),
         (article.serial_required, decoded.serial_number, "SERIAL_MISSING", "a serial number"),
         (article.expiry_required, decoded.expiration_date, "EXPIRY_MISSING", "an expiry date"),
     ):
         if required and value is None:
-            yield _finding(code, f"the label of this article must carry {what}")
+            yield code, f"the label of this article must carry {what}", None
+    traced = article.implant or article.risk_class in TRACED_CLASSES
+    identified = decoded.lot_number or decoded.serial_number or decoded.donation_identification_number
+    if traced and not identified:
+        what = "an implant" if article.implant else f"a device of class {article.risk_class}"
+        yield "IMPLANT_NOT_TRACEABLE", f"the label of {what} must carry a lot or serial number", None
 
 
-def _in_force(article: Article, clock: ClockReading) -> bool:
-    """A block counts from its date; with a clock that cannot be believed, at once."""
-    if article.status_from is None or not clock.synchronised:
+def _is_package(decoded: Decoded, look_up: LookUp, article: Article) -> bool:
+    """The master knows best; where it does not say, the identifier itself."""
+    if look_up.match is Match.PACKAGE:
         return True
-    return date.fromisoformat(article.status_from) <= clock.today()
+    if article.package_level is not None:
+        return article.package_level == "package"
+    return decoded.package_level in PACKAGES
+
+
+def _reading(circumstances: Circumstances) -> Iterator[_Made]:
+    missing = circumstances.missing
+    if missing is not None:
+        message = f"the label is incomplete, {missing.what} is missing: no further symbol came in time"
+        yield "INCOMPLETE_LABEL", message, missing.element
+    doubts = sorted(circumstances.quality & LOWER_TRUST)
+    if doubts:
+        yield "LOWER_TRUST", f"characters may be missing or be others: {', '.join(doubts)}", None
+    if circumstances.redacted:
+        yield "PERSON_DATA_REMOVED", "identifiers of a person were removed from the label", None
+
+
+def _master(look_up: LookUp, clock: ClockReading, max_age_days: int | None) -> Iterator[_Made]:
+    """With a clock in doubt the age is at least that: the lower bound of now is not before the master's date."""
+    if max_age_days is None or look_up.master_built_ns is None:
+        return
+    now_ns = clock.wall_ns if clock.synchronised else clock.lower_bound_ns
+    days = (now_ns - look_up.master_built_ns) // NS // DAY_SECONDS
+    if days > max_age_days:
+        yield "MASTER_OLD", f"the article master is {days} days old, at most {max_age_days} are wanted", None
+
+
+def _with_reason(message: str, reason: str | None) -> str:
+    return f"{message}: {reason}" if reason else message
+
+
+def _in_force(starts: str | None, clock: ClockReading) -> bool:
+    """A block counts from its date; with a clock that cannot be believed, at once."""
+    if starts is None or not clock.synchronised:
+        return True
+    return date.fromisoformat(starts) <= clock.today()
+
+
+def _is_on(recall: Recall, clock: ClockReading) -> bool:
+    """A recall that has ended counts for as long as the end may not have come."""
+    over = recall.ends is not None and date.fromisoformat(recall.ends) < clock.certain_date()
+    return _in_force(recall.starts, clock) and not over

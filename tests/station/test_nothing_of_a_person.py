@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from drivers.model import Frame, RawScan
+from drivers.model import Frame, RawScan, Signal
 from gateway.articles.store import ArticleMaster
 from gateway.config import parse
-from gateway.delivery.outbox import Draft, Outbox
+from gateway.delivery.draft import Draft
+from gateway.delivery.outbox import Outbox
 from gateway.pipeline import Pipeline
-from gateway.station.privacy import Withheld
 from tests.delivery.events import BOX, ROOMY, reading
 
 CONFIG = {
@@ -52,10 +52,14 @@ def scan(text: str, symbology: str | None = None) -> RawScan:
 def test_nothing_of_a_person_is_on_disk(
     pipeline: Pipeline, tmp_path: Path, text: str, symbology: str | None, secret: str
 ) -> None:
-    result = pipeline.consider(scan(text, symbology), reading(), "id-1")
-    assert secret not in repr(result)
-    if isinstance(result, Withheld):
+    outcome = pipeline.consider(scan(text, symbology), reading(), "id-1")
+    assert secret not in repr(outcome)
+    assert secret not in repr(pipeline.memory)
+    if not outcome.writes:
+        assert outcome.signal is Signal.REFUSED
         return
+    (result,) = outcome.writes
+    assert isinstance(result, Draft)
     assert "PERSON_DATA_REMOVED" in [finding.code for finding in result.data.verdict.findings]
     assert secret.encode() not in b64decode(result.data.symbols[0].raw)
     outbox = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
@@ -66,7 +70,7 @@ def test_nothing_of_a_person_is_on_disk(
 
 def test_a_label_is_kept_as_it_was_read(pipeline: Pipeline) -> None:
     one = scan("010952000100010221S1", "]d2")
-    result = pipeline.consider(one, reading(), "id-1")
+    (result,) = pipeline.consider(one, reading(), "id-1").writes
     assert isinstance(result, Draft)
     assert result.raw == (one.frame.data,)
     assert b64decode(result.data.symbols[0].raw) == one.frame.data

@@ -71,7 +71,7 @@ def object_event(act: Act) -> dict[str, Any] | None:
     event["readPoint"] = {"id": f"{scan.source}:{scan.data.station.id}"}
     location = scan.data.context.location
     if location is not None:
-        event["bizLocation"] = {"id": location if ":" in location else f"https://id.gs1.org/414/{location}"}
+        event["bizLocation"] = {"id": location}
     return event | _beyond(scan)
 
 

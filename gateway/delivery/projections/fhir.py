@@ -14,7 +14,8 @@ from gateway.delivery import wire
 from gateway.delivery.projections.acts import Act, Acts
 from gateway.model import Decoded, Issuer
 
-UUID_SYSTEM: Final = "urn:ietf:rfc:3986"
+URI_SYSTEM: Final = "urn:ietf:rfc:3986"
+"""The value is a URI: a UUID, or the GS1 Digital Link of a place."""
 ISSUERS: Final = {
     Issuer.GS1: "http://hl7.org/fhir/NamingSystem/gs1-di",
     Issuer.HIBCC: "http://hl7.org/fhir/NamingSystem/hibcc-diI",
@@ -102,7 +103,7 @@ def _usage(scan: wire.ScanEvent, device: str, patient: dict[str, Any], *, undone
         {
             "resourceType": "DeviceUsage",
             "id": scan.id,
-            "identifier": [{"system": UUID_SYSTEM, "value": f"urn:uuid:{scan.id}"}],
+            "identifier": [{"system": URI_SYSTEM, "value": f"urn:uuid:{scan.id}"}],
             "status": "entered-in-error" if undone else status,
             "patient": patient,
             "timingDateTime": scan.time,
@@ -119,7 +120,7 @@ def _delivery(scan: wire.ScanEvent, device: str, *, undone: bool) -> dict[str, A
         {
             "resourceType": "SupplyDelivery",
             "id": scan.id,
-            "identifier": [{"system": UUID_SYSTEM, "value": f"urn:uuid:{scan.id}"}],
+            "identifier": [{"system": URI_SYSTEM, "value": f"urn:uuid:{scan.id}"}],
             "status": "entered-in-error" if undone else "completed",
             "type": ITEM_TYPE,
             "suppliedItem": [
@@ -129,9 +130,7 @@ def _delivery(scan: wire.ScanEvent, device: str, *, undone: bool) -> dict[str, A
                 }
             ],
             "occurrenceDateTime": scan.time,
-            "destination": {"identifier": {"system": "https://www.gs1.org/gln", "value": location}}
-            if location
-            else None,
+            "destination": {"identifier": {"system": URI_SYSTEM, "value": location}} if location else None,
         }
     )
 

@@ -1,0 +1,163 @@
+"""`scanners`: what is plugged in, what it sends, and whether it sends what labels say."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.cli import exits
+from gateway.cli.box import add_config, add_socket
+from gateway.cli.output import add_json, print_json, show
+from gateway.cli.pages import add_page, write_page
+
+SECONDS: Final = 60
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the commands."""
+    scanners = commands.add_parser("scanners", help="what is plugged in, what it sends, and whether that is right")
+    actions = scanners.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser(
+        "list",
+        help="what is plugged in, which scanner it is, and why something is not read",
+        description="Lists the configured scanners, and every keyboard, HID point-of-sale device and serial port "
+        "that is left alone, with the setting that would make it a scanner. Works without the daemon, too.",
+        epilog="example: scangate scanners list",
+    )
+    add_config(listing)
+    add_socket(listing)
+    add_json(listing)
+    listing.set_defaults(run=_list)
+    watching = actions.add_parser(
+        "watch",
+        help="live scans, control characters made visible",
+        description="Shows each scan as it comes. Of a text that is no label only kind and length are shown.",
+        epilog="example: scangate scanners watch",
+    )
+    add_socket(watching)
+    watching.add_argument("--count", type=int, metavar="N", help="end after N scans")
+    watching.add_argument("--json", action="store_true", help="print the JSON of each, one a line")
+    watching.set_defaults(run=_watch)
+    _add_test(actions, "test", "scan a known symbol and learn what is set up wrongly", store=False)
+    _add_test(actions, "calibrate", "the same; a scanner that passes counts as calibrated", store=True)
+    sheet = actions.add_parser(
+        "sheet",
+        help="the calibration symbol as a page to print",
+        epilog="example: scangate scanners sheet -o calibration.pdf",
+    )
+    add_page(sheet)
+    sheet.set_defaults(run=_sheet)
+
+
+def _add_test(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, words: str, *, store: bool
+) -> None:
+    test = actions.add_parser(
+        name,
+        help=words,
+        description="Shows a symbol on the terminal (or use the page of `scangate scanners sheet`). The next scan "
+        "of the scanner is compared with it and goes nowhere else.",
+        epilog=f"example: scangate scanners {name} front",
+    )
+    test.add_argument("scanner", nargs="?", metavar="NAME", help="needed where there are several")
+    test.add_argument("--symbol", choices=("datamatrix", "qr", "none"), default="datamatrix", help="what to show")
+    test.add_argument("--seconds", type=int, default=SECONDS, metavar="N", help=f"time to scan (default {SECONDS})")
+    add_socket(test)
+    add_json(test)
+    test.set_defaults(run=_test, store=store)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from gateway.config import ConfigError, load
+    from gateway.control import DaemonUnreachableError, ask
+    from gateway.plugged_in import everything, from_configuration, listing
+
+    try:
+        configured: Any = ask(arguments.socket, "scanners")
+    except DaemonUnreachableError as error:
+        print(f"scangate: {error}", file=sys.stderr)
+        try:
+            configured = list(from_configuration(load(arguments.config).scanner))
+        except ConfigError as problem:
+            print(f"scangate: {problem}", file=sys.stderr)
+            configured = []
+    rows = listing(configured, everything())
+    columns = {"name": "name", "state": "state", "driver": "driver", "device": "device", "hardware": "hardware"}
+    if any(row["driver"] == "hid-keyboard" and row["name"] for row in rows):
+        columns["calibrated"] = "calibrated"
+    if any(row["why"] for row in rows):
+        columns["why"] = "why"
+    show(rows, columns, as_json=arguments.json, empty="nothing that could be a scanner is plugged in")
+    return exits.NOT_WELL if any(row["name"] and row["why"] for row in rows) else exits.DONE
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from gateway.control import watch
+    from gateway.watching import line
+
+    seen = 0
+    for event in watch(arguments.socket):
+        if arguments.json:
+            import json
+
+            print(json.dumps(event, ensure_ascii=True), flush=True)
+        elif (told := line(event)) is not None:
+            print(told, flush=True)
+        seen += "scanner" in event
+        if seen == arguments.count:
+            break
+    return exits.DONE
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    from gateway.calibration import TEXT
+    from gateway.control import DaemonUnreachableError, ask
+
+    begun = ask(arguments.socket, "calibrate", scanner=arguments.scanner, seconds=arguments.seconds)
+    try:
+        if arguments.symbol != "none":
+            from gateway.sheet import terminal
+
+            print(terminal(TEXT, arguments.symbol), file=sys.stderr)
+        print(
+            f"scan this symbol, or that of the printed page, with {begun['scanner']}", file=sys.stderr, flush=True
+        )
+        answer: dict[str, Any] = {"state": "waiting"}
+        while answer["state"] == "waiting":
+            answer = ask(arguments.socket, "calibration", id=begun["id"], store=arguments.store)
+    except BaseException:  # Ctrl-C above all: the next scan is an article's again
+        with contextlib.suppress(DaemonUnreachableError):
+            ask(arguments.socket, "calibration", id=begun["id"], end=True)
+        raise
+    if answer["state"] == "over":
+        print(
+            f"scangate: nothing came from {begun['scanner']} within {arguments.seconds} s: does it read Data "
+            "Matrix (--symbol qr shows a QR code), and does it read from displays (else use the printed page)?",
+            file=sys.stderr,
+        )
+        return exits.UNREACHABLE
+    if arguments.json:
+        print_json(answer)
+    else:
+        _tell(answer, stored=arguments.store)
+    return exits.DONE if answer["proves"] else exits.NOT_WELL
+
+
+def _tell(answer: Mapping[str, Any], *, stored: bool) -> None:
+    rows = [{**finding, "kind": "wrong" if finding["wrong"] else "weak"} for finding in answer["findings"]]
+    if rows:
+        show(rows, {"kind": "", "code": "code", "message": "seen", "mend": "mend it"}, as_json=False)
+    name = answer["scanner"]
+    if not answer["proves"]:
+        print(f"{name} does not send what labels say: mend it and scan again")
+    elif stored:
+        print(f"{name} is calibrated")
+    else:
+        print(f"{name} sends what labels say; `scangate scanners calibrate {name}` keeps that")
+
+
+def _sheet(arguments: argparse.Namespace) -> int:
+    from gateway.calibration_sheet import TITLE, cells
+
+    return write_page(arguments, TITLE, list(cells()))

@@ -1,0 +1,81 @@
+"""`station`: the page of control codes to print, and the keys of a site."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gateway.cli import exits
+from gateway.cli.box import add_config
+from gateway.cli.pages import add_page, write_page
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the commands."""
+    station = commands.add_parser("station", help="the page of control codes to print, and the keys of a site")
+    group = station.add_subparsers(metavar="COMMAND", required=True)
+    _add_sheet(group)
+    _add_key(group)
+
+
+def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sheet = group.add_parser(
+        "sheet",
+        help="the page of control codes to print",
+        description="Makes the control codes of this site as Data Matrix symbols with captions, on A4. Print it at "
+        "100 % on matt paper; laminated matt it can be wiped. It works at every station with the same key.",
+        epilog="example: scangate station sheet -o codes.pdf",
+    )
+    add_config(sheet)
+    sheet.add_argument(
+        "--language", choices=("sv", "en", "both"), help="of the captions (default: [station] language)"
+    )
+    add_page(sheet)
+    sheet.set_defaults(run=_sheet)
+
+
+def _add_key(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    key = group.add_parser(
+        "key",
+        help="make a key of the site",
+        description="Makes a key file that only its owner can read. control: signs the control codes, the same "
+        "file on all boxes of the site. seal: a key pair; the private key is for the central system and must not "
+        "be on a box, FILE.pub is for the boxes. hmac: for pseudonyms; another one is added behind those there.",
+        epilog="example: scangate station key control -o /etc/scangate/credentials/control-code-key",
+    )
+    key.add_argument("kind", choices=("control", "seal", "hmac"))
+    key.add_argument("-o", "--output", type=Path, metavar="FILE", required=True)
+    key.add_argument("--id", metavar="ID", help="hmac: name of the key in events, such as 2026-11")
+    key.set_defaults(run=_key)
+
+
+def _sheet(arguments: argparse.Namespace) -> int:
+    from gateway.config import load
+    from gateway.station.control_codes import ControlCodes
+    from gateway.station.keys import control_key_of
+    from gateway.station_sheet import cells, title
+
+    config = load(arguments.config)
+    site = config.gateway.site
+    codes = ControlCodes(site, control_key_of(config.station.code_key_file))
+    language = arguments.language or config.station.language
+    return write_page(arguments, title(site, language), list(cells(codes, language)))
+
+
+def _key(arguments: argparse.Namespace) -> int:
+    from gateway import new_keys
+
+    path: Path = arguments.output
+    if (arguments.kind == "hmac") != (arguments.id is not None):
+        print("scangate: --id goes with hmac, and hmac needs it", file=sys.stderr)
+        return exits.USAGE
+    if arguments.kind == "control":
+        new_keys.make_control_key(path)
+        print(f"{path}: put it on every box of the site, and name it in [station] code_key_file")
+    elif arguments.kind == "hmac":
+        new_keys.add_hmac_key(path, arguments.id)
+        print(f"{path}: name it in [context] hmac_key_file; its last key, {arguments.id}, is used")
+    else:
+        public = new_keys.make_seal_keys(path)
+        print(f"{path}: for the central system only: take it off this machine if it is a box")
+        print(f"{public}: put it on every box, and name it in [context] seal_key_file")
+    return exits.DONE

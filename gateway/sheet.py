@@ -1,0 +1,245 @@
+"""Pages of printed codes: as SVG, as PDF, and one code on a terminal. Pure.
+
+A page is A4. The symbols stand far apart, so that a scanner held in a gloved hand meets one at a time, and each has
+its captions beneath. What draws symbols (zxing-cpp) and writes PDF (pydyf) is imported when a page is made.
+"""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from html import escape
+from io import BytesIO
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+Symbology = Literal["datamatrix", "qr"]
+Matrix = tuple[tuple[bool, ...], ...]
+"""Rows of modules, True for dark; without quiet zone."""
+
+PAGE_WIDTH: Final = 210.0
+"""Millimetres, like all lengths here: ISO 216 A4."""
+PAGE_HEIGHT: Final = 297.0
+MARGIN: Final = 15.0
+COLUMNS: Final = 4
+CELL_WIDTH: Final = (PAGE_WIDTH - 2 * MARGIN) / COLUMNS
+SYMBOL_SIZE: Final = 22.0
+"""A module of a control code is then some 0.9 mm wide: twice what a hospital scanner reads at arm's length. Beside
+it as much again stays white."""
+CAPTION_GAP: Final = 2.5
+"""Between a symbol and its captions, beside the line's own: the quiet zone of a QR symbol."""
+ROW_GAP: Final = 10.0
+TITLE_SIZE: Final = 6.0
+HEADING_SIZE: Final = 4.4
+CAPTION_SIZE: Final = 3.4
+LINE_HEIGHT: Final = 4.2
+CAPTION_CHARACTERS: Final = 22
+"""A caption is wrapped there: so many characters of CAPTION_SIZE fill a cell."""
+POINTS: Final = 72 / 25.4
+"""PDF counts in points."""
+QUIET_MODULES: Final = {"datamatrix": 2, "qr": 4}
+"""Around a symbol on a terminal: ISO/IEC 16022 asks for 1, ISO/IEC 18004 for 4."""
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """One code on a page."""
+
+    text: str
+    """What the symbol says; control characters such as GS stand in it as they are."""
+    symbology: Symbology
+    captions: tuple[str, ...]
+    """Lines beneath it; the first one is bold."""
+    group: str = ""
+    """Heading above the first of several cells of the same group."""
+    gs1: bool = False
+    """`text` is an element string with its AIs in brackets, encoded with FNC1, so that it reads as GS1 data."""
+
+
+class _Text(Struct, frozen=True):
+    x: float
+    baseline: float
+    size: float
+    bold: bool
+    text: str
+
+
+class _Symbol(Struct, frozen=True):
+    x: float
+    y: float
+    size: float
+    matrix: Matrix
+
+
+_Page = list[_Text | _Symbol]
+
+
+class SheetError(ValueError):
+    """A text cannot be put in a symbol. The message says which caption it is and why."""
+
+
+def matrix(cell: Cell) -> Matrix:
+    """Return the modules of a cell's symbol. Raises SheetError when the text does not fit."""
+    import zxingcpp
+
+    if cell.symbology == "datamatrix":
+        form, options = zxingcpp.BarcodeFormat.DataMatrix, {"force_square": True}
+    else:
+        form, options = zxingcpp.BarcodeFormat.QRCode, {}
+    try:
+        made = zxingcpp.create_barcode(cell.text, form, **options, gs1=cell.gs1)
+    except ValueError as error:
+        name = cell.captions[0] if cell.captions else "a code without caption"
+        raise SheetError(f"{name}: no {cell.symbology} symbol can be made: {error}") from error
+    image: Any = made.to_image(scale=1, add_quiet_zones=False)  # a buffer, which its annotations do not say
+    rows: Any = memoryview(image).tolist()
+    return tuple(tuple(module == 0 for module in row) for row in rows)
+
+
+def svg(title: str, cells: Sequence[Cell]) -> str:
+    """Draw the pages as one SVG, one below the other. Raises SheetError."""
+    pages = _pages(title, cells)
+    height = PAGE_HEIGHT * len(pages)
+    size = f'width="{PAGE_WIDTH:g}mm" height="{height:g}mm" viewBox="0 0 {PAGE_WIDTH:g} {height:g}"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="Helvetica, Arial, sans-serif">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{PAGE_WIDTH:g}" height="{height:g}" fill="#fff"/>',
+    ]
+    for index, page in enumerate(pages):
+        lines.append(f'<g transform="translate(0 {PAGE_HEIGHT * index:g})">')
+        lines.extend(_svg_of(item) for item in page)
+        lines.append("</g>")
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def pdf(title: str, cells: Sequence[Cell]) -> bytes:
+    """Draw the pages as a PDF. Raises SheetError."""
+    import pydyf
+
+    document = pydyf.PDF()
+    document.info["Title"] = pydyf.String(title)
+    fonts = pydyf.Dictionary()
+    for name, base in (("F0", "Helvetica"), ("F1", "Helvetica-Bold")):  # every reader has them
+        font = pydyf.Dictionary(
+            {"Type": "/Font", "Subtype": "/Type1", "BaseFont": f"/{base}", "Encoding": "/WinAnsiEncoding"}
+        )
+        document.add_object(font)
+        fonts[name] = font.reference
+    box = pydyf.Array([0, 0, round(PAGE_WIDTH * POINTS, 2), round(PAGE_HEIGHT * POINTS, 2)])
+    for page in _pages(title, cells):
+        stream = pydyf.Stream(compress=True)
+        for item in page:
+            stream.stream.extend(_pdf_of(item))
+        document.add_object(stream)
+        document.add_page(
+            pydyf.Dictionary(
+                {
+                    "Type": "/Page",
+                    "Parent": document.pages.reference,
+                    "MediaBox": box,
+                    "Contents": stream.reference,
+                    "Resources": pydyf.Dictionary({"Font": fonts}),
+                }
+            )
+        )
+    out = BytesIO()
+    document.write(out)
+    return out.getvalue()
+
+
+def terminal(text: str, symbology: Symbology) -> str:
+    """Draw one symbol with half-block characters, black on white whatever the terminal's colours are."""
+    modules = matrix(Cell(text=text, symbology=symbology, captions=("the code",)))
+    quiet = QUIET_MODULES[symbology]
+    width = len(modules[0]) + 2 * quiet
+    rows: list[tuple[bool, ...]] = [(False,) * width] * quiet
+    rows += [(*(False,) * quiet, *row, *(False,) * quiet) for row in modules]
+    rows += [(False,) * width] * (quiet + len(rows) % 2 + quiet % 2)
+    halves = {(False, False): " ", (True, False): "\u2580", (False, True): "\u2584", (True, True): "\u2588"}
+    lines = []
+    for upper, lower in zip(rows[::2], rows[1::2], strict=False):
+        drawn = "".join(halves[pair] for pair in zip(upper, lower, strict=True))
+        lines.append(f"\x1b[30;107m{drawn}\x1b[0m")
+    return "\n".join([*lines, ""])
+
+
+def _pages(title: str, cells: Sequence[Cell]) -> list[_Page]:
+    """Place everything: rows of cells from the top, a heading where a group begins, a new page when one is full."""
+    pages: list[_Page] = []
+    y = PAGE_HEIGHT
+    group = ""
+    for row in _rows(cells):
+        captions = [[line for caption in cell.captions for line in _wrapped(caption)] for cell in row]
+        heading = row[0].group if row[0].group != group else ""
+        group = row[0].group
+        height = SYMBOL_SIZE + CAPTION_GAP + LINE_HEIGHT * max(map(len, captions)) + ROW_GAP
+        if y + (2 * HEADING_SIZE if heading else 0) + height - ROW_GAP > PAGE_HEIGHT - MARGIN:
+            pages.append([_Text(MARGIN, MARGIN + TITLE_SIZE, TITLE_SIZE, True, title)])
+            y = MARGIN + 2 * TITLE_SIZE
+        if heading:
+            y += HEADING_SIZE
+            pages[-1].append(_Text(MARGIN, y, HEADING_SIZE, True, heading))
+            y += HEADING_SIZE
+        for column, (cell, lines) in enumerate(zip(row, captions, strict=True)):
+            x = MARGIN + column * CELL_WIDTH
+            pages[-1].append(_Symbol(x, y, SYMBOL_SIZE, matrix(cell)))
+            first = len(_wrapped(cell.captions[0])) if cell.captions else 0
+            pages[-1].extend(
+                _Text(x, y + SYMBOL_SIZE + CAPTION_GAP + LINE_HEIGHT * place, CAPTION_SIZE, place <= first, line)
+                for place, line in enumerate(lines, 1)
+            )
+        y += height
+    return pages
+
+
+def _rows(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    row: list[Cell] = []
+    for cell in cells:
+        if row and (len(row) == COLUMNS or row[-1].group != cell.group):
+            yield row
+            row = []
+        row.append(cell)
+    if row:
+        yield row
+
+
+def _wrapped(caption: str) -> list[str]:
+    return textwrap.wrap(caption, CAPTION_CHARACTERS) or [""]
+
+
+def _runs(modules: Matrix) -> Iterator[tuple[int, int, int]]:
+    """Yield (row, first column, length) of every horizontal run of dark modules."""
+    for y, row in enumerate(modules):
+        x = 0
+        while x < len(row):
+            end = x
+            while end < len(row) and row[end]:
+                end += 1
+            if end > x:
+                yield y, x, end - x
+            x = end + 1
+
+
+def _svg_of(item: _Text | _Symbol) -> str:
+    if isinstance(item, _Text):
+        weight = ' font-weight="bold"' if item.bold else ""
+        place = f'x="{item.x:g}" y="{item.baseline:g}" font-size="{item.size:g}"'
+        return f"<text {place}{weight}>{escape(item.text)}</text>"
+    scale = item.size / len(item.matrix)
+    path = "".join(f"M{x} {y}h{length}v1h-{length}z" for y, x, length in _runs(item.matrix))
+    place = f"translate({item.x:g} {item.y:g}) scale({scale:.6g})"
+    return f'<path transform="{place}" shape-rendering="crispEdges" d="{path}"/>'
+
+
+def _pdf_of(item: _Text | _Symbol) -> Iterator[bytes]:
+    """Yield PDF operators; its y axis points up."""
+    if isinstance(item, _Text):
+        x, y = item.x * POINTS, (PAGE_HEIGHT - item.baseline) * POINTS
+        font = f"BT /F{int(item.bold)} {item.size * POINTS:.2f} Tf {x:.2f} {y:.2f} Td"
+        yield f"{font} <{item.text.encode('cp1252', 'replace').hex()}> Tj ET".encode()
+        return
+    module = item.size / len(item.matrix) * POINTS
+    left, top = item.x * POINTS, (PAGE_HEIGHT - item.y) * POINTS
+    yield f"q {module:.6f} 0 0 {-module:.6f} {left:.3f} {top:.3f} cm".encode()
+    for y, x, length in _runs(item.matrix):
+        yield f"{x} {y} {length} 1 re".encode()
+    yield b"f Q"

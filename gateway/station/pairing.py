@@ -1,0 +1,198 @@
+"""Which symbols make one item: what a label lacks, by the rule of its issuing agency, and what belongs to it. Pure.
+
+| agency | symbol | waits for | source |
+|---|---|---|---|
+| GS1 | production identifiers without GTIN | the GTIN | GenSpecs 4.14: the data of all symbols of an item are one |
+| GS1 | GTIN, and the master demands lot, serial number or expiry, or an implant has neither lot nor serial number | what is demanded | article master; MDR Art. 27(9) |
+| GS1 | GTIN alone in a linear symbol (GS1-128, DataBar) | any production identifier, where the profile says so | GenSpecs 2.1.4: regulated healthcare, two linear symbols |
+| GS1 | GTIN alone in EAN, UPC, ITF-14 or a 2D symbol | nothing: a 2D symbol holds the whole label, the others have no partner | GenSpecs 2.1.4 |
+| HIBCC | primary | its secondary, by the link character | ANSI/HIBC 2.6, 2.3 |
+| HIBCC | secondary | its primary | the same |
+| ICCBBA | one structure in a linear symbol | device identifier, lot, serial or donation number, and expiry | ST-017: linear symbols carry one structure each |
+| ICCBBA | several structures in one symbol | what is missing of device identifier and lot, serial or donation number | ST-001, compound message |
+| IFA | PPN or HPC | nothing: the whole label stands in one symbol | IFA UDI 2.5 |
+| IFA | production identifiers without PPN or HPC | the device identifier | the same |
+
+A symbol with an error of its own (a wrong check digit) waits for nothing: it is refused at once and scanned again.
+A damaged symbol, and a secondary that names another primary, leave the open label waiting for the right one.
+The order of the symbols does not matter.
+"""  # noqa: E501 - a table
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from msgspec.structs import replace
+
+from gateway.model import Decoded, Issuer, LookUp, Severity
+from gateway.station.profiles import Profile
+from gateway.station.verdict import SHELF_LABELS, TRACED_CLASSES, MissingPart
+from gateway.udi import decode_symbols
+
+LINEAR_GS1: Final = frozenset({"]C1", "]e0", None})
+"""GS1-128 and DataBar; None: the scanner does not say, and element strings are most often these."""
+ELEMENT_STRING: Final = len("01") + 14
+"""Shortest element string of a GTIN; fewer characters are an EAN, UPC or ITF-14."""
+LINK: Final = "HIBC_LINK"
+REQUIRED: Final = "GS1_AI_REQUIRED"
+SAME_SYMBOL: Final = "ITEM_SAME_SYMBOL"
+NOT_ITS_OWN: Final = frozenset(
+    {
+        "ITEM_ISSUERS",
+        "ITEM_IDENTIFIERS",
+        "ITEM_DISAGREES",
+        LINK,
+        "GS1_AI_REPEATED",
+        "GS1_DATES_DISAGREE",
+    }
+)
+"""Findings of a join that say: these symbols are of different items."""
+
+
+class Missing(StrEnum):
+    """What a label lacks, for the display to say in its language."""
+
+    DEVICE_IDENTIFIER = "device-identifier"
+    PRODUCTION = "production-identifier"
+    """Any of them: which one the label has is not known."""
+    LOT = "lot"
+    SERIAL = "serial"
+    EXPIRY = "expiry"
+
+
+_WHAT: Final[Mapping[str, str]] = {
+    Missing.DEVICE_IDENTIFIER: "the device identifier",
+    Missing.PRODUCTION: "the symbol with the production identifiers",
+    Missing.LOT: "the lot number",
+    Missing.SERIAL: "the serial number",
+    Missing.EXPIRY: "the expiry date",
+}
+_ELEMENTS: Final[Mapping[Issuer, Mapping[str, str]]] = {
+    Issuer.GS1: {
+        Missing.DEVICE_IDENTIFIER: "01",
+        Missing.LOT: "10",
+        Missing.SERIAL: "21",
+        Missing.EXPIRY: "17",
+    },
+    Issuer.HIBCC: {
+        Missing.DEVICE_IDENTIFIER: "DI",
+        Missing.LOT: "lot",
+        Missing.SERIAL: "serial",
+        Missing.EXPIRY: "expiry",
+    },
+    Issuer.ICCBBA: {
+        Missing.DEVICE_IDENTIFIER: "=/",
+        Missing.LOT: "&,1",
+        Missing.SERIAL: "=,",
+        Missing.EXPIRY: "=>",
+    },
+}
+
+SymbolText = tuple[str, str | None]
+"""Text and AIM identifier, as `decode_symbols` takes them."""
+
+
+def missing(
+    decoded: Decoded, symbols: Sequence[SymbolText], look_up: LookUp, profile: Profile
+) -> tuple[Missing, ...]:
+    """Tell what the label still lacks; nothing for one that is whole, or that is no UDI.
+
+    `decoded` is what `symbols` say together, `look_up` what the master says of it.
+    """
+    if decoded.issuer is None or not decoded.elements:
+        return ()
+    if decoded.device_identifier is None:
+        return (Missing.DEVICE_IDENTIFIER,)
+    if not decoded.ok:
+        return ()
+    by_rule: tuple[Missing, ...] = ()
+    match decoded.issuer:
+        case Issuer.HIBCC:
+            by_rule = () if _says_more(decoded) else (Missing.PRODUCTION,)
+        case Issuer.ICCBBA:
+            by_rule = _isbt(decoded, len(symbols))
+        case Issuer.GS1 if profile.linear_waits and all(map(_is_linear, symbols)):
+            by_rule = () if _says_more(decoded) else (Missing.PRODUCTION,)
+        case Issuer.IFA:
+            return ()
+    return _demanded(decoded, look_up) or by_rule
+
+
+def joined(symbols: Sequence[SymbolText], today: date) -> Decoded:
+    """Return what the symbols of a label say together, so far: what they lack without the GTIN is no fault yet."""
+    together = decode_symbols(symbols, today=today)
+    if together.device_identifier is not None:
+        return together
+    findings = tuple(found for found in together.findings if found.code != REQUIRED)
+    ok = all(found.severity is not Severity.ERROR for found in findings)
+    return replace(together, ok=ok, findings=findings)
+
+
+def missing_part(lacking: Sequence[str], issuer: Issuer | None) -> MissingPart | None:
+    """Name for the verdict what a label lacks; None for one that lacks nothing."""
+    if not lacking:
+        return None
+    elements = _ELEMENTS.get(issuer, {}) if issuer else {}
+    return MissingPart(what=" and ".join(_WHAT[one] for one in lacking), element=elements.get(lacking[0]))
+
+
+def belongs(together: Decoded, before: Decoded, new: Decoded) -> bool:
+    """Tell whether a symbol is of the item: `together` is what it and `before` say, `new` what it says alone."""
+    if new.issuer is None or not new.ok:
+        return False
+    known = {finding.code for finding in (*before.findings, *new.findings)}
+    return not any(found.code in NOT_ITS_OWN - known for found in together.findings)
+
+
+def is_same(together: Decoded) -> bool:
+    """Tell whether the newest symbol says nothing but what another one of the item says."""
+    return any(found.code == SAME_SYMBOL for found in together.findings)
+
+
+def is_stray(together: Decoded, before: Decoded, new: Decoded) -> bool:
+    """Tell whether a symbol cannot be the label's: it is damaged, or names another primary (HIBC link)."""
+    if new.issuer is None:
+        return False
+    named = any(found.code == LINK for found in together.findings)
+    return not new.ok or (named and before.device_identifier is not None and new.device_identifier is None)
+
+
+def _demanded(decoded: Decoded, look_up: LookUp) -> tuple[Missing, ...]:
+    article = look_up.article
+    if article is None or look_up.match in SHELF_LABELS:
+        return ()
+    lacking = tuple(
+        name
+        for required, value, name in (
+            (article.lot_required, decoded.lot_number, Missing.LOT),
+            (article.serial_required, decoded.serial_number, Missing.SERIAL),
+            (article.expiry_required, decoded.expiration_date, Missing.EXPIRY),
+        )
+        if required and value is None
+    )
+    traced = article.implant or article.risk_class in TRACED_CLASSES
+    return lacking or ((Missing.PRODUCTION,) if traced and not _identified(decoded) else ())
+
+
+def _identified(decoded: Decoded) -> bool:
+    return bool(decoded.lot_number or decoded.serial_number or decoded.donation_identification_number)
+
+
+def _says_more(decoded: Decoded) -> bool:
+    """Tell whether the label says anything beside the device identifier that a second symbol would."""
+    dates = decoded.expiration_date or decoded.manufacture_date
+    return _identified(decoded) or bool(dates or decoded.software_version)
+
+
+def _isbt(decoded: Decoded, symbols: int) -> tuple[Missing, ...]:
+    lacking: list[Missing] = [] if _identified(decoded) else [Missing.PRODUCTION]
+    blood_bag = any(identifier == "=)" for identifier, _ in decoded.elements)
+    if len(decoded.elements) <= symbols and decoded.expiration_date is None and not blood_bag:
+        lacking.append(Missing.EXPIRY)
+    return tuple(lacking)
+
+
+def _is_linear(symbol: SymbolText) -> bool:
+    text, symbology = symbol
+    return symbology in LINEAR_GS1 and len(text) >= ELEMENT_STRING and not text.startswith("http")

@@ -1,0 +1,124 @@
+"""Every rule on what is accepted: its code, what it means, how much it matters in each kind of place, and why.
+
+In an operating room the article may be in the patient by the time it is scanned: there the record counts most, and
+what a store would send back is taken up with a warning. A clinic weighs as a supply room does.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal, get_args
+
+from msgspec import Struct
+
+from gateway.model import Severity
+
+Profile = Literal["operating-room", "supply-room", "clinic"]
+PROFILES: Final[tuple[Profile, ...]] = get_args(Profile)
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One rule. `None` for a profile: the rule does not hold there."""
+
+    meaning: str
+    """One sentence."""
+    operating_room: Severity | None
+    supply_room: Severity | None
+    clinic: Severity | None
+    source: str
+    """Where the rule comes from."""
+
+    def severity(self, profile: Profile) -> Severity | None:
+        """Return how much it matters in a place of this kind, or None where it does not hold."""
+        match profile:
+            case "operating-room":
+                return self.operating_room
+            case "supply-room":
+                return self.supply_room
+            case "clinic":
+                return self.clinic
+
+
+_INFO, _WARNING, _ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
+_MDR_27_9: Final = "MDR (EU) 2017/745 Art. 27(9); HSLF-FS 2021:52"
+_MDR_I_23: Final = "MDR (EU) 2017/745 Annex I, 23.2"
+_OPERATION: Final = "how the box works"
+
+
+def _everywhere(meaning: str, severity: Severity, source: str) -> Rule:
+    return Rule(meaning=meaning, operating_room=severity, supply_room=severity, clinic=severity, source=source)
+
+
+def _milder_in_operating_room(meaning: str, theatre: Severity | None, elsewhere: Severity, source: str) -> Rule:
+    return Rule(meaning=meaning, operating_room=theatre, supply_room=elsewhere, clinic=elsewhere, source=source)
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "ARTICLE_UNKNOWN": _everywhere(
+        "The article is not in the article master of this box.", _WARNING, "the article master"
+    ),
+    "ARTICLE_BLOCKED": _everywhere(
+        "The article master says that the article must not be used.", _ERROR, "the article master"
+    ),
+    "ARTICLE_RECALLED": _everywhere(
+        "The article, or this lot or serial number of it, has been recalled.",
+        _ERROR,
+        "the article master; MDR (EU) 2017/745 Art. 89(8)",
+    ),
+    "RECALL_POSSIBLE": _milder_in_operating_room(
+        "Some of this article are recalled, and the label does not say whether this is one of them.",
+        _WARNING,
+        _ERROR,
+        "the article master; MDR (EU) 2017/745 Art. 89(8)",
+    ),
+    "EXPIRED": _milder_in_operating_room(
+        "The expiry date has passed.", _WARNING, _ERROR, f"{_MDR_I_23}(i); ISO 15223-1, 5.1.4"
+    ),
+    "EXPIRES_SOON": _milder_in_operating_room(
+        "The expiry date is near (`near_expiry_days`).", _INFO, _WARNING, "stock rotation"
+    ),
+    "CLOCK_UNTRUSTED": _everywhere(
+        "Whether the expiry date has passed is not certain: the clock is not set.", _INFO, _OPERATION
+    ),
+    "LOT_MISSING": _everywhere(
+        "The article's label must carry a lot number, and this one does not.", _WARNING, "the article master"
+    ),
+    "SERIAL_MISSING": _everywhere(
+        "The article's label must carry a serial number, and this one does not.", _WARNING, "the article master"
+    ),
+    "EXPIRY_MISSING": _everywhere(
+        "The article's label must carry an expiry date, and this one does not.", _WARNING, "the article master"
+    ),
+    "IMPLANT_NOT_TRACEABLE": _milder_in_operating_room(
+        "The label of an implant, or of a device of class III, has neither lot nor serial number.",
+        _WARNING,
+        _ERROR,
+        _MDR_27_9,
+    ),
+    "WRONG_PACKAGE_LEVEL": Rule(
+        meaning="The label is that of a package of several; single articles are scanned here.",
+        operating_room=_WARNING,
+        supply_room=None,
+        clinic=_WARNING,
+        source="the article master; GTIN indicator digit, HIBC unit of measure",
+    ),
+    "UNIT_OF_USE": _everywhere(
+        "The identifier is that of one piece inside a package (unit of use).", _INFO, "GUDID unit of use DI"
+    ),
+    "CONSIGNMENT": _everywhere(
+        "The article belongs to its supplier until it is used: the owner is named.", _INFO, "the article master"
+    ),
+    "INCOMPLETE_LABEL": _everywhere(
+        "A further symbol of the label was not scanned in time.", _WARNING, "[station] pairing_seconds"
+    ),
+    "LOWER_TRUST": _everywhere(
+        "Characters may be missing or be others, because of how the scanner sent the code: read the label.",
+        _WARNING,
+        "the symbols' `quality`",
+    ),
+    "MASTER_OLD": _everywhere(
+        "The article master is older than `[articles] max_age_days`: recalls may be missing.", _INFO, _OPERATION
+    ),
+    "PERSON_DATA_REMOVED": _everywhere(
+        "The label held identifiers of a person; they were removed.", _WARNING, "the privacy guard"
+    ),
+}
+"""Every finding of the verdict. Those of the label's own faults come from decoding (`gateway.udi.findings`)."""
