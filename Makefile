@@ -44,8 +44,8 @@ lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions
 	$(LOCK) --group build -o requirements/build.txt
 	$(LOCK) --group release -o requirements/release.txt
 	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
-	$(LOCK) pyproject.toml --extra demo -c requirements/dev.txt -o requirements/demo.txt
-	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra demo --extra gpio -c requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) pyproject.toml --extra gpio -c requirements/dev.txt -o requirements/run.txt
 
 wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
 	@scripts/wheelhouse.sh $(or $(WHEELHOUSE),wheelhouse)

@@ -12,8 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from drivers.hotplug import Hotplug
+from drivers.indicator import Indicator
 from drivers.model import LinkChange
 from gateway.articles.store import ArticleMaster
+from gateway.calibrator import Calibrator
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError
 from gateway.control import ControlServer, RequestError
@@ -26,11 +29,12 @@ from gateway.housekeeping import Housekeeping
 from gateway.inbox import Inbox, Notice
 from gateway.pipeline import Pipeline
 from gateway.readers import Reader
-from gateway.registry import StationRegistry
+from gateway.registry import RegistryError, StationRegistry
 from gateway.service_manager import ServiceManager
 from gateway.worker import Worker
 
 if TYPE_CHECKING:
+    from gateway.delivery.desk import Handler
     from gateway.delivery.publisher import Publisher
 
 log = logging.getLogger(__name__)
@@ -109,19 +113,25 @@ def run(
             log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
         # 2. The pipeline, from the scanner's end to the operator's signal.
         inbox = Inbox()
-        readers = {one.name: Reader(one, inbox) for one in config.scanner}
-        pipeline = Pipeline(config, ArticleMaster(config.articles_directory))
-        registry = StationRegistry(state / "station.json")
-        stack.callback(registry.close)
-        worker = Worker(inbox, outbox, pipeline, clock, readers, service_manager)
-        housekeeping = Housekeeping(config, worker, inbox, readers, clock, registry, alarms)
-        stack.callback(housekeeping.close)
+        registry = stack.enter_context(contextlib.closing(_registry(state)))
+        readers = {one.name: Reader(one, inbox, registry.recognise) for one in config.scanner}
+        pipeline = Pipeline(config, ArticleMaster(config.articles_directory, config.articles.priorities()))
+        alarms.extend(pipeline.key_trouble)
+        calibrator = Calibrator(readers, registry, clock)
+        worker = Worker(inbox, outbox, pipeline, clock, readers, service_manager, calibrator.diversions)
+        worker.indicator = _indicator(config, stack)
+        housekeeping = stack.enter_context(
+            contextlib.closing(Housekeeping(config, worker, inbox, readers, clock, registry, alarms))
+        )
         # 3. Whoever asks.
         control = ControlServer(
             control_path,
             {
                 "status": lambda _: housekeeping.status(),
                 "scanners": lambda _: housekeeping.scanners(),
+                "station": lambda _: worker.view,
+                "calibrate": calibrator.begin,
+                "calibration": calibrator.look,
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
                 "exported": lambda args: _exported(config, worker, args),
                 "reload": lambda _: _reload(check_reload, life),
@@ -135,12 +145,14 @@ def run(
         worker_thread.start()
         for reader in readers.values():
             reader.start()
+        stack.enter_context(Hotplug(lambda: [reader.scanner for reader in readers.values()]))
         stack.enter_context(_signals(life, check_reload))
         service_manager.ready("reading scanners")
         log.info("ready scanners=%d waiting=%d", len(readers), outbox.last - outbox.delivered)
+        inbound = _inbound(config, worker, housekeeping, clock, check_reload, life)
         over = False
         while not over and worker_thread.is_alive():
-            worker.publisher = _sound_publisher(config, worker.publisher, inbox)
+            worker.publisher = _sound_publisher(config, worker.publisher, inbox, inbound)
             service_manager.status(housekeeping.turn())
             over = life.over(TURN_SECONDS)
         # 5. The ordered stop: what scanners still send, then what is queued, then what is under way.
@@ -148,14 +160,19 @@ def run(
             service_manager.stopping()
         _stop_readers(readers.values())
         inbox.post(Notice.STOP)
-        worker_thread.join(WORKER_STOP_SECONDS)
-        if worker.publisher is not None and not worker.publisher.stop(PUBLISHER_STOP_SECONDS):
-            log.warning("the publisher did not end in time; what it had under way is sent again")
-        if worker_thread.is_alive() or not life.over():
-            raise AppError("the worker did not end in order: see the log; what was accepted is on disk")
-        worker.finish()
-        log.info("stopped stored=%d delivered=%d", worker.outbox.last, worker.outbox.delivered)
+        _finish(worker, worker_thread, in_order=life.over())
     return life.ending
+
+
+def _finish(worker: Worker, thread: threading.Thread, *, in_order: bool) -> None:
+    """Wait for the worker and the publisher, and let the outbox go. Raises AppError."""
+    thread.join(WORKER_STOP_SECONDS)
+    if worker.publisher is not None and not worker.publisher.stop(PUBLISHER_STOP_SECONDS):
+        log.warning("the publisher did not end in time; what it had under way is sent again")
+    if thread.is_alive() or not in_order:
+        raise AppError("the worker did not end in order: see the log; what was accepted is on disk")
+    worker.finish()
+    log.info("stopped stored=%d delivered=%d", worker.outbox.last, worker.outbox.delivered)
 
 
 @contextlib.contextmanager
@@ -188,6 +205,26 @@ def client_id_of(config: Config, broker: BrokerSettings) -> str:
     return broker.client_id or f"scangate-{box.tenant}-{box.site}-{box.id}"
 
 
+def _registry(state: Path) -> StationRegistry:
+    """Open the station registry; one that cannot be read trusts no scanner, and is no reason to read none."""
+    registry = StationRegistry(state / "station.json")
+    try:
+        registry.load()
+    except RegistryError as error:
+        log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
+    return registry
+
+
+def _indicator(config: Config, stack: contextlib.ExitStack) -> Indicator | None:
+    """Let the configured lamps and the buzzer speak until the end."""
+    if config.gpio is None:
+        return None
+    indicator = Indicator(config.gpio)
+    indicator.start()
+    stack.callback(indicator.close)
+    return indicator
+
+
 def _open(control: ControlServer, path: Path) -> None:
     try:
         control.start()
@@ -214,7 +251,40 @@ def _announce(
     return announce
 
 
-def _sound_publisher(config: Config, present: "Publisher | None", inbox: Inbox) -> "Publisher | None":
+def _inbound(
+    config: Config,
+    worker: Worker,
+    housekeeping: Housekeeping,
+    clock: Clock,
+    check_reload: Callable[[], None] | None,
+    life: Life,
+) -> "dict[str, Handler]":
+    """Return who takes what the broker brings: topic filter -> handler."""
+    if config.broker is None:
+        return {}
+    from gateway.delivery.commands import Commands  # these bring paho along, too
+    from gateway.master_feed import MasterFeed
+    from gateway.remote import Remote
+
+    def publisher() -> "Publisher":
+        if worker.publisher is None:
+            raise RuntimeError("a message came before there was a publisher")
+        return worker.publisher
+
+    box = config.gateway
+    topics = Topics.of(box.tenant, box.site, box.id)
+    remote = Remote(config, worker, housekeeping, publisher, lambda: _reload(check_reload, life))
+    commands = Commands(topics, remote.handlers(), clock.now, lambda reply: publisher().reply(reply))
+    feed = MasterFeed(
+        config.articles_directory, config.state_directory / "outbox.db", config.articles.delta_key_file, clock
+    )
+    housekeeping.feed = feed
+    return {topics.commands: commands.take, topics.deltas: feed.take}
+
+
+def _sound_publisher(
+    config: Config, present: "Publisher | None", inbox: Inbox, inbound: "Mapping[str, Handler]"
+) -> "Publisher | None":
     """Return a publisher that works: the present one, or a new one in the place of one that is stuck."""
     broker = config.broker
     if broker is None or (present is not None and not present.stuck(STUCK_SECONDS)):
@@ -231,6 +301,7 @@ def _sound_publisher(config: Config, present: "Publisher | None", inbox: Inbox) 
         client_id_of(config, broker),
         config.state_directory / "outbox.db",
         on_unsettled=lambda: inbox.post(Notice.UNSETTLED),
+        subscriptions=inbound,
     )
     publisher.start()
     return publisher

@@ -15,10 +15,16 @@ import msgspec
 from msgspec import Meta, Struct
 
 from drivers.base import ScannerSettings
+from drivers.indicator import GpioSettings
+from drivers.settings_check import wrong as wrong_scanners
 from gateway.articles.settings import ArticlesSettings
 from gateway.delivery.settings import BrokerSettings, HealthSettings, OutboxSettings
+from gateway.display.settings import DisplaySettings
+from gateway.station.context import problems as context_problems
+from gateway.station.context_settings import ContextSettings
+from gateway.station.patterns import bounded
+from gateway.station.rules import RULES
 from gateway.station.settings import StationSettings
-from gateway.station.verdict import RULES
 from gateway.udi.findings import FINDINGS
 
 DEFAULT_PATH: Final = Path("/etc/scangate/scangate.toml")
@@ -27,6 +33,7 @@ MAX_CONFIG_BYTES: Final = 1024 * 1024
 MAX_SCANNERS: Final = 32
 """Each has a thread; more than one USB tree of hubs holds."""
 
+BROKER_SCHEMES: Final = frozenset({"mqtt", "mqtts", "ws", "wss"})
 SCANNER_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """It stands in events, in log lines and in the registry."""
 
@@ -57,12 +64,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     gateway: GatewaySettings
     station: StationSettings = StationSettings()
+    context: ContextSettings = ContextSettings()
     state: StateSettings = StateSettings()
     scanner: Annotated[tuple[ScannerSettings, ...], Meta(min_length=1, max_length=MAX_SCANNERS)]
     broker: BrokerSettings | None = None
     articles: ArticlesSettings = ArticlesSettings()
     outbox: OutboxSettings = OutboxSettings()
     health: HealthSettings = HealthSettings()
+    display: DisplaySettings = DisplaySettings()
+    gpio: GpioSettings | None = None
 
     @property
     def state_directory(self) -> Path:
@@ -173,6 +183,8 @@ def _explain(message: str, document: Mapping[str, Any]) -> str:
             value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, ValueError, TypeError):
             return f"{path}: {what}"
+    if isinstance(value, Mapping):
+        return f"{path}: {what}"  # its keys do not fit together; some may hold what no error should show
     allowed = _choices(path)
     return f"{path} = {value!r}: {what}" + (f" (allowed: {', '.join(allowed)})" if allowed else "")
 
@@ -196,36 +208,45 @@ def _check(config: Config, file: str) -> None:
             raise ConfigError(f"{file}: scanner.name = {name!r}: allowed: 1 to 64 letters, digits, _, - and .")
         if names.count(name) > 1:
             raise ConfigError(f"{file}: scanner.name = {name!r}: two scanners of one name; give each its own")
+    for problem in wrong_scanners(config.scanner):
+        raise ConfigError(f"{file}: {problem}")
+    _check_station(config, file)
+    if config.broker is not None:
+        _check_broker(config.broker, file)
+
+
+def _check_station(config: Config, file: str) -> None:
     for pattern in config.station.item_patterns:
         try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ConfigError(
-                f"{file}: station.item_patterns: {pattern!r} is no regular expression: {error}"
-            ) from error
+            bounded(pattern)
+        except ValueError as error:
+            raise ConfigError(f"{file}: station.item_patterns: {error}") from error
+    for key, problem in context_problems(config.context):
+        raise ConfigError(f"{file}: {key}: {problem}")
     known = [*RULES, *FINDINGS]
     for code in config.station.severity:
         if code not in known:
             near = difflib.get_close_matches(code, known, n=1)
             meant = f"did you mean {near[0]!r}?" if near else "docs/findings.md lists them"
             raise ConfigError(f"{file}: station.severity.{code}: there is no such finding; {meant}")
-    if config.broker is not None:
-        _check_broker(config.broker, file)
 
 
 def _check_broker(broker: BrokerSettings, file: str) -> None:
     for url in broker.urls:
         try:
             parts: SplitResult = urlsplit(url)
-            usable = parts.scheme in {"mqtt", "mqtts"} and parts.hostname and parts.port != 0
+            usable = parts.scheme in BROKER_SCHEMES and parts.hostname and parts.port != 0
         except ValueError:
             usable = None
             parts = SplitResult("", "", "", "", "")
         if not usable:
-            raise ConfigError(f"{file}: broker.urls: {url!r}: allowed: mqtts://host[:port] or mqtt://host[:port]")
+            raise ConfigError(
+                f"{file}: broker.urls: {url!r}: allowed: mqtts://host[:port], mqtt://host[:port], "
+                "wss://host[:port][/path] or ws://host[:port][/path]"
+            )
         if parts.username or parts.password:
             raise ConfigError(f"{file}: broker.urls: no credentials in a URL; use username and password_file")
-        if parts.path.strip("/") or parts.query:
+        if (parts.path.strip("/") and not parts.scheme.startswith("ws")) or parts.query:
             raise ConfigError(f"{file}: broker.urls: {url!r}: nothing may follow the port")
     if (broker.cert_file is None) != (broker.key_file is None):
         raise ConfigError(f"{file}: broker.cert_file and broker.key_file go together")

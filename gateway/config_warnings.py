@@ -8,6 +8,7 @@ from drivers.hardware import SUBSYSTEM_OF, choose
 from gateway.config import Config
 from gateway.credentials import locate
 from gateway.delivery.settings import BrokerSettings
+from gateway.station.keys import read_keys
 
 
 def warnings(config: Config) -> Iterator[str]:
@@ -21,10 +22,20 @@ def warnings(config: Config) -> Iterator[str]:
                 yield f"scanner {scanner.name}: the recording {scanner.device} is not there"
         elif (choice := choose(scanner, SUBSYSTEM_OF[scanner.driver])).path is None:
             yield f"scanner {scanner.name}: {choice.detail}"
+    yield from _keys(config)
     if config.broker is None:
         yield "no [broker]: this box stands alone; hand its scans on with `scangate outbox export`"
     else:
         yield from _broker(config.broker)
+
+
+def _keys(config: Config) -> Iterator[str]:
+    context = config.context
+    if "hmac" in (context.case_mode, context.person_mode) and context.hmac_key_file is None:
+        yield "context: hmac needs a key: make one with `scangate station key hmac`, and name it in hmac_key_file"
+    files = (config.station.code_key_file, context.seal_key_file, context.hmac_key_file)
+    if all(_can_know(locate(name)) for name in files if name is not None):
+        yield from read_keys(config.station.code_key_file, context).trouble
 
 
 def _broker(broker: BrokerSettings) -> Iterator[str]:

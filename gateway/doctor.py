@@ -8,9 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from drivers.base import ScannerSettings
+from drivers.hardware import SUBSYSTEM_OF, Choice, choose
 from gateway.articles.errors import MasterError, MasterUnreadableError
 from gateway.articles.store import ArticleMaster
 from gateway.clock import NS, Clock
@@ -119,26 +121,61 @@ def _scanners(config: Config, status: dict[str, Any] | None) -> Iterator[Diagnos
         if known is None:
             yield _device(settings, subject)
         elif known["link"] == "connected" and not known["failure"]:
-            yield Diagnosis(subject=subject, health=Health.GOOD, found=f"connected, {settings.device}")
+            yield from _trust(settings, known, subject)
         else:
             yield Diagnosis(
                 subject=subject,
                 health=Health.BAD,
                 found=known["failure"] or known["link"],
-                do=f"check the cable, and that {settings.device} is its device (ls -l /dev/serial/by-id)",
+                do=known["detail"] or "see the daemon's log",
             )
+
+
+def _trust(settings: ScannerSettings, known: dict[str, Any], subject: str) -> Iterator[Diagnosis]:
+    """Say how far a scanner that is there can be believed."""
+    if known["replaced"] is not None:
+        yield Diagnosis(
+            subject=subject,
+            health=Health.WARNING,
+            found=f"it is another one than {known['replaced']}, or sits elsewhere",
+            do="check its settings; scangate scanners test shows whether it sends what labels say",
+        )
+    if known["calibrated"] is False:
+        yield Diagnosis(
+            subject=subject,
+            health=Health.WARNING,
+            found=f"connected, {_what(settings)}; never calibrated: it may type other characters than the label's",
+            do=f"scangate scanners calibrate {settings.name}",
+        )
+    else:
+        yield Diagnosis(subject=subject, health=Health.GOOD, found=f"connected, {_what(settings)}")
 
 
 def _device(settings: ScannerSettings, subject: str) -> Diagnosis:
     """Look at the device itself, for when no daemon can be asked."""
-    device = Path(settings.device)
-    if not device.exists():
-        found, do = f"{device} is not there", "plug it in; ls -l /dev/serial/by-id shows the names"
-    elif not os.access(device, os.R_OK):
-        found, do = f"this user may not open {device}", "run as root, or add the user to the group dialout"
+    if settings.driver == "replay":
+        there = Path(settings.device or "").exists()
+        choice = Choice(path=settings.device if there else None, detail="there is no such recording")
     else:
-        return Diagnosis(subject=subject, health=Health.GOOD, found=f"{device} is there")
-    return Diagnosis(subject=subject, health=Health.BAD, found=found, do=do)
+        choice = choose(settings, SUBSYSTEM_OF[settings.driver])
+    if choice.path is None:
+        return Diagnosis(
+            subject=subject, health=Health.BAD, found=f"{_what(settings)}: {choice.link}", do=choice.detail
+        )
+    if not os.access(choice.path, os.R_OK):
+        return Diagnosis(
+            subject=subject,
+            health=Health.BAD,
+            found=f"this user may not open {choice.path}",
+            do="run as root, or add the user to the group that owns it (ls -l tells which)",
+        )
+    return Diagnosis(subject=subject, health=Health.GOOD, found=f"{choice.path} is there")
+
+
+def _what(settings: ScannerSettings) -> str:
+    """Say in a word which device is meant."""
+    match = msgspec.to_builtins(settings.match)
+    return settings.device or " ".join(f"{key} {value}" for key, value in match.items() if value is not None)
 
 
 def _master(config: Config) -> Diagnosis:

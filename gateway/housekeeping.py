@@ -4,14 +4,18 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from drivers.model import Link, LinkChange
-from gateway import VERSION
+from gateway import VERSION, alarms
 from gateway.articles.errors import MasterError
 from gateway.articles.store import ArticleMaster, MasterInfo
+from gateway.articles.sync_request import request_sync
+from gateway.articles.telling import MasterTold, encode, tell
+from gateway.board import read_board
 from gateway.clock import NS, Clock, local_rfc3339
 from gateway.config import Config
 from gateway.delivery.health import (
@@ -24,18 +28,21 @@ from gateway.delivery.health import (
     SequenceHealth,
     essence,
 )
-from gateway.delivery.room import Room
-from gateway.delivery.salvage import quarantined
 from gateway.delivery.wire import DAY_NS, gateway_source
 from gateway.inbox import Inbox, Notice
 from gateway.readers import Reader
 from gateway.registry import RegistryError, StationRegistry
+from gateway.whole_file import whole_file
 from gateway.worker import Worker
+
+if TYPE_CHECKING:  # it comes with the broker
+    from gateway.master_feed import MasterFeed
 
 log = logging.getLogger(__name__)
 
 CLOCK_SECONDS: Final = 10.0
 """Between two looks at a clock that is not set yet."""
+METRICS_MODE: Final = 0o644
 MAX_LINK_CHANGES: Final = 256
 """Changes that wait for the registry; only the newest of each scanner matters."""
 
@@ -51,7 +58,7 @@ class Housekeeping:
         readers: Mapping[str, Reader],
         clock: Clock,
         registry: StationRegistry,
-        alarms: Sequence[str],
+        start_alarms: Sequence[str],
     ) -> None:
         self._config = config
         self._worker = worker
@@ -59,13 +66,22 @@ class Housekeeping:
         self._readers = readers
         self._clock = clock
         self._registry = registry
-        self._start_alarms = tuple(alarms)
-        self._master = ArticleMaster(config.articles_directory)
+        self._start_alarms = tuple(start_alarms)
+        self._master = ArticleMaster(config.articles_directory, config.articles.priorities())
         self._started = time.monotonic()
         self._links: deque[LinkChange] = deque(maxlen=MAX_LINK_CHANGES)
+        self._replaced: dict[str, str] = {}
+        self._gs_noted: set[str] = set()
         self._clock_at = 0.0
         self._told_at = 0.0
         self._told: Health | None = None
+        self.feed: MasterFeed | None = None
+        """Who takes article deltas; None without a broker."""
+        self._info = MasterInfo()
+        self._info_problem: str | None = None
+        self._overlay_lost = False
+        self._board = read_board()
+        self._metrics_problem: str | None = None
         self._source = gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
     def note_link(self, change: LinkChange) -> None:
@@ -78,17 +94,36 @@ class Housekeeping:
         now = time.monotonic()
         if now >= self._clock_at:
             self._clock_at = now + CLOCK_SECONDS
+            self._board = read_board()
             if not self._clock.now().synchronised and self._clock.observe():
                 log.info("clock synchronised")
                 self._inbox.post(Notice.CLOCK_SET)
+        self._look_at_master()
         current = self.examine()
-        publisher = self._worker.publisher
+        if self._worker.publisher is not None:
+            self._worker.publisher.tell_articles(encode(self._told_master()))  # sent when it has changed
         changed = self._told is None or essence(current) != essence(self._told)
-        if publisher is not None and (changed or now - self._told_at >= self._config.health.interval):
-            publisher.tell_health(current.encode())
+        if changed or now - self._told_at >= self._config.health.interval:
+            self._tell(current)
             self._told, self._told_at = current, now
         summary = f"{current.sequence.stored} scans stored, {current.sequence.waiting} waiting"
         return f"{summary}; {current.alarms[0]}" if current.alarms else summary
+
+    def _tell(self, current: Health) -> None:
+        publisher = self._worker.publisher
+        if publisher is not None:
+            publisher.tell_health(current.encode())
+        metrics = self._config.health.prometheus_file
+        if metrics is not None:
+            try:
+                from gateway import prometheus  # only a box that is watched this way pays for it
+
+                with whole_file(Path(metrics), METRICS_MODE) as file:
+                    file.write(prometheus.text(current).encode())
+            except OSError as error:
+                self._metrics_problem = f"cannot write {metrics}: {error.strerror}; check [health] prometheus_file"
+            else:
+                self._metrics_problem = None
 
     def examine(self) -> Health:
         """Say how the box is."""
@@ -99,15 +134,28 @@ class Housekeeping:
         delivered = max(outbox.delivered, publisher.progress.delivered if publisher else 0)
         waiting = max(0, outbox.last - delivered)
         oldest = worker.oldest_waiting_ns if waiting else None
-        master, master_problem = self._master_info()
-        alarms = self._alarms(master_problem)
+        master, feed = self._info, self.feed
+        master_problem = self._info_problem or worker.master_trouble
+        affected = None if feed is None else feed.affected
+        found = (
+            *self._start_alarms,
+            *alarms.storing(worker, self._config.state_directory),
+            *alarms.delivering(None if publisher is None else publisher.progress),
+            *alarms.scanning(self._readers.values()),
+            *alarms.showing(worker.indicator),
+            *alarms.of_board(self._board),
+            *((self._metrics_problem,) if self._metrics_problem else ()),
+            *alarms.mastering(
+                self._told_master(), master_problem, None if feed is None else feed.problem, affected
+            ),
+        )
         return Health(
             gateway=self._source,
             version=VERSION,
             time=local_rfc3339(reading.wall_ns),
             uptime_seconds=int(time.monotonic() - self._started),
-            ok=not alarms,
-            alarms=alarms,
+            ok=not found,
+            alarms=found,
             sequence=SequenceHealth(
                 epoch=outbox.epoch,
                 epoch_begins=outbox.epoch_begins,
@@ -123,7 +171,12 @@ class Housekeeping:
                 ScannerHealth(
                     name=reader.name,
                     link=reader.scanner.link.value,
+                    detail=reader.scanner.link_detail or None,
                     failure=reader.trouble,
+                    calibrated=reader.scanner.calibrated
+                    if reader.scanner.settings.driver == "hid-keyboard"
+                    else None,
+                    replaced=self._replaced.get(reader.name),
                     queue_full=reader.dropped,
                 )
                 for reader in self._readers.values()
@@ -133,8 +186,10 @@ class Housekeeping:
                 age_days=None if master.built_ns is None else max(0, (reading.wall_ns - master.built_ns) // DAY_NS),
                 rows=sum(source.rows for source in master.sources),
                 problem=master_problem,
+                affected_scans=affected,
             ),
             clock=ClockHealth(synchronised=reading.synchronised, boot_id=reading.boot_id),
+            board=self._board,
             counters=dict(worker.counters),
         )
 
@@ -153,9 +208,14 @@ class Housekeeping:
                     "name": reader.name,
                     "driver": settings.driver,
                     "device": settings.device,
+                    "match": None if settings.match is None else msgspec.to_builtins(settings.match),
                     "dialect": settings.dialect,
                     "link": reader.scanner.link.value,
+                    "detail": reader.scanner.link_detail or None,
                     "failure": reader.trouble,
+                    "calibrated": reader.scanner.calibrated,
+                    "gsSeen": reader.scanner.gs_seen,
+                    "replaced": self._replaced.get(reader.name),
                     "identity": msgspec.to_builtins(reader.scanner.identity()),
                 }
             )
@@ -179,46 +239,46 @@ class Housekeeping:
             authorisation="proven" if proven else "unproven",
             acknowledged=progress.acknowledged,
             refused=progress.refused,
+            inbound_problem=progress.inbound_problem,
+            certificate_ends=_day(progress.broker_certificate_ends),
+            client_certificate_ends=_day(progress.client_certificate_ends),
         )
 
-    def _master_info(self) -> tuple[MasterInfo, str | None]:
+    def _look_at_master(self) -> None:
+        """Read the master's state; only here, because one thread uses it."""
         try:
-            info = self._master.info()
+            self._info, self._info_problem = self._master.info(), None
         except MasterError as error:
-            return MasterInfo(), str(error)
-        if info.built_ns is not None:
-            self._clock.not_before(info.built_ns)
-        return info, self._worker.master_trouble
+            self._info, self._info_problem = MasterInfo(), str(error)
+        if self._info.overlay_problem is not None and not self._overlay_lost:
+            self._sync_everything()
+        self._overlay_lost = self._info.overlay_problem is not None
+        if self._info.built_ns is not None:
+            self._clock.not_before(self._info.built_ns)
 
-    def _alarms(self, master_problem: str | None) -> tuple[str, ...]:
-        worker = self._worker
-        alarms = list(self._start_alarms)
-        if worker.trouble is not None:
-            alarms.append(f"scans are not stored: {worker.trouble}")
-        alarms.extend(
-            f"the outbox was damaged and salvaged: check the disk, look at {name}, move it away"
-            for name in quarantined(self._config.state_directory)
+    def _sync_everything(self) -> None:
+        """What deltas had said is lost: newer files must say it."""
+        for source in self._config.articles.source:
+            try:
+                request_sync(self._config.articles_directory, source.name)
+            except OSError as error:
+                log.error("a sync cannot be asked for: %s", error)  # noqa: TRY400 - its words say it all
+
+    def _told_master(self) -> MasterTold:
+        return tell(
+            self._info,
+            self._clock.now().wall_ns,
+            max_age_days=self._config.articles.max_age_days,
+            unknown=self._worker.unknown_articles,
+            problem=self._info_problem,
         )
-        if worker.outbox.room.room is not Room.FREE:
-            alarms.append(f"room for scans: {worker.outbox.room.room.value}")
-        if worker.outbox.dead_letters:
-            alarms.append(f"dead letters: {worker.outbox.dead_letters}")
-        if worker.publisher is not None and worker.publisher.progress.problem:
-            alarms.append(f"not delivering: {worker.publisher.progress.problem}")
-        for reader in self._readers.values():
-            if trouble := reader.trouble:
-                alarms.append(f"scanner {reader.name}: {trouble}")
-            elif reader.scanner.link is not Link.CONNECTED:
-                alarms.append(f"scanner {reader.name}: {reader.scanner.link.value}")
-        if master_problem:
-            alarms.append(f"article master: {master_problem}")
-        return tuple(alarms)
 
     def _write_registry(self) -> None:
         while self._links:
             change = self._links.popleft()
             if change.link is not Link.CONNECTED:
                 continue
+            self._gs_noted.discard(change.scanner)
             identity = msgspec.to_builtins(self._readers[change.scanner].scanner.identity())
             try:
                 replaced = self._registry.scanner_seen(
@@ -228,4 +288,25 @@ class Housekeeping:
                 log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
                 continue
             if replaced:
-                log.warning("scanner=%s is another one than before", change.scanner)
+                self._replaced[change.scanner] = replaced
+                log.warning(
+                    "scanner=%s is another one, or sits elsewhere, than before=%s", change.scanner, replaced
+                )
+        self._note_gs()
+
+    def _note_gs(self) -> None:
+        for reader in self._readers.values():
+            scanner = reader.scanner
+            if scanner.gs_seen and reader.name not in self._gs_noted:
+                self._gs_noted.add(reader.name)
+                if self._registry.trust(scanner).gs_seen:
+                    continue
+                try:
+                    self._registry.note_gs(scanner)
+                except RegistryError as error:
+                    log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
+
+
+def _day(moment: float | None) -> str | None:
+    """Return a moment, seconds since 1970, as RFC 3339."""
+    return None if moment is None else local_rfc3339(int(moment) * NS)

@@ -158,6 +158,66 @@ class Article(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=T
     """`YYYY-MM-DD` from which the status holds; None: at once."""
 
 
+class Recall(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A recall of some of an article's devices, or for some time.
+
+    A recall of all devices without end is the article's status instead. A device is meant when its lot or serial
+    number is listed (where any are), and its dates lie within the ranges given. Dates are `YYYY-MM-DD`, first and
+    last day included; None leaves that side open.
+    """
+
+    source: str
+    """Who recalls: the source of the message."""
+    reason: str | None = None
+    """For the operator; one line."""
+    starts: str | None = None
+    """First day the recall is in force (FHIR DeviceDefinition.correctiveAction.period)."""
+    ends: str | None = None
+    """Its last day in force."""
+    lots: tuple[str, ...] = ()
+    serials: tuple[str, ...] = ()
+    manufactured_from: str | None = None
+    manufactured_to: str | None = None
+    expires_from: str | None = None
+    expires_to: str | None = None
+
+    def in_force(self, day: str) -> bool:
+        """Tell whether the recall holds on a day, `YYYY-MM-DD`."""
+        return (self.starts or day) <= day <= (self.ends or day)
+
+    def means(self, label: Decoded) -> bool | None:
+        """Tell whether the device of a label is meant; None: the label lacks what would tell.
+
+        >>> Recall(source="x", lots=("A",)).means(Decoded(ok=True, lot_number="A"))
+        True
+        >>> Recall(source="x", lots=("A",)).means(Decoded(ok=True)) is None
+        True
+        """
+        told = (
+            _listed(self.lots, label.lot_number, self.serials, label.serial_number),
+            _within(label.manufacture_date, self.manufactured_from, self.manufactured_to),
+            _within(label.expiration_date, self.expires_from, self.expires_to),
+        )
+        if False in told:
+            return False
+        return None if None in told else True
+
+
+def _listed(lots: tuple[str, ...], lot: str | None, serials: tuple[str, ...], serial: str | None) -> bool | None:
+    if lot in lots or serial in serials or not (lots or serials):
+        return True
+    return None if (lots and lot is None) or (serials and serial is None) else False
+
+
+def _within(moment: str | None, first: str | None, last: str | None) -> bool | None:
+    if first is None and last is None:
+        return True
+    if moment is None:
+        return None
+    day = moment[:10]
+    return (first or day) <= day <= (last or day)
+
+
 class LookUp(Struct, frozen=True, kw_only=True):
     """What the article master says of one scan."""
 
@@ -166,6 +226,8 @@ class LookUp(Struct, frozen=True, kw_only=True):
     """None when `match` is NONE."""
     source: str | None = None
     """Name of the `[[articles.source]]` the row came from."""
+    recalls: tuple[Recall, ...] = ()
+    """Recalls of some of the article's devices: ask each whether it is `in_force` and `means` the label."""
     master_version: str | None = None
     """When the generation was built, RFC 3339 UTC; None when this box has no article master."""
     master_built_ns: int | None = None

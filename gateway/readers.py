@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from drivers.base import DriverError, Scanner, ScannerSettings
-from drivers.model import LinkChange
+from drivers.model import Link, LinkChange
 from drivers.registry import open_scanner
 from gateway.inbox import Inbox
 
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 READ_SECONDS: Final = 5.0
 """Longest wait in one read; a stop ends it at once."""
 RETRY_SECONDS: Final = 5.0
-"""Between two tries with a driver that failed."""
+"""Between two tries with a driver that failed, also where only a person can mend it: with another scanner in the
+same port, with a corrected recording."""
 STUCK_SECONDS: Final = 60.0
 """A read that has not returned for so long hangs in the kernel."""
 DRAIN_SILENCE_SECONDS: Final = 0.15
@@ -27,7 +29,10 @@ DRAIN_SECONDS: Final = 1.5
 class Reader:
     """Reads one scanner in a thread of its own."""
 
-    def __init__(self, settings: ScannerSettings, inbox: Inbox) -> None:
+    def __init__(
+        self, settings: ScannerSettings, inbox: Inbox, on_connected: Callable[[Scanner], None] = lambda _: None
+    ) -> None:
+        """`on_connected` is told of hardware before the first scan of it is read; it must not wait for a disk."""
         self.scanner: Scanner = open_scanner(settings)
         self.name = settings.name
         self.failure: str | None = None
@@ -36,6 +41,7 @@ class Reader:
         """Scans that found the queue full; the worker has told the operator about `dropped_told` of them."""
         self.dropped_told = 0
         self._inbox = inbox
+        self._on_connected = on_connected
         self._stopping = threading.Event()
         self._turned = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"reader-{self.name}", daemon=True)
@@ -66,20 +72,27 @@ class Reader:
                 try:
                     self._read(READ_SECONDS)
                 except DriverError as error:
-                    self.failure = str(error)
-                    log.error("scanner=%s cannot be read: %s", self.name, error)  # noqa: TRY400 - its words say it all
-                    if not error.recoverable:
-                        return
+                    if str(error) != self.failure:
+                        self.failure = str(error)
+                        log.error("scanner=%s cannot be read: %s", self.name, error)  # noqa: TRY400 - it says it all
                     self._stopping.wait(RETRY_SECONDS)
                 except Exception as error:  # a driver's fault costs its scanner seconds, not the shift
                     self.failure = f"the driver failed: {type(error).__name__}"
                     log.exception("scanner=%s the driver failed and is made anew", self.name)
                     self._stopping.wait(RETRY_SECONDS)
-                    self.scanner.close()
-                    self.scanner = open_scanner(self.scanner.settings)
-            self._drain()
+                    self._make_anew()
+            if self.failure is None:
+                self._drain()
         finally:
             self.scanner.close()
+
+    def _make_anew(self) -> None:
+        failed = self.scanner
+        failed.close()
+        scanner = open_scanner(failed.settings)
+        scanner.watched = failed.watched
+        self.scanner = scanner
+        scanner.look_again()  # news that came to the failed one
 
     def _drain(self) -> None:
         """Take what the scanner is still sending. The wake-up that came with the stop counts as no silence."""
@@ -91,9 +104,11 @@ class Reader:
     def _read(self, timeout: float) -> bool:
         self._turned = time.monotonic()
         item = self.scanner.read(timeout)
+        self.failure = None
         if item is None:
             return False
-        self.failure = None
+        if isinstance(item, LinkChange) and item.link is Link.CONNECTED:
+            self._on_connected(self.scanner)
         if not self._inbox.offer(item) and not isinstance(item, LinkChange):
             self.dropped += 1
         return True

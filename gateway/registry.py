@@ -6,12 +6,19 @@ file; this one writes aside, flushes and renames.
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+from msgspec import Struct
 from tinydb import Query, TinyDB
 from tinydb.storages import Storage
+
+from drivers.base import Scanner, ScannerSettings
+from drivers.hardware import hardware_key
+from drivers.model import ScannerIdentity
 
 MAX_REGISTRY_BYTES: Final = 4 * 1024 * 1024
 """A station has a few dozen documents; more is not a registry."""
@@ -67,28 +74,90 @@ class SafeJSONStorage(Storage):
             raise RegistryError("write", self._path, error.strerror, "check the disk and its owner") from error
 
 
+class Trust(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is known of one piece of hardware under a scanner's name."""
+
+    calibrated_as: str | None = None
+    """`proved_by` of the settings that its calibration holds for; None: never calibrated."""
+    calibrated: str | None = None
+    """When, RFC 3339."""
+    gs_seen: bool = False
+    """It has sent a GS at some time."""
+
+
+def proved_by(settings: ScannerSettings) -> str:
+    """Name what a calibration proves: with another layout, GS or terminator the same hardware types otherwise."""
+    return f"{settings.driver} {settings.layout} {' '.join(settings.gs)} {settings.terminator}"
+
+
 class StationRegistry:
-    """What this station has seen: its scanners and where they sit."""
+    """What this station has seen: its scanners, where they sit, and how far they are trusted. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._db = TinyDB(path, storage=SafeJSONStorage)
+        self._lock = threading.Lock()
+        self._trust: dict[tuple[str, str], Trust] = {}
+
+    def load(self) -> None:
+        """Read what `recognise` knows, which then asks no disk. Raises RegistryError."""
+        with self._lock:
+            for document in self._db.table("trust").all():
+                trust = msgspec.convert(document["trust"], Trust)
+                self._trust[document["name"], document["hardware"]] = trust
+
+    def recognise(self, scanner: Scanner) -> None:
+        """Set how far the hardware that answers now is trusted. Reads no disk."""
+        trust = self.trust(scanner)
+        scanner.calibrated = trust.calibrated_as == proved_by(scanner.settings)
+        scanner.gs_seen = trust.gs_seen
+
+    def trust(self, scanner: Scanner) -> Trust:
+        """Return what is known of the hardware that answers now. Reads no disk."""
+        return self._trust.get((scanner.settings.name, hardware_key(scanner.identity())), Trust())
+
+    def note_gs(self, scanner: Scanner) -> None:
+        """Note for good that this hardware sends GS. Raises RegistryError."""
+        self._set_trust(scanner, gs_seen=True)
+
+    def note_calibration(self, scanner: Scanner, when: str) -> None:
+        """Note that this hardware, with these settings, types what labels say. Raises RegistryError."""
+        self._set_trust(scanner, calibrated_as=proved_by(scanner.settings), calibrated=when)
+        self.recognise(scanner)
+
+    def _set_trust(self, scanner: Scanner, **changes: str | bool) -> None:
+        name, hardware = scanner.settings.name, hardware_key(scanner.identity())
+        with self._lock:
+            trust = msgspec.structs.replace(self._trust.get((name, hardware), Trust()), **changes)
+            document = {"name": name, "hardware": hardware, "trust": msgspec.to_builtins(trust)}
+            self._db.table("trust").upsert(document, (Query().name == name) & (Query().hardware == hardware))
+            self._trust[name, hardware] = trust
 
     def scanner_seen(self, name: str, identity: Mapping[str, str | None], when: str) -> str | None:
-        """Note that a scanner answers; return what it replaces when other hardware answers under its name."""
-        table = self._db.table("scanners")
-        where = Query().name == name
-        known = next(iter(table.search(where)), None)
-        if known is None:
-            table.insert({"name": name, "identity": dict(identity), "firstSeen": when, "lastSeen": when})
-            return None
-        before = known["identity"]
-        replaced = before["serial"] if before.get("serial") and before["serial"] != identity.get("serial") else None
-        table.update({"identity": dict(identity), "lastSeen": when}, where)
-        return replaced
+        """Note that a scanner answers; return what it replaces when other hardware answers under its name.
+
+        Hardware without a serial number is known by its port: another of its kind in the same port is not noticed.
+        Raises RegistryError.
+        """
+        with self._lock:
+            table = self._db.table("scanners")
+            where = Query().name == name
+            known = next(iter(table.search(where)), None)
+            if known is None:
+                table.insert({"name": name, "identity": dict(identity), "firstSeen": when, "lastSeen": when})
+                return None
+            before = ScannerIdentity(**known["identity"])
+            other = hardware_key(before) != hardware_key(ScannerIdentity(**identity))
+            replaced = hardware_key(before) if other and (before.vendor or before.serial) else None
+            changes: dict[str, object] = {"identity": dict(identity), "lastSeen": when}
+            if replaced is not None:
+                changes["replaced"] = {"hardware": replaced, "when": when}
+            table.update(changes, where)
+            return replaced
 
     def scanners(self) -> list[dict[str, Any]]:
-        """Return every scanner this station has seen."""
-        return [dict(document) for document in self._db.table("scanners").all()]
+        """Return every scanner this station has seen. Raises RegistryError."""
+        with self._lock:
+            return [dict(document) for document in self._db.table("scanners").all()]
 
     def close(self) -> None:
         """Let the file go."""

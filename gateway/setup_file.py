@@ -95,7 +95,8 @@ profile = {profile}
 # neither stored nor sent.
 #item_patterns = ["VGR-[0-9]{{6}}"]
 
-# One section for each scanner.
+# One section for each scanner. A scanner that types (driver = "hid-keyboard") or speaks HID point of sale
+# ("hid-pos") has match = {{ vendor = "...", product = "..." }}, not device: `scangate scanners list` tells it.
 [[scanner]]
 name = {name}
 driver = "serial"

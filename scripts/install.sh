@@ -14,7 +14,8 @@ fi
 PYTHON=${PYTHON:-/usr/bin/python3}
 app=/opt/scangate
 lib=$DESTDIR/usr/local/lib
-unit=$lib/systemd/system/scangate.service
+units=$lib/systemd/system
+optional='scangate-articles.service scangate-articles.timer scangate-articles.path scangate-display.service'
 rules=$lib/udev/rules.d/60-scangate.rules
 users=$lib/sysusers.d/scangate.conf
 folders=$lib/tmpfiles.d/scangate.conf
@@ -30,9 +31,13 @@ is_live() { [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; }
 [ -n "$DESTDIR" ] || [ "$(id -u)" -eq 0 ] || die "this writes to /opt and /usr/local: run it as root"
 
 if [ "${1:-}" = --uninstall ]; then
-    if is_live; then systemctl disable --now scangate.service || true; fi
+    if is_live; then
+        systemctl disable --now scangate-articles.timer scangate-articles.path scangate-display.service || true
+        systemctl disable --now scangate.service || true
+    fi
     rm -rf "$DESTDIR$app"
-    rm -f "$unit" "$rules" "$users" "$folders" "$command"
+    for unit in scangate.service $optional; do rm -f "$units/$unit"; done
+    rm -f "$rules" "$users" "$folders" "$command"
     if is_live; then
         systemctl daemon-reload
         udevadm control --reload
@@ -58,7 +63,7 @@ mkdir -p "$(dirname "$new")"
 (
     umask 022
     "$PYTHON" -m venv "$new"
-    "$new/bin/python" -m pip --disable-pip-version-check install --quiet --no-index --no-compile --find-links "$wheelhouse" scangate
+    "$new/bin/python" -m pip --disable-pip-version-check install --quiet --no-index --no-compile --find-links "$wheelhouse" "scangate[gpio]"
     # The daemon installs nothing: it needs no installer beside it.
     "$new/bin/python" -m pip --disable-pip-version-check uninstall --quiet --yes pip setuptools 2>/dev/null
     grep -rlIF -- "$new" "$new/bin" "$new/pyvenv.cfg" | xargs -r sed -i "s|$new|$app|g"
@@ -70,7 +75,7 @@ mv "$new" "$DESTDIR$app"
 rm -rf "$old"
 
 share=$DESTDIR$app/share/scangate/systemd
-install -D -m 0644 "$share/scangate.service" "$unit"
+for unit in scangate.service $optional; do install -D -m 0644 "$share/$unit" "$units/$unit"; done
 install -D -m 0644 "$share/60-scangate.rules" "$rules"
 install -D -m 0644 "$share/sysusers.d/scangate.conf" "$users"
 install -D -m 0644 "$share/tmpfiles.d/scangate.conf" "$folders"
@@ -81,8 +86,10 @@ if is_live; then
     systemd-sysusers "$users"
     systemd-tmpfiles --create "$folders"
     udevadm control --reload
-    udevadm trigger --subsystem-match=usb --subsystem-match=tty --subsystem-match=hidraw
+    udevadm trigger --subsystem-match=usb --subsystem-match=tty --subsystem-match=input --subsystem-match=hidraw
     systemctl daemon-reload
-    systemctl try-restart scangate.service
+    systemctl try-restart scangate.service scangate-display.service
 fi
 [ -e "$DESTDIR/etc/scangate/scangate.toml" ] || say "next:  scangate init  and then  systemctl enable --now scangate"
+[ -e "$DESTDIR/etc/systemd/system/timers.target.wants/scangate-articles.timer" ] ||
+    say "article sources that are fetched:  systemctl enable --now scangate-articles.timer scangate-articles.path"

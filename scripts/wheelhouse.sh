@@ -19,7 +19,7 @@ $pip wheel --quiet --no-deps --no-build-isolation . --wheel-dir "$out"
 
 # The bill of materials is read off a real installation, which also proves that the folder is complete.
 "$PYTHON" -m venv --without-pip build/bill
-$pip --python build/bill/bin/python install --quiet --no-index --find-links "$out" scangate
+$pip --python build/bill/bin/python install --quiet --no-index --find-links "$out" "scangate[gpio]"
 build/release/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
     --output-file "$out/scangate.cdx.json" build/bill/bin/python
 cp scripts/install.sh "$out/"

@@ -12,7 +12,9 @@ from tests.cli.conftest import Run
         *("articles import", "articles status", "articles lookup"),
         *("outbox status", "outbox list", "outbox show", "outbox export"),
         *("config check", "config show", "config schema"),
+        *("station sheet", "station key"),
         "init",
+        *("scanners list", "scanners watch", "scanners test", "scanners calibrate", "scanners sheet"),
     ],
 )
 def test_help(run: Run, command: str) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from gateway.articles.deltas import DeltaMessage
+from gateway.articles.telling import MasterTold
 from gateway.delivery.app_ack import Acknowledgement
 from gateway.delivery.commands import Command, Reply
 from gateway.delivery.health import Health
@@ -61,11 +63,17 @@ HEALTH: Final = Message("health", Health, JSON, "How the box is.")
 COMMAND: Final = Message("command", Command, JSON, "What somebody asks of the box.")
 REPLY: Final = Message("reply", Reply, JSON, "What became of a command.")
 ACK: Final = Message("ack", Acknowledgement, JSON, "The central system has stored every event up to this one.")
+ARTICLES: Final = Message("articles", MasterTold, JSON, "The article master of the box.")
+DELTA: Final = Message("delta", DeltaMessage, JSON, "Changes of articles; signed, in base64 beside the signature.")
 CHANNELS: Final = (
     Channel("scan", TOPICS.scan, "send", False, 1, "Scan and clock events, in one sequence.", (SCAN, CLOCK)),
     Channel("health", TOPICS.health, "send", True, 0, "The box's health, every minute and on change.", (HEALTH,)),
     Channel("command", TOPICS.commands.replace("+", "{command}"), "receive", False, 1, "Commands.", (COMMAND,)),
     Channel("reply", TOPICS.reply_to("{command}"), "send", False, 0, "Answers to commands.", (REPLY,)),
+    Channel(
+        "articles", TOPICS.articles, "send", True, 0, "Sources, versions, rows and age, on change.", (ARTICLES,)
+    ),
+    Channel("delta", TOPICS.deltas, "receive", False, 1, "For all boxes of a tenant.", (DELTA,)),
     Channel("ack", TOPICS.ack, "receive", False, 1, 'Needed with confirm = "ack" only.', (ACK,)),
 )
 

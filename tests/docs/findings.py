@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-from gateway.station.verdict import RULES
+from gateway.station.rules import PROFILES, RULES
 from gateway.udi.findings import FINDINGS
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "findings.md"
+Row = tuple[str, ...]
 
 
 def page() -> str:
@@ -20,19 +21,31 @@ def page() -> str:
         "",
         "## Of the verdict",
         "",
-        *_table({code: (str(severity), meaning) for code, (severity, meaning) in RULES.items()}),
+        "How much a finding matters depends on the station's profile: in an operating room the article may be in",
+        "the patient by the time it is scanned, so that the record counts most. A dash: it is not made there.",
+        "",
+        *_table(("code", *PROFILES, "meaning", "source"), [rule_row(code) for code in RULES]),
         "",
         "## Of the label",
         "",
-        *_table({code: (str(kind.severity), kind.meaning) for code, kind in FINDINGS.items()}),
+        *_table(
+            ("code", "severity", "meaning"),
+            [(f"`{code}`", str(kind.severity), kind.meaning) for code, kind in FINDINGS.items()],
+        ),
         "",
     ]
     return "\n".join(lines)
 
 
-def _table(rows: dict[str, tuple[str, str]]) -> list[str]:
-    head = ["| code | severity | meaning |", "|---|---|---|"]
-    return head + [f"| `{code}` | {severity} | {meaning} |" for code, (severity, meaning) in rows.items()]
+def rule_row(code: str) -> Row:
+    """Code, severity in each profile, meaning, source."""
+    rule = RULES[code]
+    return (f"`{code}`", *(str(rule.severity(one) or "-") for one in PROFILES), rule.meaning, rule.source)
+
+
+def _table(head: Row, rows: list[Row]) -> list[str]:
+    rule = "|" + "---|" * len(head)
+    return [f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 if __name__ == "__main__":

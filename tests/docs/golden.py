@@ -6,7 +6,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,8 +22,12 @@ from gateway.articles.store import ArticleMaster
 from gateway.clock import ClockReading
 from gateway.config import parse
 from gateway.delivery import wire
-from gateway.delivery.outbox import Draft
+from gateway.delivery.draft import Draft
 from gateway.pipeline import Pipeline
+from gateway.station.control_codes import ControlCodes
+from gateway.station.keys import StationKeys
+from gateway.station.protect import Protector
+from gateway.turn import Memory
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "events"
 SOURCE: Final = "urn:scangate:vgr:su:su-op3-gw01"
@@ -33,27 +37,29 @@ TIME_ZONE: Final = "CET-1CEST,M3.5.0,M10.5.0/3"
 MASTER_BUILT: Final = datetime(2026, 11, 21, 3, tzinfo=UTC)
 SCANNED_NS: Final = int(datetime(2026, 11, 21, 21, 41, 7, 312_000, tzinfo=UTC).timestamp() * 1000) * 1_000_000
 RECORDED_NS: Final = SCANNED_NS + 8_000_000
-LABELS: Final = {
-    "accepted": b"]d201095200010001021745123110L2A0417\x1d21NS700312",
-    "accepted-with-warning": b"]d201095200090077071748063010K88120",
-    "refused-expired": b"]d201095200040001091724053110R3001",
-    "refused-recalled": b"]d201095200010004161744103110S24-0093",
-    "shelf-label": b"VGR-200010",
+SECOND_NS: Final = 1_000_000_000
+KEYS: Final = StationKeys(control=b"the key of the examples", protector=Protector())
+UNDO: Final = b"]d2" + ControlCodes("su", KEYS.control).write("UNDO").encode()
+SCENES: Final[Mapping[str, tuple[bytes, ...]]] = {
+    "accepted": (b"]d201095200010001021745123110L2A0417\x1d21NS700312",),
+    "accepted-with-warning": (b"]d201095200090077071748063010K88120",),
+    "refused-expired": (b"]d201095200040001091724053110R3001",),
+    "refused-recalled": (b"]d201095200010004161744103110S24-0093",),
+    "shelf-label": (b"VGR-200010",),
+    "two-symbols": (b"]A0+A123BJC5D6E71G", b"]A0+$$34512317K3GC"),
+    "incomplete": (b"]A0+A123BJC5D6E71G",),
+    "repeat": (b"]d201095200010001021745123110L2A0417\x1d21NS700312",) * 2,
+    "undo": (b"]d201095200010001021745123110L2A0417\x1d21NS700312", UNDO),
 }
+"""Name of an example -> what is scanned for it, a second apart. The last event that comes of it is the example."""
+AT_STORE: Final = frozenset({"refused-expired"})
+"""Scanned in a supply room; in an operating room it is recorded with a warning."""
 
 
 def events(state: Path) -> Iterator[tuple[str, bytes]]:
     """Yield (name, event) for every example."""
     import_file(state, SourceSettings(name="jeeves-miv"), samples.articles_csv(), now=MASTER_BUILT)
-    config = parse(
-        {
-            "gateway": {"tenant": "vgr", "site": "su", "id": "su-op3-gw01"},
-            "station": {"id": "op3", "profile": "operating-room"},
-            "scanner": [{"name": "front", "device": "/dev/serial/by-id/scanner"}],
-        },
-        "golden",
-    )
-    pipeline = Pipeline(config, ArticleMaster(state))
+    theatre, store = (station(state, *one) for one in (("op3", "operating-room"), ("store1", "supply-room")))
     clock = ClockReading(
         wall_ns=SCANNED_NS,
         monotonic_ns=8_123_456_789,
@@ -61,17 +67,39 @@ def events(state: Path) -> Iterator[tuple[str, bytes]]:
         synchronised=True,
         lower_bound_ns=SCANNED_NS,
     )
-    for sequence, (name, data) in enumerate(LABELS.items(), 4711):
-        scan = to_raw_scan("front", Frame(data=data, started_ns=clock.monotonic_ns))
-        draft = pipeline.consider(scan, clock, f"00000000-0000-4000-8000-{sequence:012d}")
-        assert isinstance(draft, Draft)
+    for sequence, (name, symbols) in enumerate(SCENES.items(), 4711):
+        draft = scene(store if name in AT_STORE else theatre, clock, symbols, sequence)
         at = wire.Position(epoch=EPOCH, sequence=sequence, recorded_ns=RECORDED_NS)
         yield name, wire.scan_event(draft.id, SOURCE, draft.time_ns, draft.data, at)
-    at = wire.Position(epoch=EPOCH, sequence=4711 + len(LABELS), recorded_ns=RECORDED_NS)
+    at = wire.Position(epoch=EPOCH, sequence=4711 + len(SCENES), recorded_ns=RECORDED_NS)
     offset = SCANNED_NS - clock.monotonic_ns
     clock_data = wire.ClockData(boot_id=clock.boot_id, offset_ns=offset)
     yield "clock", wire.clock_event("00000000-0000-4000-8000-000000009999", SOURCE, clock_data, at)
-    pipeline.close()
+    theatre.close()
+    store.close()
+
+
+def station(state: Path, name: str, profile: str) -> Pipeline:
+    """A station with the sample master."""
+    document = {
+        "gateway": {"tenant": "vgr", "site": "su", "id": "su-op3-gw01"},
+        "station": {"id": name, "profile": profile},
+        "scanner": [{"name": "front", "device": "/dev/serial/by-id/scanner"}],
+    }
+    return Pipeline(parse(document, "golden"), ArticleMaster(state), KEYS)
+
+
+def scene(pipeline: Pipeline, start: ClockReading, symbols: Sequence[bytes], sequence: int) -> Draft:
+    """Scan the symbols at a station just set up, wait until nothing is open, return the last event."""
+    pipeline.memory = Memory()
+    outcomes = []
+    for place, data in enumerate(symbols):
+        scan = to_raw_scan("front", Frame(data=data, started_ns=start.monotonic_ns + place * SECOND_NS))
+        identity = f"00000000-0000-4000-8{place:03d}-{sequence:012d}"
+        outcomes.append(pipeline.consider(scan, start, identity))
+    outcomes.extend(pipeline.finish(start))
+    *_, last = (write for outcome in outcomes for write in outcome.writes if isinstance(write, Draft))
+    return last
 
 
 def pretty(event: bytes) -> bytes:

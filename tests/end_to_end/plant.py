@@ -85,6 +85,7 @@ class Consumer:
 
     def __init__(self, port: int, topic: str = TOPIC, qos: int = 1) -> None:
         self.bodies: list[bytes] = []
+        self.topics: set[str] = set()
         self.subscribed = threading.Event()
         self._topic = topic
         self._qos = qos
@@ -103,6 +104,7 @@ class Consumer:
         client.subscribe(self._topic, qos=self._qos)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        self.topics.add(message.topic)
         self.bodies.append(bytes(message.payload))
 
     def events(self) -> list[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """The one queue: nothing lost, order kept, bounded; the daemon's own words always get in."""
 
 import threading
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.model import Link, LinkChange
-from gateway.inbox import MAX_BATCH, MAX_SCANS, Inbox, Notice
+from gateway.inbox import MAX_BATCH, MAX_JOBS, MAX_SCANS, Inbox, Notice
 
 
 def item(number: int) -> LinkChange:
@@ -78,3 +79,18 @@ def test_four_readers_at_once() -> None:
     for thread in threads:
         thread.join()
     assert all(numbers == list(range(count)) for numbers in seen.values())
+
+
+def test_jobs_wait_in_their_order_and_are_bounded() -> None:
+    inbox = Inbox()
+    done: list[int] = []
+    for number in range(MAX_JOBS):
+        assert inbox.submit(partial(done.append, number))
+    assert not inbox.submit(partial(done.append, -1))
+    assert inbox.take(10.0) == ([], []), "a job ends the wait"
+    while (job := inbox.next_job()) is not None:
+        job()
+    assert done == list(range(MAX_JOBS))
+    threading.Timer(0.02, inbox.submit, [partial(done.append, 99)]).start()
+    assert inbox.take(10.0) == ([], [])
+    assert inbox.next_job() is not None

@@ -5,15 +5,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from drivers.base import ScannerSettings
+from drivers.dialects.plain import PlainDialect
+from drivers.model import ScannerIdentity
+from drivers.replay import ReplayScanner
 from gateway.registry import MAX_REGISTRY_BYTES, RegistryError, SafeJSONStorage, StationRegistry
 
-FIRST = {"serial": "S1", "port": "usb-1-1"}
-OTHER = {"serial": "S2", "port": "usb-1-1"}
+KIND = {"vendor": "0c2e", "product": "0b61", "interface": "00"}
+FIRST = {**KIND, "serial": "S1", "port": "usb-0:1:1.0"}
+OTHER = {**KIND, "serial": "S2", "port": "usb-0:1:1.0"}
+NAMELESS = {**KIND, "serial": None, "port": "usb-0:1:1.0"}
+ELSEWHERE = {**NAMELESS, "port": "usb-0:2:1.0"}
+UART: dict[str, str | None] = {"device": "/dev/ttyAMA0"}
 
 
 @pytest.fixture
@@ -32,9 +41,14 @@ def registry(path: Path) -> Iterator[StationRegistry]:
     ("before", "after", "replaces"),
     [
         (FIRST, FIRST, None),
-        (FIRST, OTHER, "S1"),
-        ({"serial": None}, FIRST, None),
-        (FIRST, {"serial": None}, "S1"),
+        (FIRST, {**FIRST, "port": "usb-0:2:1.0"}, None),  # the same one, plugged in elsewhere
+        (FIRST, OTHER, "0c2e:0b61 serial S1"),
+        (FIRST, NAMELESS, "0c2e:0b61 serial S1"),
+        (NAMELESS, FIRST, "0c2e:0b61 at usb-0:1:1.0"),
+        (NAMELESS, ELSEWHERE, "0c2e:0b61 at usb-0:1:1.0"),
+        (NAMELESS, NAMELESS, None),
+        (UART, UART, None),
+        (UART, FIRST, None),
         ({}, {}, None),
     ],
 )
@@ -47,7 +61,77 @@ def test_other_hardware_under_the_same_name(
     assert registry.scanner_seen("front", before, "2026-11-21") is None
     assert registry.scanner_seen("front", after, "2026-11-22") == replaces
     (known,) = registry.scanners()
-    assert known == {"name": "front", "identity": after, "firstSeen": "2026-11-21", "lastSeen": "2026-11-22"}
+    noted = {"replaced": {"hardware": replaces, "when": "2026-11-22"}} if replaces else {}
+    assert (
+        known == {"name": "front", "identity": after, "firstSeen": "2026-11-21", "lastSeen": "2026-11-22"} | noted
+    )
+
+
+class Recording(ReplayScanner):
+    """A scanner whose hardware can be changed."""
+
+    def __init__(self, identity: Mapping[str, str | None], **settings: object) -> None:
+        super().__init__(
+            msgspec.convert({"name": "front", "device": "none", **settings}, ScannerSettings),
+            PlainDialect(ScannerSettings(name="front")),
+        )
+        self.hardware = ScannerIdentity(**identity)
+
+    def identity(self) -> ScannerIdentity:
+        return self.hardware
+
+
+def test_trust_belongs_to_the_hardware_and_outlives_the_daemon(registry: StationRegistry, path: Path) -> None:
+    scanner = Recording(FIRST)
+    registry.recognise(scanner)
+    assert (scanner.calibrated, scanner.gs_seen) == (False, False)
+    registry.note_gs(scanner)
+    registry.note_calibration(scanner, "2026-11-21")
+    assert (scanner.calibrated, scanner.gs_seen) == (True, True)
+    scanner.hardware = ScannerIdentity(**OTHER)
+    registry.recognise(scanner)
+    assert (scanner.calibrated, scanner.gs_seen) == (False, False)
+    again = StationRegistry(path)
+    again.load()
+    scanner.hardware = ScannerIdentity(**FIRST)
+    again.recognise(scanner)
+    assert (scanner.calibrated, scanner.gs_seen) == (True, True)
+    assert again.trust(scanner).calibrated == "2026-11-21"
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds"),
+    [
+        ({}, True),
+        ({"idle_ms": 300}, True),
+        ({"layout": "se"}, False),
+        ({"gs": ["f8"]}, False),
+        ({"terminator": "TAB"}, False),
+        ({"driver": "hid-keyboard"}, False),
+        ({"name": "back"}, False),
+    ],
+)
+def test_a_calibration_holds_for_the_settings_it_was_made_with(
+    registry: StationRegistry,
+    changed: dict[str, object],
+    holds: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    registry.note_calibration(Recording(FIRST), "2026-11-21")
+    scanner = Recording(FIRST, **changed)
+    registry.recognise(scanner)
+    assert scanner.calibrated is holds
+
+
+def test_trust_that_cannot_be_read_is_none(path: Path) -> None:
+    path.write_bytes(b"{")
+    opened = StationRegistry(path)
+    with pytest.raises(RegistryError):
+        opened.load()
+    scanner = Recording(FIRST)
+    opened.recognise(scanner)
+    assert not scanner.calibrated
+    opened.close()
 
 
 def test_a_technician_can_read_it(registry: StationRegistry, path: Path) -> None:

@@ -158,12 +158,26 @@ def test_what_found_no_place_is_told(work: Work) -> None:
         bench.scan(LABEL)
         wait_for(lambda: bench.worker.counters["trouble"] == 3, "it is counted")
         assert bench.reader.dropped_told == 3
+        assert Signal.TROUBLE in bench.signals(2), "who watches must not take the last result for it"
 
 
 def test_a_discarded_frame_is_refused_and_counted(work: Work) -> None:
     with work() as bench:
         bench.inbox.offer(Discarded(scanner="front", reason=DiscardReason.TOO_LONG, length=9000))
         wait_for(lambda: bench.worker.counters["discarded.too-long"] == 1, "it is counted")
+        assert bench.signals(1) == [Signal.REFUSED]
+        assert (bench.told[0]["id"], bench.told[0]["discarded"]) == (None, DiscardReason.TOO_LONG)
+
+
+def test_results_come_in_the_order_of_the_scans(work: Work) -> None:
+    """A frame that was thrown away behind a label is the last thing that was scanned, however they were queued."""
+
+    def queue(bench: Bench) -> None:
+        bench.scan(LABEL)
+        bench.inbox.offer(Discarded(scanner="front", reason=DiscardReason.GARBLED, length=9))
+
+    with work(before=queue) as bench:
+        assert bench.signals(2)[-1] is Signal.REFUSED
 
 
 def test_what_was_exported_counts_as_delivered_where_there_is_no_broker(work: Work) -> None:

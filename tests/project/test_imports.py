@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = ("drivers", "firmware_config", "gateway")
-VALUES = {"gateway", "gateway.model", "gateway.clock", "gateway.credentials"}
+VALUES = {"gateway", "gateway.model", "gateway.clock", "gateway.credentials", "gateway.whole_file"}
 """What every stage of the gateway may know; `gateway` itself holds the version."""
 STAGES = {"gateway.udi", "gateway.udi.checks", "gateway.articles", "gateway.station", "gateway.delivery"}
 SERVICES = "gateway.*"
@@ -24,13 +24,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gateway.model": {"drivers"},
     "gateway.clock": {"gateway"},
     "gateway.credentials": set(),
+    "gateway.whole_file": set(),
     "gateway.udi.checks": set(),
     "gateway.udi": VALUES | {"gateway.udi.checks"},
     "gateway.articles": VALUES | {"gateway.udi.checks"},
     "gateway.station": VALUES | {"gateway.udi", "gateway.udi.checks", "gateway.articles", "drivers"},
     "gateway.delivery": VALUES | {"drivers"},
-    "gateway.display": VALUES | {SERVICES},
-    "gateway.config": VALUES | STAGES | {"drivers"},
+    "gateway.display.settings": set(),
+    "gateway.display": VALUES | {SERVICES, "gateway.display.settings"},
+    "gateway.config": VALUES | STAGES | {"drivers", "gateway.display.settings"},
     SERVICES: VALUES | STAGES | {"drivers", "gateway.config"},
     "gateway.app": VALUES | STAGES | {"drivers", "firmware_config", "gateway.config", SERVICES},
     "gateway.demo": VALUES | STAGES | {"gateway.config", SERVICES, "gateway.app"},
@@ -38,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gateway.cli": {"gateway.demo"}
     | VALUES
     | STAGES
-    | {"drivers", "firmware_config", "gateway.config", SERVICES, "gateway.app"},
+    | {"drivers", "firmware_config", "gateway.config", "gateway.display", SERVICES, "gateway.app"},
 }
 
 

@@ -22,6 +22,7 @@ HIBC = Decoded(
     ok=True, issuer=Issuer.HIBCC, device_identifier="A99912345", lot_number="LOT/1", complete=True, hri="+A99912345"
 )
 SHELF = None
+THEATRE = "https://id.gs1.org/414/7350012340005"
 
 
 def scan(number: int, **changes: Any) -> Stored:  # noqa: ANN401 - fields of ScanData
@@ -121,9 +122,9 @@ def test_epcis_undo_is_the_event_again_with_an_error_declaration() -> None:
 
 
 def test_epcis_tells_the_place_and_no_person() -> None:
-    context = wire.Context(location="7350012340005", patient=PATIENT, performer=PATIENT)
+    context = wire.Context(location=THEATRE, patient=PATIENT, performer=PATIENT)
     (event,), _ = epcis_events(scan(1, context=context))
-    assert event["bizLocation"] == {"id": "https://id.gs1.org/414/7350012340005"}
+    assert event["bizLocation"] == {"id": THEATRE}
     assert "c2VhbGVk" not in json.dumps(event)
 
 
@@ -176,12 +177,12 @@ def test_fhir_with_a_patient_is_a_device_and_its_usage() -> None:
 
 
 def test_fhir_without_a_patient_is_a_supply_delivery() -> None:
-    made, _ = fhir_resources(scan(1, quantity=3, context=wire.Context(location="7350012340005")))
+    made, _ = fhir_resources(scan(1, quantity=3, context=wire.Context(location=THEATRE)))
     assert set(made) == {"Device", "SupplyDelivery"}
     delivery = made["SupplyDelivery"]
     assert delivery["status"] == "completed"
     assert delivery["suppliedItem"][0]["quantity"] == {"value": 3}
-    assert delivery["destination"]["identifier"]["value"] == "7350012340005"
+    assert delivery["destination"]["identifier"]["value"] == THEATRE
 
 
 @pytest.mark.parametrize("context", [wire.Context(), wire.Context(patient=PATIENT)])

@@ -1,0 +1,103 @@
+"""Article deltas as they come over MQTT: applied at once, gaps answered with a sync, recalls followed up."""
+
+import logging
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from gateway.articles.changes import Recalled
+from gateway.articles.errors import MasterError
+from gateway.articles.overlay import Overlay
+from gateway.articles.signing import KeyFileError, read_public_key
+from gateway.articles.store import ArticleMaster
+from gateway.articles.sync_request import request_sync
+from gateway.clock import Clock
+from gateway.delivery.mqtt import Message
+from gateway.delivery.schema import OutboxError
+
+log = logging.getLogger(__name__)
+
+MAX_RECALLS: Final = 256
+"""Recalls whose past scans are counted together; the oldest go first. `articles affected` looks at all."""
+
+
+class MasterFeed:
+    """Takes delta messages. `take` is called by one thread; the rest is safe from any."""
+
+    def __init__(self, articles: Path, outbox: Path, key_file: str | None, clock: Clock) -> None:
+        self._articles = articles
+        self._outbox = outbox
+        self._key_file = key_file
+        self._clock = clock
+        self._overlay = Overlay(articles)
+        self._recalls: deque[Recalled] = deque(maxlen=MAX_RECALLS)
+        self._counting = threading.Lock()
+        self._count_again = False
+        self.affected: int | None = None
+        """Past scans that the recalls since the daemon's start touch; None before the first recall."""
+        self.problem: str | None = None
+        """Why the newest delta was refused; None when it was not."""
+
+    def take(self, message: Message) -> None:
+        """Apply one delta; what it brings is in force within a fraction of a second."""
+        try:
+            key = None if self._key_file is None else read_public_key(self._key_file)
+        except KeyFileError as error:
+            self._refuse(str(error))
+            return
+        clock = self._clock.now()
+        outcome = self._overlay.apply(
+            message.body, key, as_of=self._as_of(), now_ns=clock.wall_ns if clock.synchronised else None
+        )
+        if outcome.refused is not None:
+            self._refuse(outcome.refused)
+        else:
+            self.problem = None
+            log.info(
+                "articles delta source=%s number=%s applied=%s", outcome.source, outcome.number, outcome.applied
+            )
+        if outcome.gap and outcome.source is not None:
+            log.warning("articles deltas are missing source=%s: a sync is asked for", outcome.source)
+            try:
+                request_sync(self._articles, outcome.source)
+            except (OSError, ValueError) as error:
+                log.error("a sync cannot be asked for: %s", error)  # noqa: TRY400 - its words say it all
+        if outcome.applied and outcome.recalls:
+            self._follow_up(outcome.recalls)
+
+    def _refuse(self, reason: str) -> None:
+        if reason != self.problem:
+            log.warning("articles delta refused: %s", reason)
+        self.problem = reason
+
+    def _as_of(self) -> dict[str, int]:
+        """Return how new each source's file is: what it has swallowed makes room for new changes."""
+        with ArticleMaster(self._articles) as master:
+            try:
+                return {source.name: source.as_of_ns for source in master.info().sources}
+            except MasterError:
+                return {}
+
+    def _follow_up(self, recalls: tuple[Recalled, ...]) -> None:
+        """Count past scans in a thread of its own: a long journal takes a while, and nothing waits for it."""
+        self._recalls.extend(recalls)
+        with self._counting:
+            if self._count_again:
+                return
+            self._count_again = True
+        threading.Thread(target=self._count, name="recalls", daemon=True).start()
+
+    def _count(self) -> None:
+        from gateway.affected import count_affected  # the journal's reader; most days there is no recall
+
+        with self._counting:
+            self._count_again = False
+            recalls = list(self._recalls)
+            try:
+                with ArticleMaster(self._articles) as master:
+                    self.affected = count_affected(self._outbox, master, recalls)
+            except (MasterError, OutboxError) as error:
+                log.error("past scans of a recall could not be counted: %s", error)  # noqa: TRY400 - see above
+                return
+        log.warning("recall: past scans that it touches count=%d (scangate articles affected)", self.affected)
