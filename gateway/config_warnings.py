@@ -22,20 +22,33 @@ def warnings(config: Config) -> Iterator[str]:
                 yield f"scanner {scanner.name}: the recording {scanner.device} is not there"
         elif (choice := choose(scanner, SUBSYSTEM_OF[scanner.driver])).path is None:
             yield f"scanner {scanner.name}: {choice.detail}"
-    yield from _keys(config)
+    yield from key_warnings(config)
     if config.broker is None:
         yield "no [broker]: this box stands alone; hand its scans on with `scangate outbox export`"
     else:
         yield from _broker(config.broker)
 
 
-def _keys(config: Config) -> Iterator[str]:
+def key_warnings(config: Config) -> Iterator[str]:
+    """Yield what is wrong with the key files, as far as this user may know."""
+    yield from _delta_key(config)
     context = config.context
     if "hmac" in (context.case_mode, context.person_mode) and context.hmac_key_file is None:
         yield "context: hmac needs a key: make one with `scangate station key hmac`, and name it in hmac_key_file"
     files = (config.station.code_key_file, context.seal_key_file, context.hmac_key_file)
     if all(_can_know(locate(name)) for name in files if name is not None):
         yield from read_keys(config.station.code_key_file, context).trouble
+
+
+def _delta_key(config: Config) -> Iterator[str]:
+    name = config.articles.delta_key_file
+    if name is not None and _can_know(locate(name)):
+        from gateway.articles.signing import KeyFileError, read_public_key
+
+        try:
+            read_public_key(name)
+        except KeyFileError as error:
+            yield f"articles.delta_key_file: {error}; until then every change over MQTT is refused"
 
 
 def _broker(broker: BrokerSettings) -> Iterator[str]:

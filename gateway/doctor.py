@@ -17,6 +17,7 @@ from gateway.articles.errors import MasterError, MasterUnreadableError
 from gateway.articles.store import ArticleMaster
 from gateway.clock import NS, Clock
 from gateway.config import Config
+from gateway.config_warnings import key_warnings
 from gateway.control import DaemonUnreachableError, ask
 from gateway.delivery.settings import BrokerSettings
 from gateway.delivery.topics import Topics
@@ -25,6 +26,8 @@ from gateway.delivery.wire import DAY_NS
 ROUND_TRIP_SECONDS: Final = 10.0
 CERTIFICATE_DAYS: Final = 30
 """Warn so long before a certificate ends: a renewal takes weeks in a hospital."""
+DISPLAY_ENABLED: Final = Path("/etc/systemd/system/multi-user.target.wants/scangate-display.service")
+"""There when the station has a screen."""
 MASTER_DAYS: Final = 35
 """A master older than a monthly refresh allows."""
 
@@ -55,6 +58,8 @@ def examine(config: Config, socket_path: Path, client_id: str) -> Iterator[Diagn
     yield _daemon(status, socket_path)
     yield from _scanners(config, status)
     yield _master(config)
+    yield from _keys(config)
+    yield from _feedback(config)
     if config.broker is None:
         yield Diagnosis(subject="broker", health=Health.GOOD, found="none configured: this box stands alone")
         return
@@ -176,6 +181,25 @@ def _what(settings: ScannerSettings) -> str:
     """Say in a word which device is meant."""
     match = msgspec.to_builtins(settings.match)
     return settings.device or " ".join(f"{key} {value}" for key, value in match.items() if value is not None)
+
+
+def _feedback(config: Config) -> Iterator[Diagnosis]:
+    """A scanner's own beep says that it has read something, not that it is stored."""
+    if config.gpio is not None or DISPLAY_ENABLED.exists():
+        return
+    mute = [one.name for one in config.scanner if one.dialect == "plain" or one.driver != "serial"]
+    if mute:
+        yield Diagnosis(
+            subject="feedback",
+            health=Health.WARNING,
+            found=f"nothing tells the operator what became of a scan of {', '.join(mute)}",
+            do="set `dialect`, add [gpio] lamps, or systemctl enable --now scangate-display",
+        )
+
+
+def _keys(config: Config) -> Iterator[Diagnosis]:
+    for problem in key_warnings(config):
+        yield Diagnosis(subject="keys", health=Health.BAD, found=problem, do="put the file right, then restart")
 
 
 def _master(config: Config) -> Diagnosis:

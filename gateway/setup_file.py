@@ -88,12 +88,24 @@ id = {id}
 profile = {profile}
 # What a scan means here: consume, receive, return, discard or inventory.
 #default_action = "consume"
+# The station's words on a display: sv or en.
+#language = "sv"
+# A label's second symbol is waited for so many seconds.
+#pairing_seconds = 5
+# The key of the printed control codes: scangate station key control -o /etc/scangate/credentials/control-code-key
+#code_key_file = "control-code-key"
 # Warn when a label expires within so many days; 0 does not warn.
 #near_expiry_days = 0
 # A text that one of these regular expressions matches from end to end (a shelf label, a supplier's item number) is
 # taken for an article even when the article master does not know it. Everything else without a device identifier is
 # neither stored nor sent.
 #item_patterns = ["VGR-[0-9]{{6}}"]
+
+#[context]
+# The central system's public key: without it nothing of a patient or a member of staff is taken up.
+#seal_key_file = "seal-key.pub"
+# Codes of a member of staff beside a GSRN: a name, and an expression for the whole text.
+#performer = [{{ scheme = "hsa-id", pattern = "SE[0-9]{{10}}-[A-Z0-9]{{4,10}}" }}]
 
 # One section for each scanner. A scanner that types (driver = "hid-keyboard") or speaks HID point of sale
 # ("hid-pos") has match = {{ vendor = "...", product = "..." }}, not device: `scangate scanners list` tells it.
@@ -109,9 +121,15 @@ terminator = {terminator}
 
 {broker}
 [articles]
-# One section for each list of articles. `scangate articles import --source NAME FILE` reads the file.
+# Remark on scans when the article master is older than so many days.
+#max_age_days = 30
+# One section for each list of articles. `scangate articles import --source NAME FILE` reads a file at once;
+# `scangate articles sync` fetches what has a path or a url, by timer.
 #[[articles.source]]
 #name = "master"
+# csv, gudid, accessgudid, eudamed, peppol, hl7-mfn or fhir.
+#format = "csv"
+#path = "/srv/articles/*.csv"
 # Where two sources know the same article, the lower number wins.
 #priority = 100
 #delimiter = ";"
@@ -133,7 +151,7 @@ _NO_BROKER: Final = """\
 """
 _BROKER: Final = """\
 [broker]
-# In order of preference: mqtts://host[:8883] with TLS, mqtt://host[:1883] without.
+# In order of preference: mqtts://host[:8883] or wss://host[:443] with TLS, mqtt://host[:1883] without.
 urls = [{urls}]
 # The password lies in a file of its own; a bare name means /etc/scangate/credentials/NAME.
 {login}# Certificates to trust for mqtts; the system's when left out.
