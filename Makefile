@@ -22,7 +22,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 	@$(BIN)/scangate demo $(if $(COUNT),--count $(COUNT))
 
 test: ## every test that needs no special machine (PYTEST_ARGS="-k gs1")
-	@scripts/environment.sh dev mosquitto systemd-analyze
+	@scripts/environment.sh dev mosquitto systemd-analyze chromium-headless-shell
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: ## format, lint and types
@@ -36,7 +36,7 @@ lint: ## format, lint and types
 check: lint test ## lint and test: what CI runs
 
 bench: ## the benchmarks beside their peers: a table and build/bench.json
-	@scripts/environment.sh dev mosquitto strace
+	@scripts/environment.sh dev mosquitto strace sqlite3
 	@$(BIN)/python tests/bench/run.py
 
 lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions)

@@ -48,6 +48,7 @@ missing_packages() {
         has_program "$program" && continue
         case $program in
         systemd-analyze) echo systemd ;;
+        chromium-headless-shell) echo chromium-headless-shell fonts-dejavu-core ;;
         *) echo "$program" ;;
         esac
     done

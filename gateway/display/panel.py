@@ -1,0 +1,179 @@
+"""What one scan looks like on the page. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from gateway.display import words
+from gateway.display.finding_words import sentence
+from gateway.display.told import Data, Event, View
+from gateway.display.words import Language, State, said
+
+MAX_TEXT: Final = 120
+"""Characters of one text; what is longer does not fit the screen. A lot number has 20, a serial number 20 (GS1)."""
+MAX_NOTES: Final = 3
+"""Sentences under a result: more are not read at two metres."""
+_SEVERITIES: Final = ("error", "warning", "info")
+_QUIET: Final = frozenset(
+    {
+        "NOT_UDI",
+        "AMBIGUOUS",
+        "GS1_LINK_EXTENSION",
+        "GS1_LINK_SHORT_GTIN",
+        "ITEM_SAME_SYMBOL",
+    }
+)
+"""Left out where they are no more than an info: they concern the label's maker, not who scans."""
+_SIGNALS: Final[Mapping[str, State]] = {
+    "accepted": State.ACCEPTED,
+    "warning": State.WARNING,
+    "refused": State.REFUSED,
+    "more": State.MORE,
+    "trouble": State.TROUBLE,
+}
+
+
+class Panel(Struct, frozen=True, kw_only=True):
+    """What is shown large."""
+
+    state: State
+    headline: str
+    """The state in a word."""
+    article: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Name and value: lot, serial number, expiry, what it means."""
+    notes: tuple[str, ...] = ()
+    """Sentences, the gravest first."""
+    time: str = ""
+    """When, by the display's own clock."""
+
+
+def panel_of(event: Event, time: str, language: Language) -> Panel | None:
+    """Return what a message of the daemon looks like; None for one that is about no scan."""
+    if event.scanner is None or event.signal is None:
+        return None
+    state = _state(event)
+    headline = said(words.HEADLINES[state], language)
+    if event.data is not None and state in {State.ACCEPTED, State.WARNING, State.REFUSED, State.UNDONE}:
+        return _of_item(event.data, state, headline, time, language)
+    article, notes = "", tuple[str, ...]()
+    match state:
+        case State.CHOSEN:
+            article = _chosen(event, language)
+        case State.IDENTIFIED:
+            article = clean(f"{event.station.station}, {event.scanner}" if event.station else event.scanner)
+        case State.MORE:
+            notes = missing_of(event.station, event.scanner, language)
+        case State.TROUBLE:
+            notes = (said(words.TROUBLE, language),)
+        case _:
+            notes = (_why_invalid(event, language),)
+    return Panel(state=state, headline=headline, article=article, notes=notes, time=time)
+
+
+def _state(event: Event) -> State:
+    signalled = _SIGNALS.get(event.signal or "", State.TROUBLE)
+    if event.control == "who-am-i":
+        return State.IDENTIFIED
+    if signalled is State.REFUSED and event.data is None:
+        return State.INVALID
+    if signalled is State.ACCEPTED and event.data is not None and event.data.action == "undo":
+        return State.UNDONE
+    if signalled is State.ACCEPTED and event.data is None:
+        return State.CHOSEN
+    return signalled
+
+
+def _of_item(data: Data, state: State, headline: str, time: str, language: Language) -> Panel:
+    return Panel(
+        state=state,
+        headline=headline,
+        article=article_name(data, language),
+        facts=tuple(_facts(data, language)),
+        notes=tuple(_notes(data, language))[:MAX_NOTES],
+        time=time,
+    )
+
+
+def _facts(data: Data, language: Language) -> Iterator[tuple[str, str]]:
+    udi = data.udi
+    if udi is not None:
+        if udi.lot_number:
+            yield said(words.LOT, language), clean(udi.lot_number)
+        if udi.serial_number:
+            yield said(words.SERIAL, language), clean(udi.serial_number)
+        if udi.expiration_date:
+            day = words.local_date(udi.expiration_date, udi.expiration_precision, language)
+            yield said(words.EXPIRY, language), clean(day)
+    meaning = action_words(data.action, data.reason, data.quantity, language)
+    if meaning:
+        yield "", meaning
+
+
+def _notes(data: Data, language: Language) -> Iterator[str]:
+    told = set()
+    if data.repeats is not None:
+        yield said(words.REPEAT, language)
+    for severity in _SEVERITIES:
+        for finding in data.verdict.findings:
+            if finding.severity != severity or (severity == "info" and finding.code in _QUIET):
+                continue
+            words_of_it = clean(sentence(finding.code, language))
+            if words_of_it not in told:
+                told.add(words_of_it)
+                yield words_of_it
+
+
+def article_name(data: Data, language: Language) -> str:
+    """Name the article: as the master does, else by its number."""
+    article, udi = data.article, data.udi
+    if article is not None and (article.trade_name or article.article_number):
+        return clean(article.trade_name or article.article_number or "")
+    if udi is not None and udi.device_identifier:
+        return clean(f"{said(words.NO_NAME, language)} {udi.device_identifier}")
+    if udi is None and data.symbols:
+        return clean(data.symbols[0].text)
+    return said(words.NO_NAME, language)
+
+
+def action_words(action: str, reason: str | None, quantity: int, language: Language) -> str:
+    """Say what a scan means: `Discard: damaged, 3 pcs`."""
+    what = said(words.ACTIONS[action], language) if action in words.ACTIONS else clean(action)
+    if reason is not None:
+        what += ": " + (said(words.REASONS[reason], language) if reason in words.REASONS else clean(reason))
+    return what if quantity == 1 else f"{what}, {said(words.PIECES, language).format(quantity)}"
+
+
+def missing_of(view: View | None, scanner: str, language: Language) -> tuple[str, ...]:
+    """Say what a scanner's half scanned label still lacks."""
+    waiting = next((one for one in view.waiting if one.scanner == scanner), None) if view else None
+    if waiting is None or not waiting.missing:
+        return ()
+    named = [said(words.MISSING[one], language) for one in waiting.missing if one in words.MISSING]
+    return (said(words.MISSING_YET, language).format(", ".join(named)),) if named else ()
+
+
+def _chosen(event: Event, language: Language) -> str:
+    if event.context is not None:
+        return said(words.CONTEXTS.get(event.context, words.CONTEXT_SET), language)
+    if event.control is not None and event.control in words.CONTROLS:
+        return said(words.CONTROLS[event.control], language)
+    view = event.station
+    return "" if view is None else action_words(view.action, view.reason, view.quantity, language)
+
+
+def _why_invalid(event: Event, language: Language) -> str:
+    if event.foreign is not None:
+        return said(words.FOREIGN.get(event.foreign, words.FOREIGN_OTHER), language)
+    if event.context_refused is not None:
+        return said(words.CONTEXT_REFUSED, language)
+    if event.discarded is not None:
+        return said(words.DISCARDED, language)
+    return said(words.NOTHING_TO_DO if event.control == "undo" else words.WITHHELD, language)
+
+
+def clean(text: str) -> str:
+    """Cut a text to what a screen shows; what is not printable, or turns the writing round, becomes a mark."""
+    shown = "".join(one if one.isprintable() else "\ufffd" for one in text[: MAX_TEXT + 1])
+    return shown if len(shown) <= MAX_TEXT else shown[: MAX_TEXT - 1] + "…"

@@ -1,0 +1,193 @@
+"""What stands on the page: a value that messages of the daemon, and time, change. Pure.
+
+Times are seconds of a monotonic clock.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.display import words
+from gateway.display.panel import Panel, action_words, article_name, clean, missing_of, panel_of
+from gateway.display.told import Event, Sequence, Status, View
+from gateway.display.words import Language, State, said
+
+MAX_RECENT: Final = 10
+"""Scans in the list."""
+HEARD_SECONDS: Final = 5.0
+"""A daemon that has not answered for so long is taken to be gone: it is asked every second."""
+_LISTED: Final = frozenset(
+    {State.ACCEPTED, State.WARNING, State.REFUSED, State.INVALID, State.TROUBLE, State.UNDONE}
+)
+"""Results that stand in the list of the last scans. A first symbol is no result yet."""
+
+
+class Recent(Struct, frozen=True, kw_only=True):
+    """One of the last scans."""
+
+    state: State
+    word: str
+    """The state, for whoever cannot see its shape and colour."""
+    article: str
+    lot: str
+    time: str
+
+
+class Page(Struct, frozen=True, kw_only=True, rename="camel"):
+    """All that the page shows, as it is sent to it."""
+
+    language: Language
+    number: int
+    """Counts the results, so that two alike are seen to be two."""
+    now: Panel | None
+    """The newest result while it is new."""
+    left_ms: int
+    """How long it still is."""
+    idle: Panel
+    """What is shown then."""
+    recent: tuple[Recent, ...]
+    """The newest first."""
+    recent_title: str
+    action: str
+    context: str
+    delivery: str
+    waiting: bool
+    """Scans wait for delivery."""
+    alarm: str
+    lost: Panel
+    """What the page shows when it hears no more."""
+
+
+class Screen(Struct, frozen=True, kw_only=True):
+    """What is known; each message makes a new one."""
+
+    language: Language
+    """Of the configuration; the daemon's own outranks it."""
+    result_seconds: float
+    watching: bool = False
+    """The stream of scans is open."""
+    heard_at: float | None = None
+    """When the daemon last answered."""
+    number: int = 0
+    now: Panel | None = None
+    now_until: float = 0.0
+    recent: tuple[Recent, ...] = ()
+    view: View | None = None
+    status: Status | None = None
+
+    @property
+    def speaks(self) -> Language:
+        """The language in force."""
+        if self.view is None:
+            return self.language
+        return "en" if self.view.language == "en" else "sv"
+
+
+def after_event(screen: Screen, event: Event, time: str, now: float) -> Screen:
+    """Take a message of the stream; `time` is what the clock on the wall says."""
+    screen = replace(screen, view=event.station or screen.view)
+    language = screen.speaks
+    panel = panel_of(event, time, language)
+    if panel is None:
+        return screen
+    screen = replace(screen, number=screen.number + 1, now=panel, now_until=now + screen.result_seconds)
+    if event.data is not None and screen.status is not None:  # stored, and until the next answer not delivered
+        waiting = screen.status.sequence.waiting + 1
+        screen = replace(screen, status=replace(screen.status, sequence=Sequence(waiting=waiting)))
+    if panel.state not in _LISTED:
+        return screen
+    data = event.data
+    lot = (data.udi.lot_number or data.udi.serial_number or "") if data and data.udi else ""
+    entry = Recent(
+        state=panel.state,
+        word=panel.headline,
+        article=article_name(data, language) if data else panel.headline,
+        lot=clean(lot),
+        time=time,
+    )
+    return replace(screen, recent=(entry, *screen.recent)[:MAX_RECENT])
+
+
+def after_answer(screen: Screen, status: Status, view: View | None, now: float) -> Screen:
+    """Take the daemon's word on how it is; `view` where it was asked for. What came before a silence is old."""
+    if screen.heard_at is not None and now - screen.heard_at > HEARD_SECONDS:
+        screen = replace(screen, now=None)
+    return replace(screen, status=status, view=view or screen.view, heard_at=now)
+
+
+def after_loss(screen: Screen) -> Screen:
+    """The daemon is gone: nothing of it is new any more. The list of what was scanned stays."""
+    return replace(screen, watching=False, heard_at=None, now=None, view=None, status=None)
+
+
+def after_unreadable(screen: Screen) -> Screen:
+    """A message could not be understood: whatever it was, the result on the page is no longer the newest."""
+    return replace(screen, now=None)
+
+
+def page(screen: Screen, now: float) -> Page:
+    """Return what is to be shown at a moment."""
+    language, view, status = screen.speaks, screen.view, screen.status
+    lost = not screen.watching or screen.heard_at is None or now - screen.heard_at > HEARD_SECONDS
+    left = 0.0 if lost or screen.now is None else max(0.0, screen.now_until - now)
+    shown = view if not lost else None
+    return Page(
+        language=language,
+        number=screen.number,
+        now=screen.now if left else None,
+        left_ms=round(left * 1000),
+        idle=_lost(words.LOST_DAEMON, language) if lost else _idle(screen, language),
+        recent=screen.recent,
+        recent_title=said(words.RECENT, language),
+        action=_action(shown, language),
+        context=" · ".join(
+            said(what, language) for kind, what in words.CONTEXTS.items() if shown and kind in shown.context_kinds
+        ),
+        delivery=_delivery(status, language) if not lost else said(words.UNKNOWN, language),
+        waiting=lost or status is None or status.sequence.waiting > 0,
+        alarm=said(words.ALARMS, language) if not lost and status and status.alarms else "",
+        lost=_lost(words.LOST_PAGE, language),
+    )
+
+
+def _lost(why: words.Words, language: Language) -> Panel:
+    return Panel(
+        state=State.LOST, headline=said(words.HEADLINES[State.LOST], language), notes=(said(why, language),)
+    )
+
+
+def _idle(screen: Screen, language: Language) -> Panel:
+    """Say what the station is ready for: the rest of a label, the next scan, or nothing."""
+    view, status = screen.view, screen.status
+    if view is not None and view.waiting:
+        notes = missing_of(view, view.waiting[0].scanner, language)
+        return Panel(state=State.MORE, headline=said(words.HEADLINES[State.MORE], language), notes=notes)
+    unread = tuple(
+        one.name for one in (status.scanners if status else ()) if one.link != "connected" or one.failure
+    )
+    if unread:
+        return Panel(
+            state=State.ATTENTION,
+            headline=said(words.HEADLINES[State.ATTENTION], language),
+            article=clean(", ".join(unread)),
+        )
+    return Panel(state=State.READY, headline=said(words.HEADLINES[State.READY], language))
+
+
+def _action(view: View | None, language: Language) -> str:
+    if view is None:
+        return ""
+    meaning = action_words(view.action, view.reason, view.quantity, language)
+    what = said(words.NEXT, language).format(meaning)
+    until = (view.action_expires_at or "")[11:16]
+    return f"{what} {said(words.UNTIL, language).format(until)}" if until else what
+
+
+def _delivery(status: Status | None, language: Language) -> str:
+    if status is None:
+        return said(words.UNKNOWN, language)
+    alone = status.broker is None
+    if not status.sequence.waiting:
+        return said(words.EXPORTED if alone else words.DELIVERED, language)
+    return said(words.TO_EXPORT if alone else words.WAITING, language).format(status.sequence.waiting)

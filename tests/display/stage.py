@@ -1,0 +1,66 @@
+"""A display whose daemon is played by the test: the real control socket, feed and server in this process."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway.control import ControlServer
+from gateway.display.feed import Feed
+from gateway.display.screen import Screen
+from gateway.display.server import DisplayServer
+from gateway.display.settings import Address
+from gateway.display.words import Language
+from tests.display.told import status, view
+from tests.end_to_end.plant import wait_for
+
+
+class Stage:
+    """`tell` is what the daemon tells, `status` and `view` what it answers."""
+
+    def __init__(self, directory: Path, language: Language, result_seconds: float) -> None:
+        self.status = status()
+        self.view: dict[str, Any] | None = view(language=language)
+        self.path = directory / "control.sock"
+        self.feed = Feed(self.path, Screen(language=language, result_seconds=result_seconds))
+        self.server = DisplayServer(Address("127.0.0.1", 0), self.feed, language)
+        self.url = f"http://127.0.0.1:{self.server.port}/"
+        self._control: ControlServer | None = None
+
+    def begin(self) -> None:
+        """Start the daemon's part, and wait until the display has it."""
+        self._control = ControlServer(self.path, {"status": lambda _: self.status, "station": lambda _: self.view})
+        self._control.start()
+        wait_for(lambda: self._control and self._control._watchers, "the display watches")
+        wait_for(lambda: self.feed.page().idle.state != "lost", "the display has asked")
+
+    def tell(self, *events: dict[str, Any]) -> None:
+        """Tell each once the one before was taken: the stream drops what a watcher is too slow for."""
+        assert self._control is not None
+        for event in events:
+            before = self.feed._version
+            self._control.tell(event)
+            assert self.feed.wait(before, 10) != before, "the display does not take it"
+
+    def end(self) -> None:
+        """Stop the daemon's part."""
+        if self._control is not None:
+            self._control.stop()
+            self._control = None
+
+
+@contextmanager
+def stage(directory: Path, language: Language = "sv", result_seconds: float = 30) -> Iterator[Stage]:
+    """Play a daemon and show it."""
+    one = Stage(directory, language, result_seconds)
+    one.feed.start()
+    threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        one.begin()
+        yield one
+    finally:
+        one.end()
+        one.feed.stop()
+        one.server.shutdown()
+        one.server.server_close()

@@ -1,0 +1,103 @@
+"""A scanner's bytes to what a nurse sees: a real daemon on a pty, the display's process, a real browser."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.display.browser import browser, installed
+from tests.end_to_end.plant import MOSQUITTO, ROOT, Gateway, free_port, label, plant
+
+EXPIRED = b"]d2010952000100010217200131" + b"10L9\x1d21S9\r"
+READY = "document.body.dataset.state === 'ready'"
+LOST = "document.body.dataset.state === 'lost'"
+ACCEPTED = "document.body.dataset.state === 'accepted'"
+
+
+@contextmanager
+def display(gateway: Gateway) -> Iterator["subprocess.Popen[bytes]"]:
+    """The display as a process, as its unit starts it."""
+    with (gateway.directory / "display.log").open("ab") as log:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "gateway",
+                "display",
+                "-c",
+                str(gateway.config),
+                "--socket",
+                str(gateway.socket),
+            ],
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_from_the_scanner_to_the_screen(tmp_path: Path) -> None:
+    program = installed()
+    if program is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
+    if not Path(MOSQUITTO).exists():
+        pytest.skip("no mosquitto on this machine")
+    port = free_port()
+    with plant(tmp_path, f'[display]\nlisten = "127.0.0.1:{port}"') as one, browser(program) as chrome:
+        gateway = one.gateway
+        gateway.import_samples()
+        with display(gateway) as process:
+            chrome.connect(f"http://127.0.0.1:{port}/")
+            chrome.until(LOST, "no daemon yet")
+            gateway.start()
+            chrome.until(READY, "the daemon is there")
+            gateway.wire.write(label(1))
+            assert chrome.until(ACCEPTED, "a scan") < 1
+            assert "S000001" in chrome.value("document.getElementById('facts').innerText")
+            chrome.until("document.getElementById('delivery').textContent === 'Sparat – 1 väntar'", "it waits")  # noqa: RUF001
+            one.broker.start()
+            one.listen()
+            chrome.until(
+                "document.getElementById('delivery').textContent === 'Allt sparat och levererat'", "sent", 90
+            )
+            gateway.wire.write(EXPIRED)
+            assert chrome.until("document.body.dataset.state === 'warning'", "an expired article") < 1
+            assert "Utgångsdatum har passerat." in chrome.value("document.getElementById('notes').innerText")
+            gateway.wire.write(b"]d20109520001000102174512311" + b"0<script>x</script>\x1d21S5\r")
+            chrome.until(
+                "document.getElementById('facts').innerText.includes('<script>x</script>')", "markup is text"
+            )
+            gateway.wire.write(b"19121212-1212\r")
+            assert chrome.until("document.body.dataset.state === 'invalid'", "a wristband") < 1
+            assert "1212" not in chrome.value("document.documentElement.outerHTML")
+
+            assert gateway.process is not None
+            gateway.process.send_signal(signal.SIGSTOP)
+            assert chrome.until(LOST, "the daemon hangs") < 9
+            gateway.process.send_signal(signal.SIGCONT)
+            chrome.until(READY, "it goes on")
+            gateway.wire.write(label(2))
+            assert chrome.until(ACCEPTED, "a scan") < 1
+            gateway.kill()
+            assert chrome.until(LOST, "the daemon is killed") < 2
+            assert "svarar inte" in chrome.value("document.body.innerText")
+            gateway.start()
+            chrome.until(READY, "it is there again, and nothing old is shown as new")
+
+            gateway.wire.write(label(3))
+            assert chrome.until(ACCEPTED, "a scan") < 1
+            process.kill()
+            process.wait()
+            assert chrome.until(LOST, "the display itself is killed", 12) < 8
+        with display(gateway) as process:
+            chrome.until(READY, "the display is there again")
+            process.terminate()
+            assert process.wait(5) == 0

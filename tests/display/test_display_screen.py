@@ -1,0 +1,198 @@
+"""What stands on the page, as messages and time change it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from drivers.model import Signal
+from gateway.display.screen import (
+    HEARD_SECONDS,
+    MAX_RECENT,
+    Page,
+    Screen,
+    after_answer,
+    after_event,
+    after_loss,
+    after_unreadable,
+    page,
+)
+from gateway.display.told import Event, Status, View, read
+from gateway.display.words import State
+from tests.display.told import CASE, PATIENT, code, scan, status, view
+
+NOW = 1000.0
+
+
+def well(**told: Any) -> Screen:  # noqa: ANN401 - any JSON
+    """A screen whose daemon has just answered."""
+    screen = Screen(language="sv", result_seconds=30, watching=True)
+    return after_answer(screen, read(status(**told), Status), read(view(), View), NOW)
+
+
+def take(screen: Screen, *told: dict[str, Any], now: float = NOW) -> Screen:
+    for one in told:
+        screen = after_event(screen, read(one, Event), "14:32:07", now)
+    return screen
+
+
+def test_a_result_is_new_for_its_time_and_then_neutral() -> None:
+    screen = take(well(), scan())
+    new = page(screen, NOW)
+    assert new.now is not None
+    assert (new.now.state, new.left_ms, new.idle.state) == (State.ACCEPTED, 30_000, State.READY)
+    late = page(replace(screen, heard_at=NOW + 29.5), NOW + 29.5)
+    assert (late.now, late.left_ms) == (new.now, 500)
+    old = page(replace(screen, heard_at=NOW + 30), NOW + 30)
+    assert (old.now, old.left_ms, old.idle.state) == (None, 0, State.READY)
+    assert [one.state for one in old.recent] == [State.ACCEPTED]
+
+
+@pytest.mark.parametrize(
+    "screen",
+    [
+        take(replace(well(), watching=False), scan()),
+        replace(take(well(), scan()), heard_at=None),
+        replace(take(well(), scan()), heard_at=NOW - HEARD_SECONDS - 0.1),
+        after_loss(take(well(), scan())),
+    ],
+)
+def test_a_daemon_that_is_gone(screen: Screen) -> None:
+    lost = page(screen, NOW)
+    assert lost.now is None
+    assert lost.idle.state is State.LOST
+    assert "svarar inte" in lost.idle.notes[0]
+    assert (lost.action, lost.delivery, lost.alarm, lost.waiting) == ("", "Leverans okänd", "", True)
+
+
+def test_a_daemon_that_comes_back_brings_no_old_result() -> None:
+    screen = replace(after_loss(take(well(), scan())), watching=True)
+    screen = after_answer(screen, read(status(), Status), read(view(), View), NOW + 1)
+    back = page(screen, NOW + 1)
+    assert (back.now, back.idle.state, len(back.recent)) == (None, State.READY, 1)
+
+
+def test_a_daemon_that_hung_brings_no_old_result() -> None:
+    silent = NOW + HEARD_SECONDS + 1
+    screen = after_answer(take(well(), scan()), read(status(), Status), None, silent)
+    assert (page(screen, silent).now, page(screen, silent).idle.state) == (None, State.READY)
+
+
+def test_what_cannot_be_read_takes_the_last_result_away() -> None:
+    assert page(after_unreadable(take(well(), scan())), NOW).now is None
+
+
+def test_two_alike_are_two() -> None:
+    once, twice = take(well(), scan()), take(well(), scan(), scan())
+    assert page(twice, NOW).number == page(once, NOW).number + 1
+
+
+def test_the_list_is_bounded_and_the_newest_first() -> None:
+    many = [scan(udi={"lotNumber": f"L{number}"}) for number in range(1000)]
+    recent = page(take(well(), *many), NOW).recent
+    assert [one.lot for one in recent] == [f"L{number}" for number in range(999, 999 - MAX_RECENT, -1)]
+
+
+@pytest.mark.parametrize(
+    ("told", "listed"),
+    [
+        (code(Signal.MORE), []),
+        (code(Signal.ACCEPTED, control="cancel"), []),
+        (code(Signal.TROUBLE), [(State.TROUBLE, "Ej sparad – skanna igen", "")]),  # noqa: RUF001 - as it is said
+        (code(Signal.REFUSED, withheld={"kind": "text", "length": 5}), [(State.INVALID, "Ogiltig kod", "")]),
+        (scan(Signal.REFUSED), [(State.REFUSED, "Nordan Stam 12", "L2A0417")]),
+        (scan(udi={"serialNumber": "S1"}), [(State.ACCEPTED, "Nordan Stam 12", "S1")]),
+    ],
+)
+def test_what_is_listed(told: dict[str, Any], listed: list[tuple[State, str, str]]) -> None:
+    assert [(one.state, one.article, one.lot) for one in page(take(well(), told), NOW).recent] == listed
+
+
+@pytest.mark.parametrize(
+    ("told", "delivery", "waiting"),
+    [
+        ({}, "Allt sparat och levererat", False),
+        ({"sequence": {"waiting": 3}}, "Sparat – 3 väntar", True),  # noqa: RUF001 - as it is said
+        ({"broker": None}, "Allt sparat och exporterat", False),
+        ({"broker": None, "sequence": {"waiting": 3}}, "Sparat – 3 att exportera", True),  # noqa: RUF001
+    ],
+)
+def test_delivery(told: dict[str, Any], delivery: str, waiting: bool) -> None:  # noqa: FBT001 - a column
+    shown = page(well(**told), NOW)
+    assert (shown.delivery, shown.waiting) == (delivery, waiting)
+
+
+@pytest.mark.parametrize(
+    ("told", "delivery"),
+    [
+        (scan(), "Sparat – 1 väntar"),  # noqa: RUF001 - as it is said
+        (scan(Signal.REFUSED), "Sparat – 1 väntar"),  # noqa: RUF001
+        (code(Signal.TROUBLE), "Allt sparat och levererat"),
+    ],
+)
+def test_a_scan_is_not_called_delivered_before_the_daemon_says_so(told: dict[str, Any], delivery: str) -> None:
+    screen = take(well(), told)
+    assert page(screen, NOW).delivery == delivery
+    assert page(after_answer(screen, read(status(), Status), None, NOW), NOW).delivery.endswith("levererat")
+
+
+@pytest.mark.parametrize(
+    ("seen", "action", "context"),
+    [
+        (view(), "Nästa: Förbruka", ""),
+        (
+            view(action="discard", reason="expired", actionExpiresAt="2026-11-21T22:41:07.312+01:00"),
+            "Nästa: Kassera: utgången till 22:41",
+            "",
+        ),
+        (view(quantity=3, contextKinds=["case", "patient"]), "Nästa: Förbruka, 3 st", "Ärende valt"),
+        (view(contextKinds=["location", "performer"]), "Nästa: Förbruka", "Plats vald"),
+    ],
+)
+def test_what_the_next_scan_means(seen: dict[str, Any], action: str, context: str) -> None:
+    shown = page(take(well(), {"station": seen}), NOW)
+    assert (shown.action, shown.context) == (action, context)
+
+
+def waits(*scanners: str) -> dict[str, Any]:
+    return view(waiting=[{"scanner": name, "symbols": 1, "missing": ["lot"]} for name in scanners])
+
+
+@pytest.mark.parametrize(
+    ("scanners", "seen", "state", "article"),
+    [
+        ([("front", "connected", None)], view(), State.READY, ""),
+        ([("front", "missing", None)], view(), State.ATTENTION, "front"),
+        ([("a", "connected", "stuck"), ("b", "busy", None)], view(), State.ATTENTION, "a, b"),
+        ([("front", "connected", None)], waits("front"), State.MORE, ""),
+    ],
+)
+def test_what_the_station_is_ready_for(
+    scanners: list[tuple[str, str, str | None]], seen: dict[str, Any], state: State, article: str
+) -> None:
+    listed = [{"name": name, "link": link, "failure": failure} for name, link, failure in scanners]
+    idle = page(take(well(scanners=listed), {"station": seen}), NOW).idle
+    assert (idle.state, idle.article) == (state, article)
+
+
+def test_alarms_are_told_without_their_words() -> None:
+    assert page(well(alarms=["dead letters: 2"]), NOW).alarm == "Tillsyn behövs"
+
+
+def test_the_language_is_the_stations() -> None:
+    english = take(well(), {"station": view(language="en")}, scan() | {"station": view(language="en")})
+    shown = page(english, NOW)
+    assert (shown.language, shown.now and shown.now.headline, shown.lost.headline) == (
+        "en",
+        "Accepted",
+        "No contact",
+    )
+
+
+def test_nothing_of_a_person_is_sent() -> None:
+    seen = view(contextKinds=["case", "location", "patient", "performer"])
+    sent: Page = page(take(well(), scan() | {"station": seen}), NOW)
+    text = msgspec.json.encode(sent).decode()
+    for one in (CASE, PATIENT["value"], PATIENT["kid"], "atient", "erformer"):
+        assert one not in text

@@ -1,0 +1,92 @@
+"""Messages of the daemon as its control socket tells them."""
+
+from typing import Any
+
+from drivers.model import Signal
+
+PATIENT = {"scheme": "personnummer", "kid": "key-7f3a", "value": "c2VhbGVkLXBhdGllbnQ"}
+PERFORMER = {"scheme": "gsrn", "kid": "key-7f3a", "value": "c2VhbGVkLXBlcmZvcm1lcg"}
+CASE = "orbit:OP-20261121-0317"
+
+
+def view(**other: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """What `gateway.station.view` shows of a station."""
+    return {
+        "station": "op3",
+        "profile": "operating-room",
+        "language": "sv",
+        "action": "consume",
+        "reason": None,
+        "actionExpiresAt": None,
+        "quantity": 1,
+        "contextKinds": [],
+        "contextExpiresAt": None,
+        "waiting": [],
+        "lastEvent": None,
+        "undoUntil": None,
+        **other,
+    }
+
+
+def scan(signal: Signal = Signal.ACCEPTED, **data: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """An event, as `gateway.outcome` tells it."""
+    return {
+        "scanner": "front",
+        "station": view(),
+        "signal": str(signal),
+        "id": "0d7c0b5e-6f7e-4d3b-9a55-0f3c6b1d2e4f",
+        "withheld": None,
+        "data": {
+            "action": "consume",
+            "reason": None,
+            "quantity": 1,
+            "undoes": None,
+            "repeats": None,
+            "station": {"id": "op3", "scanner": "front", "profile": "operating-room"},
+            "symbols": [{"symbology": "]d2", "raw": "", "text": "0109520001000102", "quality": []}],
+            "udi": {
+                "deviceIdentifier": "09520001000102",
+                "lotNumber": "L2A0417",
+                "serialNumber": "NS700312",
+                "expirationDate": "2045-12-31",
+                "expirationPrecision": "day",
+            },
+            "article": {"match": "di", "tradeName": "Nordan Stam 12", "articleNumber": "VGR-104233"},
+            "verdict": {"disposition": "accepted", "findings": []},
+            "context": {"case": CASE, "location": None, "patient": PATIENT, "performer": PERFORMER},
+            **data,
+        },
+    }
+
+
+def code(signal: Signal, **news: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """What is told of a scan that is no event."""
+    return {
+        "scanner": "front",
+        "station": view(),
+        "signal": str(signal),
+        "id": None,
+        "data": None,
+        "withheld": None,
+        **news,
+    }
+
+
+def findings(*named: tuple[str, str]) -> dict[str, Any]:
+    """A verdict with these (code, severity)."""
+    return {
+        "disposition": "accepted",
+        "findings": [{"code": one, "severity": how, "element": None, "message": "..."} for one, how in named],
+    }
+
+
+def status(**other: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """What the request `status` answers."""
+    return {
+        "ok": True,
+        "alarms": [],
+        "sequence": {"stored": 12, "delivered": 12, "waiting": 0},
+        "broker": {"url": "mqtts://central:8883"},
+        "scanners": [{"name": "front", "link": "connected", "failure": None}],
+        **other,
+    }
