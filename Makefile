@@ -12,10 +12,10 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint check bench lock wheelhouse sbom install uninstall clean
+.PHONY: help demo test lint check bench vm-test lock wheelhouse sbom install uninstall clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after 20 events)
 	@scripts/environment.sh demo
@@ -38,6 +38,11 @@ check: lint test ## lint and test: what CI runs
 bench: ## the benchmarks beside their peers: a table and build/bench.json
 	@scripts/environment.sh dev mosquitto strace sqlite3
 	@$(BIN)/python tests/bench/run.py
+
+vm-test: ## USB, systemd and power cuts in an emulated machine, as root (SCANS=100 CUTS=5 SUITE=trixie)
+	@scripts/environment.sh dev mosquitto qemu-system-x86_64 qemu-img mmdebstrap mke2fs depmod cpio xz nbdkit
+	@SCANGATE_VM=1 SCANGATE_VM_SCANS=$(or $(SCANS),1000) SCANGATE_VM_CUTS=$(or $(CUTS),30) \
+		SCANGATE_VM_SUITE=$(or $(SUITE),bookworm) $(BIN)/python -m pytest tests/vm -s -v $(PYTEST_ARGS)
 
 lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions)
 	@VENV=build/release scripts/environment.sh release

@@ -48,6 +48,11 @@ missing_packages() {
         has_program "$program" && continue
         case $program in
         systemd-analyze) echo systemd ;;
+        qemu-system-x86_64) echo qemu-system-x86 ;;
+        qemu-img) echo qemu-utils ;;
+        mke2fs) echo e2fsprogs ;;
+        depmod) echo kmod ;;
+        xz) echo xz-utils ;;
         chromium-headless-shell) echo chromium-headless-shell fonts-dejavu-core ;;
         *) echo "$program" ;;
         esac
