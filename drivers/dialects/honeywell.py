@@ -75,27 +75,36 @@ def menu_command(*settings: str, permanent: bool = False) -> bytes:
     """Return the command for settings such as `BEPLVL2`, or questions such as `BEPLVL?`.
 
     Without `permanent` it holds until power is lost: flash wears. Raises ValueError for what would end the command
-    early or is no setting.
+    early, is no setting, or sets back more than one.
     """
     for setting in settings:
         if not _SETTING.fullmatch(setting):
             raise ValueError(f"expected a setting such as 'BEPLVL2', got {setting!r}")
+        if _SETS_BACK.match(setting):
+            raise ValueError(f"{setting!r} sets back more than one setting, or starts the scanner anew")
     if not settings:
         raise ValueError("expected at least one setting")
     return MENU + ";".join(settings).encode("ascii") + (b"." if permanent else b"!")
 
 
 def menu_answers(reply: bytes) -> tuple[MenuAnswer, ...]:
-    """Return what a Reply says, setting by setting."""
-    return tuple(
-        MenuAnswer(text=text.decode("ascii"), answer=Answer(mark.decode("ascii")))
-        for text, mark in _ONE_ANSWER.findall(reply)
-    )
+    """Return what a Reply says, setting by setting; what is no answer is passed over."""
+    answers = []
+    begin = 0
+    for mark in _ANSWER_END.finditer(reply):
+        text = _TEXT.search(reply[max(begin, mark.start() - MAX_ANSWER_BYTES) : mark.start()])
+        begin = mark.end()
+        if text is not None:
+            answer = Answer(reply[mark.start() : mark.start() + 1].decode("ascii"))
+            answers.append(MenuAnswer(text=text[0].decode("ascii"), answer=answer))
+    return tuple(answers)
 
 
 _SETTING: Final = re.compile(r"[A-Z0-9](?:(?![.,;!])[ -~])*")
 """Anything printable but the punctuation, which ends a setting or the command."""
-_ONE_ANSWER: Final = re.compile(rb"([ -~]+)([\x05\x06\x15])[.,;!]")
+_SETS_BACK: Final = re.compile(r"DEFALT|DEFOVR|RESET_|[A-Z0-9_]{3}DFT", re.IGNORECASE)
+"""Custom defaults on or off, start anew, default a whole group: the interface may be among what changes."""
+_TEXT: Final = re.compile(rb"[ -~]+\Z")
 _ANSWER: Final = re.compile(rb"[A-Z0-9]{3}[ -~]*[\x05\x06\x15][.,;!]")
 _ANSWER_END: Final = re.compile(rb"[\x05\x06\x15][.,;!]")
 """ACK, ENQ and NAK stand in no text of a device label, so no label is ever taken for an answer."""
