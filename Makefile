@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint check bench vm-test lock wheelhouse sbom install uninstall clean
+.PHONY: help demo test lint check bench vm-test fleet lock wheelhouse sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ vm-test: ## USB, systemd and power cuts in an emulated machine, as root (SCANS=1
 	@scripts/environment.sh dev mosquitto qemu-system-x86_64 qemu-img mmdebstrap mke2fs depmod cpio xz nbdkit
 	@SCANGATE_VM=1 SCANGATE_VM_SCANS=$(or $(SCANS),1000) SCANGATE_VM_CUTS=$(or $(CUTS),30) \
 		SCANGATE_VM_SUITE=$(or $(SUITE),bookworm) $(BIN)/python -m pytest tests/vm -s -v $(PYTEST_ARGS)
+
+fleet: ## a thousand gateways at a NATS cluster and a mosquitto that lose a node (FLEET_ARGS="--gateways 100")
+	@scripts/environment.sh dev mosquitto
+	@$(BIN)/python tests/fleet/run.py $(FLEET_ARGS)
 
 lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions)
 	@VENV=build/release scripts/environment.sh release

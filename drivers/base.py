@@ -1,8 +1,8 @@
 """The two interfaces of a scanner: `Scanner` does the I/O, `Dialect` knows the vendor's protocol and does none."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
@@ -55,6 +55,11 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """hid-keyboard: the keyboard layout the scanner is set to."""
     gs: tuple[Literal["ctrl-]", "f8", "down", "alt-029"], ...] = ("ctrl-]",)
     """hid-keyboard: the keys the scanner sends for GS."""
+    firmware_profile: str | None = None
+    """What its own settings must be (`scangate firmware profiles`): the daemon looks after them, and gives an alarm
+    when they have changed. None: only settings that were checked or applied once are looked after."""
+    firmware_heal: bool = False
+    """Bring changed settings back to `firmware_profile` without being asked, when nothing is scanned."""
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -117,6 +122,26 @@ class Dialect(ABC):
         """Return the host acknowledgement of a stored frame; empty where the protocol has none."""
 
 
+class Loan(Protocol):
+    """A scanner's line in somebody else's hands, for asking and telling the scanner its own settings.
+
+    The scanner is read as before: what it sends is heard by the borrower and goes through the dialect, too.
+    """
+
+    @property
+    def open(self) -> bool:
+        """The line is there; after `reopen`, a new one."""
+
+    def write(self, data: bytes) -> bool:
+        """Write bytes to the scanner; False when it is gone or does not take them."""
+
+    def reopen(self, baud: int | None) -> None:
+        """Let the line go and open it again at this speed (None: that of the settings). Returns at once."""
+
+    def end(self, last_words: bytes = b"") -> None:
+        """Give the line back, after sending `last_words`. May be called more than once, and when it is gone."""
+
+
 class Scanner(ABC):
     """One scanner, read by one thread. Construction does no I/O; the device is opened by the first `read`."""
 
@@ -159,6 +184,21 @@ class Scanner(ABC):
     def look_again(self) -> None:
         """Be told that devices came, went or changed: a missing one is looked for at once. Safe from any thread."""
 
+    def lend(self, hear: Callable[[bytes], None], *, hold: bool) -> Loan:  # noqa: ARG002 - for those that can
+        """Lend the line until `Loan.end`. `hear` gets what comes, in the reading thread, and must not wait.
+
+        `hold`: what `send` is given meanwhile goes out at the end, because the scanner might take it for a command.
+        Raises DriverError where there is no line to lend, or somebody has it.
+        """
+        name = self.settings.name
+        raise DriverError(
+            "lend the line of",
+            f"scanner {name}",
+            f'driver "{self.settings.driver}" has none over which a scanner could be asked',
+            "its settings are made with the page of `scangate firmware page`",
+            recoverable=False,
+        )
+
     @abstractmethod
     def wake(self) -> None:
         """Make a `read` that waits in another thread return at once. Safe from any thread and after close."""
@@ -194,6 +234,7 @@ __all__ = [
     "DialectOutput",
     "DriverError",
     "FrameDiscarded",
+    "Loan",
     "RawScan",
     "ReplayError",
     "Reply",

@@ -195,7 +195,7 @@ def _identity(path: str, folder: Path) -> ScannerIdentity:
         device=path,
         vendor=_text(usb / "idVendor"),
         product=_text(usb / "idProduct"),
-        serial=_text(usb / "serial"),
+        serial=_shown(_text(usb / "serial")),
         port=_id_path(folder),
         interface=interface,
     )
@@ -211,7 +211,7 @@ def _not_usb(folder: Path) -> tuple[str | None, str | None, str | None]:
         told = _text(parent / "uevent") or ""
         if found := _HID_ID.search(told):
             unique = _HID_UNIQ.search(told)
-            return found[1].lower(), found[2].lower(), unique[1].strip() if unique else None
+            return found[1].lower(), found[2].lower(), _shown(unique[1].strip()) if unique else None
     return None, None, None
 
 
@@ -265,8 +265,13 @@ def _name(where: Path, device: Path) -> str:
     if usb is not None:
         told = " ".join(part for part in (_text(usb / "manufacturer"), _text(usb / "product")) if part)
         if told:
-            return told
-    return _text(device / "name") or ""
+            return _shown(told) or ""
+    return _shown(_text(device / "name")) or ""
+
+
+def _shown(text: str | None) -> str | None:
+    """Return what a device says of itself without what could drive a terminal: anybody can build a device."""
+    return None if text is None else "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _upwards(folder: Path, until: Path) -> Iterator[Path]:

@@ -68,6 +68,7 @@ class NodeScanner(Scanner):
         self._news = False
         self._announced = False
         self._closed = False
+        self._renewing = False  # the node is to be opened anew; set by any thread, with a wake-up
         self._changing = Lock()  # held while the node changes, and by who uses its descriptor beside the reader
         self._reading = Lock()  # held while reading: the node is closed by the reader, or when there is none
         self._waking = Lock()
@@ -113,6 +114,8 @@ class NodeScanner(Scanner):
             now = monotonic_ns()
             if self._closed or woken:
                 return None
+            if self._renewing:
+                self._renew(now)
             if self._session is None and (self._news or (self._retry_ns is not None and now >= self._retry_ns)):
                 self._open(now)
                 continue
@@ -187,6 +190,14 @@ class NodeScanner(Scanner):
         self._let_go()
         self._plan_retry(now)
         self._report(Link.MISSING, f"{gone} went away: plug the scanner in again")
+
+    def _renew(self, now: int) -> None:
+        """Let the node go and open it again. That is no change of the link unless it fails."""
+        if self._session is not None:
+            self._take(self._session.broken())
+            self._let_go()
+        self._retry_ns, self._pause_ns = now, FIRST_RETRY_NS
+        self._renewing = False
 
     def _plan_retry(self, now: int) -> None:
         self._retry_ns = now + self._pause_ns

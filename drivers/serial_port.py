@@ -8,13 +8,17 @@ import errno
 import os
 import select
 import termios
-from collections.abc import Iterable
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from time import monotonic_ns
+from fcntl import ioctl
+from time import monotonic_ns, sleep
+from typing import Final
 
 import serial
 
-from drivers.base import Dialect, DialectOutput, DriverError, ScannerSettings, Send
+from drivers.base import Dialect, DialectOutput, DriverError, Loan, ScannerSettings, Send
 from drivers.model import Link
 from drivers.node import FORBIDDEN, NodeScanner, Session
 
@@ -22,6 +26,10 @@ READ_BYTES = 4096
 """Most that is read at once: what the kernel's line discipline holds. It also bounds what waits to be handed on."""
 SEND_NS = 200_000_000
 """Longest a write may take: the worker that sends must not wait for a scanner that has stopped listening."""
+LAST_BYTES_SECONDS: Final = 0.05
+"""For what the kernel no longer counts: the FIFO of a UART or of a USB adapter, at 9600 baud some 50 bytes."""
+MAX_HELD: Final = 16
+"""Signals that wait for the end of a loan; more than an operator scans in that time. Of more, the oldest go."""
 
 _NS_PER_MS = 1_000_000
 _BUSY = {errno.EBUSY, errno.EAGAIN}  # TIOCEXCL, and flock
@@ -53,10 +61,11 @@ class _Port(serial.Serial):
 class _SerialSession:
     """An open port and the dialect that is spoken over it."""
 
-    def __init__(self, port: _Port, dialect: Dialect) -> None:
+    def __init__(self, port: _Port, dialect: Dialect, hear: Callable[[bytes], None]) -> None:
         self.fd = port.fileno()
         self._port = port
         self._dialect = dialect
+        self._hear = hear
         dialect.opened(monotonic_ns())
 
     def receive(self, now_ns: int) -> Iterable[DialectOutput]:
@@ -64,6 +73,7 @@ class _SerialSession:
         data = os.read(self.fd, READ_BYTES)
         if not data:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        self._hear(data)
         return self._dialect.feed(data, now_ns)
 
     def idle(self, now_ns: int) -> Iterable[DialectOutput]:
@@ -90,6 +100,7 @@ class SerialScanner(NodeScanner):
     def __init__(self, settings: ScannerSettings, dialect: Dialect) -> None:
         super().__init__(settings, dialect)
         self._deaf = False
+        self._loan: SerialLoan | None = None
 
     def _take(self, outputs: Iterable[DialectOutput]) -> None:
         outputs = tuple(outputs)
@@ -104,7 +115,8 @@ class SerialScanner(NodeScanner):
         try:
             if self.settings.baud < 1:
                 raise ValueError(self.settings.baud)  # noqa: TRY301  (0 baud would hang up, and pyserial allows it)
-            port.baudrate = self.settings.baud
+            loan = self._loan
+            port.baudrate = self.settings.baud if loan is None or loan.baud is None else loan.baud
             port.port = path
             port.open()
         except termios.error as error:
@@ -120,7 +132,7 @@ class SerialScanner(NodeScanner):
                 recoverable=False,
             ) from error
         self._deaf = False
-        return _SerialSession(port, self.dialect)
+        return _SerialSession(port, self.dialect, self._heard)
 
     def _explain(self, error: OSError, path: str) -> tuple[Link, str]:
         """Return the link and what to do about it. Raises DriverError where waiting does not help."""
@@ -145,27 +157,138 @@ class SerialScanner(NodeScanner):
         """Write bytes to the scanner within SEND_NS; False when it is gone or does not take them.
 
         One that did not take the last bytes is not waited for again: its silence costs other scanners nothing more.
+        While the line is lent they may be held until it comes back.
         """
         with self._changing:
-            end_ns = monotonic_ns() + (0 if self._deaf else SEND_NS)
-            if self._session is None:
-                return False
-            fd = self._session.fd
-            writable = select.poll()
-            writable.register(fd, select.POLLOUT)
-            while data:
-                left_ms = max(0, (end_ns - monotonic_ns()) // _NS_PER_MS)
-                try:
-                    if not writable.poll(left_ms):
-                        self._deaf = True
-                        return False
-                    data = data[os.write(fd, data) :]
-                except BlockingIOError:
-                    continue
-                except OSError:
+            if self._loan is not None and self._loan.hold:
+                self._loan.held.append(data)
+                return True
+            return self._write(data)
+
+    def _write(self, data: bytes) -> bool:
+        """Write bytes, as `send` says; called with the lock held."""
+        end_ns = monotonic_ns() + (0 if self._deaf else SEND_NS)
+        if self._session is None:
+            return False
+        fd = self._session.fd
+        writable = select.poll()
+        writable.register(fd, select.POLLOUT)
+        while data:
+            left_ms = max(0, (end_ns - monotonic_ns()) // _NS_PER_MS)
+            try:
+                if not writable.poll(left_ms):
+                    self._deaf = True
                     return False
+                data = data[os.write(fd, data) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                return False
+        self._deaf = False
+        return True
+
+    def lend(self, hear: Callable[[bytes], None], *, hold: bool) -> Loan:
+        """Lend the line. Raises DriverError when somebody has it."""
+        with self._changing:
+            if self._loan is not None:
+                raise DriverError(
+                    "lend the line of",
+                    f"scanner {self.settings.name}",
+                    "its settings are being looked at by somebody else",
+                    "try again when that is done",
+                    recoverable=True,
+                )
+            self._loan = SerialLoan(self, hear, hold=hold)
+            return self._loan
+
+    def is_open_for(self, loan: "SerialLoan") -> bool:
+        """Whether the borrower may write now."""
+        with self._changing:
+            return self._loan is loan and self._session is not None and not self._renewing
+
+    def write_for(self, loan: "SerialLoan", data: bytes) -> bool:
+        """Write the borrower's bytes; False when the line is not there, or no longer lent."""
+        with self._changing:
+            if self._loan is not loan or self._renewing:
+                return False
             self._deaf = False
-            return True
+            return self._write(data)
+
+    def reopen_for(self, loan: "SerialLoan", baud: int | None) -> None:
+        """Have the reading thread open the line anew, at the speed given, once what was written has gone out."""
+        with self._changing:
+            if self._loan is loan:
+                self._let_out()
+                loan.baud = baud
+                self._renew_soon()
+
+    def take_back(self, loan: "SerialLoan", last_words: bytes) -> None:
+        """End a loan: what was held is sent now, unless the line must first be opened at its own speed."""
+        with self._changing:
+            if self._loan is not loan:
+                return
+            self._deaf = False
+            if last_words:
+                self._write(last_words)
+            other_speed = loan.baud not in {None, self.settings.baud}
+            while loan.held and not other_speed:
+                self._write(loan.held.popleft())
+            self._loan = None
+            if other_speed:
+                self._renew_soon()
+
+    def _let_out(self) -> None:
+        """Wait until what was written has gone out: closing throws away the rest. Called with the lock held."""
+        if self._session is None:
+            return
+        count = array("i", [0])
+        end_ns = monotonic_ns() + SEND_NS
+        with suppress(OSError):
+            while monotonic_ns() < end_ns:
+                ioctl(self._session.fd, termios.TIOCOUTQ, count)
+                sleep(LAST_BYTES_SECONDS)
+                if count[0] == 0:
+                    return
+
+    def _heard(self, data: bytes) -> None:
+        loan = self._loan
+        if loan is not None:
+            loan.hear(data)
+
+    def _renew_soon(self) -> None:
+        """Have the reading thread open the line anew; called with the lock held."""
+        self._renewing = True
+        self.wake()
+
+
+class SerialLoan:
+    """The line of a serial scanner in somebody else's hands (`drivers.base.Loan`)."""
+
+    def __init__(self, scanner: SerialScanner, hear: Callable[[bytes], None], *, hold: bool) -> None:
+        self.hear = hear
+        self.hold = hold
+        self.held: deque[bytes] = deque(maxlen=MAX_HELD)
+        """What `send` was given meanwhile."""
+        self.baud: int | None = None
+        """Speed of the line while it is lent; None: that of the settings."""
+        self._scanner = scanner
+
+    @property
+    def open(self) -> bool:
+        """The line is there, and is not about to be opened anew."""
+        return self._scanner.is_open_for(self)
+
+    def write(self, data: bytes) -> bool:
+        """Write bytes to the scanner; False when the line is gone."""
+        return self._scanner.write_for(self, data)
+
+    def reopen(self, baud: int | None) -> None:
+        """Have the line opened anew at this speed."""
+        self._scanner.reopen_for(self, baud)
+
+    def end(self, last_words: bytes = b"") -> None:
+        """Give the line back."""
+        self._scanner.take_back(self, last_words)
 
 
 def _errno(error: BaseException | None) -> int | None:

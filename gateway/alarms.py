@@ -1,7 +1,7 @@
 """What a person should look at, in words, most urgent first."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +11,7 @@ from gateway.articles.telling import MasterTold
 from gateway.clock import NS, local_rfc3339
 from gateway.delivery.health import BoardHealth
 from gateway.delivery.room import Room
-from gateway.delivery.salvage import quarantined
+from gateway.delivery.salvage import quarantined, set_aside
 from gateway.readers import Reader
 from gateway.worker import Worker
 
@@ -28,11 +28,13 @@ def storing(worker: Worker, state: Path) -> Iterator[str]:
         yield f"scans are not stored: {worker.trouble}"
     for name in quarantined(state):
         yield f"the outbox was damaged and salvaged: check the disk, look at {name}, move it away"
+    for name in set_aside(state):
+        yield f"a backup was restored: check whether {name} holds scans that never left this box, then move it away"
     room = worker.outbox.room.room
     if room is not Room.FREE:
         yield f"room for scans: {room.value}"
     if worker.outbox.dead_letters:
-        yield f"dead letters: {worker.outbox.dead_letters}"
+        yield f"dead letters: {worker.outbox.dead_letters}: see `scangate outbox dead`"
 
 
 def delivering(progress: "Progress | None") -> Iterator[str]:
@@ -60,6 +62,12 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         elif scanner.link is not Link.CONNECTED:
             why = f" ({scanner.link_detail})" if scanner.link_detail else ""
             yield f"scanner {reader.name}: {scanner.link.value}{why}"
+
+
+def drifting(troubles: Mapping[str, str]) -> Iterator[str]:
+    """Whether every scanner's own settings are what they were; scanner -> what is wrong with them."""
+    for name, trouble in sorted(troubles.items()):
+        yield f"scanner {name}: {trouble}: see `scangate firmware check {name}`"
 
 
 def showing(indicator: Indicator | None) -> Iterator[str]:

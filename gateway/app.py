@@ -17,20 +17,24 @@ from drivers.indicator import Indicator
 from drivers.model import LinkChange
 from gateway.articles.store import ArticleMaster
 from gateway.calibrator import Calibrator
+from gateway.carried import Carried
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError
 from gateway.control import ControlServer, RequestError
+from gateway.dead_letters import DeadLetters
 from gateway.delivery.identity import read_identity
 from gateway.delivery.salvage import open_outbox
 from gateway.delivery.settings import BrokerSettings
 from gateway.delivery.topics import Topics
 from gateway.delivery.wire import gateway_source
+from gateway.drift import Drift
 from gateway.housekeeping import Housekeeping
 from gateway.inbox import Inbox, Notice
 from gateway.pipeline import Pipeline
 from gateway.readers import Reader
 from gateway.registry import RegistryError, StationRegistry
 from gateway.service_manager import ServiceManager
+from gateway.turn import Memory
 from gateway.worker import Worker
 
 if TYPE_CHECKING:
@@ -91,13 +95,15 @@ def run(
     life: Life | None = None,
     check_reload: Callable[[], None] | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
+    carried: Carried | None = None,
 ) -> Ending:
     """Live: start in order, work until SIGTERM, SIGINT or `life.end()`, stop in order within five seconds.
 
     `check_reload` raises ConfigError when the configuration, as it is now, cannot be used; with it, SIGHUP and the
-    request `reload` end this life with Ending.RELOAD. Raises AppError, OutboxError, DriverError.
+    request `reload` end this life with Ending.RELOAD. `carried`: from the life before, and for the next one. Raises
+    AppError, OutboxError, DriverError.
     """
-    life = life or Life()
+    life, carried = life or Life(), carried or Carried()
     service_manager = ServiceManager()
     state = config.state_directory
     with contextlib.ExitStack() as stack:
@@ -105,7 +111,13 @@ def run(
         # 1. The state directory is ours alone, and every scan of an earlier life is safe in it.
         stack.enter_context(state_lock(state))
         clock = Clock()
-        outbox = open_outbox(state / "outbox.db", config.outbox, read_identity(source_of(config)), clock.now())
+        outbox = open_outbox(
+            state / "outbox.db",
+            config.outbox,
+            read_identity(source_of(config)),
+            clock.now(),
+            service_manager.at_work,
+        )
         clock.not_before(outbox.last_trusted_ns() or 0)
         alarms = []
         if outbox.new_epoch_because:
@@ -116,13 +128,16 @@ def run(
         registry = stack.enter_context(contextlib.closing(_registry(state)))
         readers = {one.name: Reader(one, inbox, registry.recognise) for one in config.scanner}
         pipeline = Pipeline(config, ArticleMaster(config.articles_directory, config.articles.priorities()))
+        pipeline.memory = Memory(station=carried.given(config))
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
         worker = Worker(inbox, outbox, pipeline, clock, readers, service_manager, calibrator.diversions)
         worker.indicator = _indicator(config, stack)
+        drift = Drift(state, readers, registry, clock)
         housekeeping = stack.enter_context(
             contextlib.closing(Housekeeping(config, worker, inbox, readers, clock, registry, alarms))
         )
+        housekeeping.drift = drift
         # 3. Whoever asks.
         control = ControlServer(
             control_path,
@@ -134,8 +149,10 @@ def run(
                 "calibration": calibrator.look,
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
                 "exported": lambda args: _exported(config, worker, args),
+                "retry": DeadLetters(worker, clock).retry,
                 "reload": lambda _: _reload(check_reload, life),
             },
+            {"lend": drift.lender.lend},
         )
         worker.on_event = _announce(housekeeping, control, on_event)
         _open(control, control_path)
@@ -158,9 +175,11 @@ def run(
         # 5. The ordered stop: what scanners still send, then what is queued, then what is under way.
         if life.ending is Ending.STOPPED:  # to systemd, a reload is no stop
             service_manager.stopping()
+        drift.close()
         _stop_readers(readers.values())
         inbox.post(Notice.STOP)
         _finish(worker, worker_thread, in_order=life.over())
+        carried.keep(config, pipeline.memory.station)
     return life.ending
 
 
@@ -278,6 +297,7 @@ def _inbound(
     feed = MasterFeed(
         config.articles_directory, config.state_directory / "outbox.db", config.articles.delta_key_file, clock
     )
+    feed.resume()
     housekeeping.feed = feed
     return {topics.commands: commands.take, topics.deltas: feed.take}
 

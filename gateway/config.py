@@ -210,9 +210,25 @@ def _check(config: Config, file: str) -> None:
             raise ConfigError(f"{file}: scanner.name = {name!r}: two scanners of one name; give each its own")
     for problem in wrong_scanners(config.scanner):
         raise ConfigError(f"{file}: {problem}")
+    _check_firmware(config.scanner, file)
     _check_station(config, file)
     if config.broker is not None:
         _check_broker(config.broker, file)
+
+
+def _check_firmware(scanners: tuple[ScannerSettings, ...], file: str) -> None:
+    for scanner in scanners:
+        profile = scanner.firmware_profile
+        if scanner.firmware_heal and profile is None:
+            raise ConfigError(f"{file}: scanner.firmware_heal of {scanner.name}: needs a firmware_profile")
+        if profile is not None:
+            from firmware_config.profiles import names
+
+            if profile not in names():
+                known = ", ".join(names())
+                raise ConfigError(
+                    f"{file}: scanner.firmware_profile = {profile!r} of {scanner.name}: there are {known}"
+                )
 
 
 def _check_station(config: Config, file: str) -> None:

@@ -34,7 +34,10 @@ def key_warnings(config: Config) -> Iterator[str]:
     yield from _delta_key(config)
     context = config.context
     if "hmac" in (context.case_mode, context.person_mode) and context.hmac_key_file is None:
-        yield "context: hmac needs a key: make one with `scangate station key hmac`, and name it in hmac_key_file"
+        yield (
+            "context: hmac needs a key: make one with `scangate station key hmac --id ID -o FILE`, and name it in "
+            "hmac_key_file"
+        )
     files = (config.station.code_key_file, context.seal_key_file, context.hmac_key_file)
     if all(_can_know(locate(name)) for name in files if name is not None):
         yield from read_keys(config.station.code_key_file, context).trouble

@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -45,6 +45,23 @@ _request_decoder = msgspec.json.Decoder(Request)
 Handler = Callable[[dict[str, Any]], Any]
 
 
+class Conversation(Protocol):
+    """What a handler returns to have the connection to itself: later requests on it are asked of this."""
+
+    over: bool
+    """The client has ended it; the connection is an ordinary one again."""
+
+    @property
+    def opening(self) -> object:
+        """The answer to the request that began it."""
+
+    def answer(self, do: str, args: dict[str, Any]) -> object:
+        """Answer one request. Raises RequestError."""
+
+    def close(self) -> None:
+        """Be told that it is over, however that came: also the client's death. May be called more than once."""
+
+
 class DaemonUnreachableError(Exception):
     """No daemon answers at the socket: operation, object, cause, next step."""
 
@@ -61,9 +78,15 @@ class RequestError(Exception):
 class ControlServer:
     """Answers requests in threads of its own. `handlers` run there: they only read, or hand on."""
 
-    def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        handlers: Mapping[str, Handler],
+        talks: Mapping[str, Callable[[dict[str, Any]], Conversation]] | None = None,
+    ) -> None:
         self._path = path
         self._handlers = handlers
+        self._talks = talks or {}
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self._clients = threading.BoundedSemaphore(MAX_CLIENTS)
         self._watchers: set[queue.Queue[bytes | None]] = set()
@@ -116,11 +139,12 @@ class ControlServer:
             threading.Thread(target=self._attend, args=(client,), name="control-client", daemon=True).start()
 
     def _attend(self, client: socket.socket) -> None:
+        conversations: list[Conversation] = []
         try:
             with client:
                 client.settimeout(CLIENT_SECONDS)
                 for request in _lines(client):
-                    answer, watches = self._answer(request)
+                    answer, watches = self._answer(request, conversations)
                     client.sendall(msgspec.json.encode(answer) + b"\n")
                     if watches:
                         self._show(client)
@@ -128,15 +152,25 @@ class ControlServer:
         except OSError:
             pass  # the client went away
         finally:
+            for conversation in conversations:
+                conversation.close()
             self._clients.release()
 
-    def _answer(self, line: bytes) -> tuple[dict[str, Any], bool]:
-        """Return the answer to one request, and whether the client watches from now on."""
+    def _answer(self, line: bytes, conversations: list[Conversation]) -> tuple[dict[str, Any], bool]:
+        """Return the answer to one request, and whether the client watches from now on.
+
+        `conversations`: the one this connection holds, if any; it is added and removed here.
+        """
         try:
             request = _request_decoder.decode(line)
+            if conversations:
+                answer = {"ok": True, "result": conversations[0].answer(request.do, request.args)}
+                if conversations[0].over:
+                    conversations.clear()
+                return answer, False
             if request.do == "watch":
                 return {"ok": True, "result": {"watching": True}}, True
-            handler: Handler = self._handlers.get(request.do, self._unknown)
+            handler: Handler = self._handlers.get(request.do) or self._talk(request.do, conversations)
             answer = {"ok": True, "result": handler(request.args)}
         except msgspec.DecodeError as error:
             answer = {"ok": False, "error": f'expected one line of JSON, {{"do": NAME, "args": {{}}}}: {error}'}
@@ -147,8 +181,17 @@ class ControlServer:
             answer = {"ok": False, "error": f"{type(error).__name__}: see the daemon's log"}
         return answer, False
 
-    def _unknown(self, _arguments: dict[str, Any]) -> object:
-        raise RequestError(f"unknown request; known: {', '.join(sorted([*self._handlers, 'watch']))}")
+    def _talk(self, do: str, conversations: list[Conversation]) -> Handler:
+        """Return what begins a conversation. Raises RequestError for a request that nobody knows."""
+        if do not in self._talks:
+            known = sorted([*self._handlers, *self._talks, "watch"])
+            raise RequestError(f"unknown request; known: {', '.join(known)}")
+
+        def begin(args: dict[str, Any]) -> object:
+            conversations.append(self._talks[do](args))
+            return conversations[0].opening
+
+        return begin
 
     def _show(self, client: socket.socket) -> None:
         lines: queue.Queue[bytes | None] = queue.Queue(WATCH_QUEUE)
@@ -202,15 +245,47 @@ def watch(path: Path) -> Iterator[dict[str, Any]]:
                     yield json.loads(line)["event"]
 
 
+class Talk:
+    """A connection that is kept for a conversation with the daemon; used by one thread."""
+
+    def __init__(self, path: Path, server: socket.socket) -> None:
+        self._path = path
+        self._server = server
+        self._answers = server.makefile("rb")
+
+    def ask(self, do: str, **arguments: object) -> Any:  # noqa: ANN401 - each request has its own answer
+        """Ask one thing. Raises DaemonUnreachableError, RequestError."""
+        try:
+            self._server.sendall(json.dumps({"do": do, "args": arguments}).encode() + b"\n")
+            return _result(self._path, self._answers.readline())
+        except OSError as error:
+            raise DaemonUnreachableError(self._path, error) from error
+
+
+@contextlib.contextmanager
+def talk(path: Path) -> Iterator[Talk]:
+    """Keep a connection. Raises DaemonUnreachableError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        _connect(server, path)
+        yield Talk(path, server)
+
+
 @contextlib.contextmanager
 def _connected(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-        server.settimeout(CLIENT_SECONDS)
         try:
-            server.connect(str(path))
+            _connect(server, path)
             yield server
         except OSError as error:
             raise DaemonUnreachableError(path, error) from error
+
+
+def _connect(server: socket.socket, path: Path) -> None:
+    server.settimeout(CLIENT_SECONDS)
+    try:
+        server.connect(str(path))
+    except OSError as error:
+        raise DaemonUnreachableError(path, error) from error
 
 
 def _result(path: Path, line: bytes) -> Any:  # noqa: ANN401 - each request has its own answer

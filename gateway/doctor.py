@@ -145,6 +145,13 @@ def _trust(settings: ScannerSettings, known: dict[str, Any], subject: str) -> It
             found=f"it is another one than {known['replaced']}, or sits elsewhere",
             do="check its settings; scangate scanners test shows whether it sends what labels say",
         )
+    if known["settings"] is not None:
+        yield Diagnosis(
+            subject=subject,
+            health=Health.WARNING,
+            found=known["settings"],
+            do=f"scangate firmware check {settings.name} shows them, scangate firmware apply brings them back",
+        )
     if known["calibrated"] is False:
         yield Diagnosis(
             subject=subject,
@@ -287,7 +294,7 @@ def _delivery(status: dict[str, Any] | None) -> Iterator[Diagnosis]:
             subject="delivery",
             health=Health.BAD,
             found=f"{found}; {sequence['deadLetters']} dead letters",
-            do="scangate outbox list --state dead tells which",
+            do="scangate outbox dead tells which and why; scangate outbox retry sends them again",
         )
     elif broker["problem"]:
         yield Diagnosis(

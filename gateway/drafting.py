@@ -113,10 +113,18 @@ class Drafting:
 
     def repeat_key(self, data: wire.ScanData) -> Key | None:
         """Return what a repeat of this event has in common with it."""
-        return key_of(data.action, data.udi, tuple(symbol.text for symbol in data.symbols), self.profile)
+        texts = tuple(symbol.text for symbol in data.symbols)
+        return key_of(data.action, data.udi, texts, self.profile, _whose(data.context))
 
     def _station(self, scanner: str) -> wire.Station:
         return wire.Station(id=self.station_id, scanner=scanner, profile=self.settings.profile)
+
+
+def _whose(context: wire.Context) -> str | None:
+    """Return what stands for case and patient, the same as long as they are set; None where neither is."""
+    if context.case is None and context.patient is None:
+        return None
+    return f"{context.case} {context.patient}"
 
 
 def _stamp(clock: ClockReading, at_ns: int) -> wire.ClockStamp:

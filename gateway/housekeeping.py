@@ -32,10 +32,12 @@ from gateway.delivery.wire import DAY_NS, gateway_source
 from gateway.inbox import Inbox, Notice
 from gateway.readers import Reader
 from gateway.registry import RegistryError, StationRegistry
+from gateway.wear import Wear
 from gateway.whole_file import whole_file
 from gateway.worker import Worker
 
-if TYPE_CHECKING:  # it comes with the broker
+if TYPE_CHECKING:  # the feed comes with the broker
+    from gateway.drift import Drift
     from gateway.master_feed import MasterFeed
 
 log = logging.getLogger(__name__)
@@ -77,20 +79,27 @@ class Housekeeping:
         self._told: Health | None = None
         self.feed: MasterFeed | None = None
         """Who takes article deltas; None without a broker."""
+        self.drift: Drift | None = None
+        """Who looks after the scanners' own settings."""
         self._info = MasterInfo()
         self._info_problem: str | None = None
         self._overlay_lost = False
         self._board = read_board()
+        self._wear = Wear(worker.outbox.last)
         self._metrics_problem: str | None = None
         self._source = gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
     def note_link(self, change: LinkChange) -> None:
         """A scanner came or went. Safe from any thread."""
         self._links.append(change)
+        if self.drift is not None and change.link is Link.CONNECTED:
+            self.drift.connected(change.scanner)
 
     def turn(self) -> str:
         """Do what is due; return one line that says how the box is."""
         self._write_registry()
+        if self.drift is not None:
+            self.drift.turn()
         now = time.monotonic()
         if now >= self._clock_at:
             self._clock_at = now + CLOCK_SECONDS
@@ -134,6 +143,7 @@ class Housekeeping:
         delivered = max(outbox.delivered, publisher.progress.delivered if publisher else 0)
         waiting = max(0, outbox.last - delivered)
         oldest = worker.oldest_waiting_ns if waiting else None
+        written, written_per_scan = self._wear.look(outbox.last)
         master, feed = self._info, self.feed
         master_problem = self._info_problem or worker.master_trouble
         affected = None if feed is None else feed.affected
@@ -142,6 +152,7 @@ class Housekeeping:
             *alarms.storing(worker, self._config.state_directory),
             *alarms.delivering(None if publisher is None else publisher.progress),
             *alarms.scanning(self._readers.values()),
+            *alarms.drifting(self._settings_troubles),
             *alarms.showing(worker.indicator),
             *alarms.of_board(self._board),
             *((self._metrics_problem,) if self._metrics_problem else ()),
@@ -165,7 +176,13 @@ class Housekeeping:
                 oldest_waiting_seconds=None if oldest is None else max(0, (reading.wall_ns - oldest) // NS),
                 dead_letters=outbox.dead_letters,
             ),
-            disk=DiskHealth(room=room.room.value, used_bytes=room.used_bytes, free_bytes=room.free_bytes),
+            disk=DiskHealth(
+                room=room.room.value,
+                used_bytes=room.used_bytes,
+                free_bytes=room.free_bytes,
+                written_bytes=written,
+                written_bytes_per_scan=written_per_scan,
+            ),
             broker=self._broker(),
             scanners=tuple(
                 ScannerHealth(
@@ -177,6 +194,7 @@ class Housekeeping:
                     if reader.scanner.settings.driver == "hid-keyboard"
                     else None,
                     replaced=self._replaced.get(reader.name),
+                    settings=self._settings_troubles.get(reader.name),
                     queue_full=reader.dropped,
                 )
                 for reader in self._readers.values()
@@ -192,6 +210,10 @@ class Housekeeping:
             board=self._board,
             counters=dict(worker.counters),
         )
+
+    @property
+    def _settings_troubles(self) -> dict[str, str]:
+        return {} if self.drift is None else self.drift.troubles
 
     def status(self) -> dict[str, object]:
         """Return the box's health as plain values."""

@@ -35,9 +35,15 @@ class MasterFeed:
         self._counting = threading.Lock()
         self._count_again = False
         self.affected: int | None = None
-        """Past scans that the recalls since the daemon's start touch; None before the first recall."""
+        """Past scans that the recalls of deltas touch; None where there is none, or before they are counted."""
         self.problem: str | None = None
         """Why the newest delta was refused; None when it was not."""
+
+    def resume(self) -> None:
+        """Follow up the recalls of earlier lives: a restart must not end their alarm. Once, before `take`."""
+        recalls = self._overlay.recalls()
+        if recalls:
+            self._follow_up(tuple(recalls))
 
     def take(self, message: Message) -> None:
         """Apply one delta; what it brings is in force within a fraction of a second."""

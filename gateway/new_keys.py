@@ -43,8 +43,10 @@ def make_seal_keys(path: Path) -> Path:
 
     private = PrivateKey.generate()
     public = path.with_name(f"{path.name}.pub")
-    _write(public, bytes(private.public_key).hex() + "\n", PUBLIC_MODE)
+    for one in (path, public):  # before either is written: half a new pair beside half an old one opens nothing
+        _refuse_present(one)
     _write(path, bytes(private).hex() + "\n", SECRET_MODE)
+    _write(public, bytes(private.public_key).hex() + "\n", PUBLIC_MODE)
     return public
 
 
@@ -56,11 +58,16 @@ def _read(path: Path) -> str:
         raise KeyFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _write(path: Path, text: str, mode: int, *, replace: bool = False) -> None:
-    if path.exists() and not replace:
+def _refuse_present(path: Path) -> None:
+    if path.exists():
         raise KeyFileError(
             f"{path}: is there already: a key is never overwritten; move it away or name another file"
         )
+
+
+def _write(path: Path, text: str, mode: int, *, replace: bool = False) -> None:
+    if not replace:
+        _refuse_present(path)
     try:
         with whole_file(path, mode) as stream:
             stream.write(text.encode())

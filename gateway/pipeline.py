@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
@@ -161,7 +160,7 @@ class Pipeline:
             remarks = tuple(found for found in together.findings if found.code == pairing.LINK)
             begun, _ = self._new(given, symbol, alone)
             return replace(begun, input=Input.STRAY), replace(alone, remarks=remarks)
-        if not pairing.belongs(together, label, alone.decoded):
+        if not pairing.belongs(together, label, alone.decoded, here):
             return self._new(given, symbol, alone)
         look_up = self._drafting.look_up(item.symbols[0].text, together.device_identifier)
         lacking = pairing.missing(together, [*before, here], look_up, self._drafting.profile)
@@ -202,9 +201,9 @@ class Pipeline:
         for body in bodies:
             try:
                 event = wire.decode_scan(body)
-            except msgspec.MsgspecError:
+                data, at_ns = event.data, _moment(event, clock)
+            except wire.UNREADABLE:
                 continue  # a clock event, or a damaged disk
-            data, at_ns = event.data, _moment(event, clock)
             if at_ns is None or data.station.id != self._drafting.station_id:
                 continue
             if data.undoes is not None:

@@ -43,6 +43,8 @@ def _metrics(health: Health) -> Iterator[Metric]:
     yield _one("dead_letters", "gauge", "Events the broker can never take.", sequence.dead_letters)
     yield _one("outbox_bytes", "gauge", "Size of the outbox.", health.disk.used_bytes)
     yield _one("disk_free_bytes", "gauge", "Room left on the disk.", health.disk.free_bytes)
+    written = health.disk.written_bytes
+    yield _one("disk_written_bytes_total", "counter", "What the daemon has had written since its start.", written)
     yield _one("clock_synchronised", "gauge", "The clock has been set in this boot.", health.clock.synchronised)
     yield _one("master_rows", "gauge", "Rows of the article master.", health.master.rows)
     yield _one("master_age_days", "gauge", "Age of the article master.", health.master.age_days)

@@ -4,12 +4,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from drivers.base import DriverError, Scanner, ScannerSettings
 from drivers.model import Link, LinkChange
 from drivers.registry import open_scanner
 from gateway.inbox import Inbox
+
+if TYPE_CHECKING:  # it knows the readers
+    from gateway.lease import Lease
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,10 @@ class Reader:
         self.dropped = 0
         """Scans that found the queue full; the worker has told the operator about `dropped_told` of them."""
         self.dropped_told = 0
+        self.lease: Lease | None = None
+        """Who has the scanner's line for the time being, and may get answers that look like codes."""
+        self.heard_at = time.monotonic()
+        """When it last brought something, or came."""
         self._inbox = inbox
         self._on_connected = on_connected
         self._stopping = threading.Event()
@@ -109,6 +116,10 @@ class Reader:
             return False
         if isinstance(item, LinkChange) and item.link is Link.CONNECTED:
             self._on_connected(self.scanner)
+        lease = self.lease
+        if lease is not None and lease.withholds(item):
+            return True
+        self.heard_at = time.monotonic()
         if not self._inbox.offer(item) and not isinstance(item, LinkChange):
             self.dropped += 1
         return True

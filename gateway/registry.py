@@ -85,6 +85,18 @@ class Trust(Struct, frozen=True, kw_only=True, rename="camel"):
     """It has sent a GS at some time."""
 
 
+class FirmwareRecord(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A scanner's own settings when they were last known to be as needed."""
+
+    profile: str
+    identity: dict[str, str | None]
+    """What the scanner said of itself: model, firmware, serial."""
+    values: dict[str, str]
+    """Name of the setting -> its value, as the scanner writes it."""
+    when: str = ""
+    """RFC 3339."""
+
+
 def proved_by(settings: ScannerSettings) -> str:
     """Name what a calibration proves: with another layout, GS or terminator the same hardware types otherwise."""
     return f"{settings.driver} {settings.layout} {' '.join(settings.gs)} {settings.terminator}"
@@ -94,6 +106,7 @@ class StationRegistry:
     """What this station has seen: its scanners, where they sit, and how far they are trusted. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._db = TinyDB(path, storage=SafeJSONStorage)
         self._lock = threading.Lock()
         self._trust: dict[tuple[str, str], Trust] = {}
@@ -153,6 +166,21 @@ class StationRegistry:
                 changes["replaced"] = {"hardware": replaced, "when": when}
             table.update(changes, where)
             return replaced
+
+    def note_firmware(self, name: str, record: FirmwareRecord) -> None:
+        """Note a scanner's own settings. Raises RegistryError."""
+        document = {"name": name, "firmware": msgspec.to_builtins(record)}
+        with self._lock:
+            self._db.table("firmware").upsert(document, Query().name == name)
+
+    def firmware(self, name: str) -> FirmwareRecord | None:
+        """Return a scanner's settings as last noted, or None. Raises RegistryError."""
+        with self._lock:
+            found = self._db.table("firmware").search(Query().name == name)
+        try:
+            return msgspec.convert(found[0]["firmware"], FirmwareRecord) if found else None
+        except (KeyError, msgspec.ValidationError) as error:
+            raise RegistryError("read", self._path, error, "move it away; it is made anew") from error
 
     def scanners(self) -> list[dict[str, Any]]:
         """Return every scanner this station has seen. Raises RegistryError."""

@@ -8,6 +8,9 @@ from typing import Final
 WATCHDOG_SHARE: Final = 3
 """The watchdog is fed three times in its interval: one late turn of the loop does no harm."""
 
+AT_WORK_MICROSECONDS: Final = 60_000_000
+"""How long the start may take beyond each word that it goes on."""
+
 
 class ServiceManager:
     """Tells systemd how the daemon is; does nothing where it was not started by systemd."""
@@ -36,6 +39,10 @@ class ServiceManager:
     def alive(self) -> None:
         """Feed the watchdog."""
         self._tell("WATCHDOG=1")
+
+    def at_work(self) -> None:
+        """Say that something long goes on, at the start or later: neither is to be taken for a standstill."""
+        self._tell(f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={AT_WORK_MICROSECONDS}")
 
     def stopping(self) -> None:
         """The ordered stop has begun."""

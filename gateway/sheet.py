@@ -32,6 +32,9 @@ TITLE_SIZE: Final = 6.0
 HEADING_SIZE: Final = 4.4
 CAPTION_SIZE: Final = 3.4
 LINE_HEIGHT: Final = 4.2
+NOTE_GAP: Final = 3.0
+NOTE_CHARACTERS: Final = 100
+"""A line of a note is wrapped there: so many characters of CAPTION_SIZE fill the page's width."""
 CAPTION_CHARACTERS: Final = 22
 """A caption is wrapped there: so many characters of CAPTION_SIZE fill a cell."""
 POINTS: Final = 72 / 25.4
@@ -52,6 +55,18 @@ class Cell(Struct, frozen=True, kw_only=True):
     """Heading above the first of several cells of the same group."""
     gs1: bool = False
     """`text` is an element string with its AIs in brackets, encoded with FNC1, so that it reads as GS1 data."""
+
+
+class Note(Struct, frozen=True, kw_only=True):
+    """Lines of text over the width of the page."""
+
+    lines: tuple[str, ...]
+    """The first one is bold."""
+    group: str = ""
+    """As of a cell."""
+
+
+Entry = Cell | Note
 
 
 class _Text(Struct, frozen=True):
@@ -94,7 +109,7 @@ def matrix(cell: Cell) -> Matrix:
     return tuple(tuple(module == 0 for module in row) for row in rows)
 
 
-def svg(title: str, cells: Sequence[Cell]) -> str:
+def svg(title: str, cells: Sequence[Entry]) -> str:
     """Draw the pages as one SVG, one below the other. Raises SheetError."""
     pages = _pages(title, cells)
     height = PAGE_HEIGHT * len(pages)
@@ -111,7 +126,7 @@ def svg(title: str, cells: Sequence[Cell]) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def pdf(title: str, cells: Sequence[Cell]) -> bytes:
+def pdf(title: str, cells: Sequence[Entry]) -> bytes:
     """Draw the pages as a PDF. Raises SheetError."""
     import pydyf
 
@@ -162,48 +177,72 @@ def terminal(text: str, symbology: Symbology) -> str:
     return "\n".join([*lines, ""])
 
 
-def _pages(title: str, cells: Sequence[Cell]) -> list[_Page]:
-    """Place everything: rows of cells from the top, a heading where a group begins, a new page when one is full."""
+def _pages(title: str, entries: Sequence[Entry]) -> list[_Page]:
+    """Place everything: rows from the top, a heading where a group begins, a new page when one is full."""
     pages: list[_Page] = []
     y = PAGE_HEIGHT
     group = ""
-    for row in _rows(cells):
-        captions = [[line for caption in cell.captions for line in _wrapped(caption)] for cell in row]
+    for row in _rows(entries):
         heading = row[0].group if row[0].group != group else ""
         group = row[0].group
-        height = SYMBOL_SIZE + CAPTION_GAP + LINE_HEIGHT * max(map(len, captions)) + ROW_GAP
-        if y + (2 * HEADING_SIZE if heading else 0) + height - ROW_GAP > PAGE_HEIGHT - MARGIN:
+        placed, height, gap = _row(row)
+        if y + (2 * HEADING_SIZE if heading else 0) + height > PAGE_HEIGHT - MARGIN:
             pages.append([_Text(MARGIN, MARGIN + TITLE_SIZE, TITLE_SIZE, True, title)])
             y = MARGIN + 2 * TITLE_SIZE
         if heading:
             y += HEADING_SIZE
             pages[-1].append(_Text(MARGIN, y, HEADING_SIZE, True, heading))
             y += HEADING_SIZE
-        for column, (cell, lines) in enumerate(zip(row, captions, strict=True)):
-            x = MARGIN + column * CELL_WIDTH
-            pages[-1].append(_Symbol(x, y, SYMBOL_SIZE, matrix(cell)))
-            first = len(_wrapped(cell.captions[0])) if cell.captions else 0
-            pages[-1].extend(
-                _Text(x, y + SYMBOL_SIZE + CAPTION_GAP + LINE_HEIGHT * place, CAPTION_SIZE, place <= first, line)
-                for place, line in enumerate(lines, 1)
-            )
-        y += height
+        pages[-1].extend(_moved(item, y) for item in placed)
+        y += height + gap
     return pages
 
 
-def _rows(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+def _rows(entries: Sequence[Entry]) -> Iterator[list[Cell] | list[Note]]:
+    """Yield cells side by side, and each note alone."""
     row: list[Cell] = []
-    for cell in cells:
-        if row and (len(row) == COLUMNS or row[-1].group != cell.group):
+    for entry in entries:
+        if row and (len(row) == COLUMNS or isinstance(entry, Note) or row[-1].group != entry.group):
             yield row
             row = []
-        row.append(cell)
+        if isinstance(entry, Note):
+            yield [entry]
+        else:
+            row.append(entry)
     if row:
         yield row
 
 
-def _wrapped(caption: str) -> list[str]:
-    return textwrap.wrap(caption, CAPTION_CHARACTERS) or [""]
+def _row(row: Sequence[Entry]) -> tuple[_Page, float, float]:
+    """Return a row placed at the top, its height, and what stays white below it."""
+    placed: _Page = []
+    depth = 0
+    for column, entry in enumerate(row):
+        x = MARGIN + column * CELL_WIDTH
+        if isinstance(entry, Cell):
+            top, texts, width = SYMBOL_SIZE + CAPTION_GAP, entry.captions, CAPTION_CHARACTERS
+            placed.append(_Symbol(x, 0.0, SYMBOL_SIZE, matrix(entry)))
+        else:
+            top, texts, width = 0.0, entry.lines, NOTE_CHARACTERS
+        lines = [(line, text is texts[0]) for text in texts for line in _wrapped(text, width)]
+        depth = max(depth, len(lines))
+        placed.extend(
+            _Text(x, top + LINE_HEIGHT * place, CAPTION_SIZE, bold, line)
+            for place, (line, bold) in enumerate(lines, 1)
+        )
+    cells = isinstance(row[0], Cell)
+    height = LINE_HEIGHT * depth + (SYMBOL_SIZE + CAPTION_GAP if cells else 0.0)
+    return placed, height, ROW_GAP if cells else NOTE_GAP
+
+
+def _moved(item: _Text | _Symbol, down: float) -> _Text | _Symbol:
+    if isinstance(item, _Text):
+        return _Text(item.x, item.baseline + down, item.size, item.bold, item.text)
+    return _Symbol(item.x, item.y + down, item.size, item.matrix)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width) or [""]
 
 
 def _runs(modules: Matrix) -> Iterator[tuple[int, int, int]]:

@@ -21,7 +21,7 @@ GROUPS: Final[Mapping[_Words, Mapping[str, _Words]]] = {
         "RETURN": ("Returnera", "Return"),
         "INVENTORY": ("Inventera", "Count stock"),
     },
-    ("Kassera, eftersom varan är", "Discard, because it is"): {
+    ("Kassera: orsak", "Discard: reason"): {
         "DISCARDEXPIRED": ("Utgången", "Expired"),
         "DISCARDDAMAGED": ("Skadad", "Damaged"),
         "DISCARDOPENEDUNUSED": ("Öppnad, ej använd", "Opened, not used"),

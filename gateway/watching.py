@@ -19,13 +19,14 @@ def line(event: Mapping[str, Any]) -> str | None:
     """Return one line for one thing that happened, or None for what says nothing of a scan or a scanner."""
     link = event.get("link")
     if link:
-        detail = f": {link['detail']}" if link["detail"] else ""
+        detail = f": {visible(link['detail'])}" if link["detail"] else ""
         return f"{link['scanner']}  {link['link']}{detail}"
     if "scanner" not in event:
         return None
     begin = f"{event['scanner']}  {event['signal']}"
     if data := event.get("data"):
-        return "  ".join([begin, *(_symbol(symbol) for symbol in data["symbols"]), *_findings(data)])
+        undone = [f"takes back {data['undoes']}"] if data["action"] == "undo" else []
+        return "  ".join([begin, *undone, *(_symbol(symbol) for symbol in data["symbols"]), *_findings(data)])
     if withheld := event.get("withheld"):
         return f"{begin}  not shown: {withheld['kind']}, {withheld['length']} characters"
     for key, words in _CODES.items():

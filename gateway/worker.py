@@ -330,14 +330,11 @@ class Worker:
             self.publisher.wake()
 
     def _pick_up_marks(self) -> None:
-        """Take what the publisher has delivered. Its progress first: a dead letter is parked before it counts."""
+        """Take what the publisher, or an export, has delivered."""
         if self.publisher is None:
             self.outbox.mark_delivered(min(self._exported, self.outbox.last))
         else:
-            delivered = self.publisher.progress.delivered
-            while self.publisher.parked:
-                self.outbox.park(self.publisher.parked.popleft())
-            self.outbox.mark_delivered(delivered)
+            self.publisher.tell_outbox(self.outbox)
 
     def exported(self, upto: int) -> None:
         """On a box without a broker, what was exported counts as delivered. Safe from any thread."""
@@ -389,7 +386,7 @@ class Worker:
         log.critical("the outbox is damaged and is salvaged")
         self._outbox_lost = True  # until there is one again, each idle turn and each scan tries
         left = self.outbox.left_open
-        self.outbox = salvaged(self.outbox, clock)
+        self.outbox = salvaged(self.outbox, clock, self._service_manager.at_work)
         self.outbox.left_open = left  # those of the present life are known here, and are journalled anew
         holds = [Hold(scanner=name, draft=draft) for name, draft in self._pipeline.memory.held.items()]
         if holds:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.articles.changes import Change, Delta, DeltaOutcome, Gone, Recalled, Said, Standing
+from gateway.articles.changes import Change, Delta, DeltaOutcome, Gone, Recalled, Said, Standing, recalled
 from gateway.articles.overlay import BUSY_MS, SCHEMA_VERSION
 from gateway.model import Article, ArticleStatus, Recall
 
@@ -29,6 +29,13 @@ CREATE INDEX change_identity ON change (identity);
 """
 """gap_ns: when the message was issued before which others are missing; 0 without a gap. slot: `row`, `status`, or
 one for each recall of some devices. article_number, catalog_number: of an upserted row."""
+
+
+_FORGET: Final = """
+DELETE FROM change WHERE source = ? AND issued_ns <= ? AND kind <> 'recall'
+AND NOT (kind = 'status' AND json_extract(CAST(body AS TEXT), '$.status') = 'recalled')
+"""
+"""What a file has swallowed: everything but recalls."""
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -152,7 +159,7 @@ class Application:
     def _has_room(self) -> bool:
         if self._kept() > MAX_CHANGES_KEPT:
             for source, as_of_ns in self._as_of.items():
-                self._db.execute("DELETE FROM change WHERE source = ? AND issued_ns <= ?", (source, as_of_ns))
+                self._db.execute(_FORGET, (source, as_of_ns))
         return self._kept() <= MAX_CHANGES_KEPT
 
     def _kept(self) -> int:
@@ -161,17 +168,9 @@ class Application:
 
     def _recalls(self) -> Iterator[Recalled]:
         for change in self._delta.changes:
-            said = change.said
-            if isinstance(said, Recall):
-                yield Recalled(identity=change.identity, recall=said)
-            elif isinstance(said, Article | Standing) and said.status is ArticleStatus.RECALLED:
-                reason, since = (
-                    (said.status_reason, said.status_from)
-                    if isinstance(said, Article)
-                    else (said.reason, said.since)
-                )
-                whole = Recall(source=self._delta.source, reason=reason, starts=since)
-                yield Recalled(identity=change.identity, recall=whole)
+            one = recalled(change.identity, self._delta.source, change.said)
+            if one is not None:
+                yield one
 
 
 def _ended_by(said: Said) -> str | None:

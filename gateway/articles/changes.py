@@ -77,6 +77,18 @@ class Recalled(Struct, frozen=True, kw_only=True, rename="camel"):
     recall: Recall
 
 
+def recalled(identity: str, source: str, said: Said) -> Recalled | None:
+    """Return what a change recalls, the article or some of its devices; None for one that recalls nothing."""
+    if isinstance(said, Recall):
+        return Recalled(identity=identity, recall=said)
+    if isinstance(said, Gone) or said.status is not ArticleStatus.RECALLED:
+        return None
+    reason, since = (
+        (said.status_reason, said.status_from) if isinstance(said, Article) else (said.reason, said.since)
+    )
+    return Recalled(identity=identity, recall=Recall(source=source, reason=reason, starts=since))
+
+
 class DeltaOutcome(Struct, frozen=True, kw_only=True, rename="camel"):
     """What became of one message."""
 

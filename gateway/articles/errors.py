@@ -1,11 +1,17 @@
 """What can go wrong with the article master. A row that is no good is not among them: it is a `Rejection`."""
 
+import re
+from typing import Final
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What could begin another line or drive a terminal: a cause may quote a server's answer, or a file."""
+
 
 class ArticlesError(Exception):
     """Operation, object, cause and next step, and whether trying the same again can help."""
 
     def __init__(self, operation: str, subject: object, cause: str, hint: str, *, recoverable: bool) -> None:
-        super().__init__(f"cannot {operation} {subject}: {cause}; {hint}")
+        super().__init__(_CONTROL.sub("?", f"cannot {operation} {subject}: {cause}; {hint}"))
         self.operation = operation
         self.subject = subject
         self.cause = cause

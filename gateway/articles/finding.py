@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.articles import precedence
-from gateway.articles.changes import identity_of
+from gateway.articles.changes import Said, Standing, identity_of
 from gateway.articles.fields import MAX_NUMBER
 from gateway.articles.identifiers import GTIN_DIGITS, gtin_number, gtin_text, looks_like_pzn
 from gateway.articles.laying import Laid, Over, identity_in, lay_over
@@ -13,7 +13,7 @@ from gateway.articles.overlay import Overlay
 from gateway.articles.precedence import Known
 from gateway.articles.rows import gtin_keys, source_of, to_article
 from gateway.articles.schema import BY_ARTICLE_NUMBER, BY_CATALOG_NUMBER, BY_GTIN, BY_TEXT
-from gateway.model import Article, LookUp, Match, Recall
+from gateway.model import Article, ArticleStatus, LookUp, Match, Recall
 from gateway.udi.checks import is_digits
 
 _LEVEL_MATCH: Final = {precedence.PACKAGE: Match.PACKAGE, precedence.UNIT_OF_USE: Match.UNIT_OF_USE}
@@ -191,8 +191,12 @@ class Finder:
         return laid
 
     def _changes(self, identity: str) -> list[Over]:
-        """Return the changes that no file has swallowed yet."""
-        return [one for one in self._overlay.of(identity) if one.issued_ns > self._as_of_ns.get(one.source, -1)]
+        """Return the changes that no file has swallowed yet; a recall none can."""
+        return [
+            one
+            for one in self._overlay.of(identity)
+            if _recalls(one.said) or one.issued_ns > self._as_of_ns.get(one.source, -1)
+        ]
 
     def _priority_of(self, source: str) -> int:
         for priority, name in self._sources.values():
@@ -213,6 +217,10 @@ class Finder:
 
 def _number(article: Article, article_number: bool) -> str | None:  # noqa: FBT001 - which of the two
     return article.article_number if article_number else article.catalog_number
+
+
+def _recalls(said: Said) -> bool:
+    return isinstance(said, Recall) or (isinstance(said, Standing) and said.status is ArticleStatus.RECALLED)
 
 
 def _is_key(text: str) -> bool:

@@ -2,7 +2,9 @@
 
 Each source's change lies over its own rows of the generation, until a file of that source comes that is as new as
 the change (`as_of`): the file has swallowed it. Nothing is forgotten then, so that a rollback to an older file
-brings it back in force. Of two changes of one article by one source the one issued later counts.
+brings it back in force. A recall is swallowed by no file, because few files say anything of recalls and none of
+lots and serial numbers: it goes on until another delta lifts it, or it is over. Of two changes of one article by
+one source the one issued later counts.
 
 One thread uses an `Overlay`; several may look at one file, and one at a time may apply.
 """
@@ -17,7 +19,17 @@ from typing import Final
 
 import msgspec
 
-from gateway.articles.changes import Delta, DeltaOutcome, Gone, OverlaySource, Refused, Said, Standing
+from gateway.articles.changes import (
+    Delta,
+    DeltaOutcome,
+    Gone,
+    OverlaySource,
+    Recalled,
+    Refused,
+    Said,
+    Standing,
+    recalled,
+)
 from gateway.articles.laying import Over
 from gateway.model import Article, Recall
 
@@ -40,6 +52,7 @@ _TYPES: Final[dict[str, type[Said]]] = {
     "released": Standing,
     "recall": Recall,
 }
+_SAID: Final = "SELECT source, identity, kind, body FROM change ORDER BY issued_ns"
 _DAMAGE: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, LookupError, TypeError, ValueError)
 
 
@@ -82,6 +95,21 @@ class Overlay:
     def of(self, identity: str) -> list[Over]:
         """Return what the sources say of an article, by the time it was issued."""
         return self._read("SELECT source, issued_ns, kind, body FROM change WHERE identity = ?", identity)
+
+    def recalls(self) -> list[Recalled]:
+        """Return every recall that deltas have brought and none has lifted, the oldest first."""
+        self._follow()
+        if self._db is None:
+            return []
+        found = []
+        try:
+            for source, identity, kind, body in self._db.execute(_SAID):
+                one = recalled(identity, source, msgspec.json.decode(body, type=_TYPES[kind]))
+                if one is not None:
+                    found.append(one)
+        except _DAMAGE as error:
+            self._give_up(error)
+        return found
 
     def numbered(self, number: str) -> list[str]:
         """Return the identities of upserted articles with this article or catalogue number."""

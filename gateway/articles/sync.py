@@ -4,7 +4,6 @@ One source that cannot be had does not keep the others from being synced.
 """
 
 import fcntl
-import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from gateway.articles.sync_state import (
     SourceState,
     SyncResult,
     SyncState,
+    digest_of,
     is_due,
     read_state,
     write_state,
@@ -135,7 +135,7 @@ class _Look:
         self._source = source
         self._watch = watch
         self._wanted = wanted
-        self._settings = hashlib.sha256(msgspec.json.encode(source)).hexdigest()
+        self._settings = digest_of(source)
         self._known = known
         same = known is not None and known.settings == self._settings and not force
         self._comparable = known if same else None
@@ -152,7 +152,7 @@ class _Look:
                 isinstance(error, SourceFileError) and error.recoverable
             )
             state = self._state(begun, SyncResult.UNREACHABLE if unreachable else SyncResult.FAILED, str(error))
-        return Outcome(self._source.name, state, report)
+        return Outcome(self._source.name, msgspec.structs.replace(state, tried=self._settings), report)
 
     def _dropped(self, now: datetime) -> tuple[SourceState, ImportReport | None]:
         pattern = self._source.path or ""

@@ -1,5 +1,6 @@
 """What `articles sync` remembers of each source: a small file in the articles directory."""
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -55,6 +56,8 @@ class SourceState(Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     """The last time rows of it came into force."""
     rows: int | None = None
     rejected: int | None = None
+    tried: str | None = None
+    """Digest of the settings of the last look: corrected ones make the source due at once."""
     settings: str | None = None
     """Digest of the settings the file was imported with: with others it is another file."""
     sha256: str | None = None
@@ -88,9 +91,14 @@ def write_state(directory: Path, state: SyncState) -> None:
         file.write(msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
 
 
+def digest_of(source: SourceSettings) -> str:
+    """Return what tells one way to read a source from another."""
+    return hashlib.sha256(msgspec.json.encode(source)).hexdigest()
+
+
 def next_due(source: SourceSettings, known: SourceState | None) -> int:
-    """Return from when on, in seconds since 1970 UTC, the source is due; 0 for one never looked at."""
-    if known is None:
+    """Return from when on, in seconds since 1970 UTC, the source is due; 0 for one never looked at as it is set."""
+    if known is None or known.tried != digest_of(source):
         return 0
     failed = known.result in FAILURES or known.result is SyncResult.WAITING
     return known.attempted + (min(RETRY_SECONDS, source.interval) if failed else source.interval)

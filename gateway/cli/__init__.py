@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         demo,
         display,
         doctor,
+        firmware,
         outbox,
         parse,
         scanners,
@@ -59,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"scangate {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (demo, daemon, configuration, doctor, parse, articles, outbox, scanners, station, display, tail):
+    for group in (
+        *(demo, daemon, configuration, doctor, parse, articles, outbox),
+        *(scanners, station, firmware, display, tail),
+    ):
         group.add(commands)
     return parser

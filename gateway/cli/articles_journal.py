@@ -17,6 +17,11 @@ DEFAULT_LIMIT: Final = 1000
 """Scans `affected` lists unless told otherwise."""
 
 
+NONE_AFFECTED: Final = (
+    "no scans of this box's journal are affected; delivered ones stay in it for [outbox] keep_delivered_days"
+)
+
+
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the commands, below `articles`."""
     unknown = actions.add_parser(
@@ -110,9 +115,13 @@ def _affected(arguments: argparse.Namespace) -> int:
     try:
         with master:
             journal = backlog.journal(since_ns=arguments.since or 0)
-            found = deque(affected(journal, master, recalls), maxlen=max(1, arguments.limit))
+            limit = max(1, arguments.limit)
+            found = deque(affected(journal, master, recalls), maxlen=limit + 1)
     finally:
         backlog.close()
+    if len(found) > limit:
+        found.popleft()
+        print(f"there are more: only the last {limit} are shown, see --limit", file=sys.stderr)
     if arguments.json:
         show([msgspec.to_builtins(one) for one in found], {}, as_json=True)
     else:
@@ -138,5 +147,5 @@ def _affected(arguments: argparse.Namespace) -> int:
             }
             for one in found
         ]
-        show(rows, columns, as_json=False, empty="no scans are affected")
+        show(rows, columns, as_json=False, empty=NONE_AFFECTED)
     return exits.DONE

@@ -29,15 +29,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def _run(arguments: argparse.Namespace) -> int:
     from gateway import log
     from gateway.app import Ending, run
+    from gateway.carried import Carried
     from gateway.config import load
 
     log.set_up()
     # A signal that comes before the daemon is ready, or between two lives, waits: its default would end us at once.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-    ending = Ending.RELOAD
+    ending, carried = Ending.RELOAD, Carried()
     while ending is Ending.RELOAD:
         config = load(arguments.config)
-        ending = run(config, arguments.socket, check_reload=lambda: _check(arguments))
+        ending = run(config, arguments.socket, check_reload=lambda: _check(arguments), carried=carried)
     return exits.DONE
 
 

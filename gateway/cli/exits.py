@@ -25,8 +25,12 @@ _CODES: Final = {
     ("drivers.base", "ReplayError"): USAGE,
     ("drivers.base", "DriverError"): UNREACHABLE,
     ("gateway.registry", "RegistryError"): NOT_WELL,
+    ("firmware_config.errors", "ProfileError"): USAGE,
+    ("firmware_config.errors", "PortGoneError"): UNREACHABLE,
+    ("firmware_config.errors", "NoAnswerError"): UNREACHABLE,
+    ("firmware_config.errors", "FirmwareError"): NOT_WELL,
 }
-"""(module, class) -> code; only a module that was imported can have raised."""
+"""(module, class) -> code, the first that fits; only a module that was imported can have raised."""
 
 
 def code_for(error: Exception) -> int | None:

@@ -1,11 +1,11 @@
-"""A box without a broker: what was exported counts as delivered, and who may write to the outbox notes it.
+"""What a command has noted in the outbox: without a broker, what was exported; dead letters to be sent again.
 
 While a daemon runs it is the only writer and is asked to; else the command takes the lock and writes itself.
 """
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +42,11 @@ def settle(config: Config, socket: Path, backlog: Backlog) -> None:
     clock = Clock()
     clock.observe()
     try:
-        with _writing(config, backlog) as outbox:
+        with writing(config, backlog) as outbox:
             while outbox.seal(clock.now()):
                 pass
     except AppError:
-        _check_daemon(socket, backlog)
+        check_daemon(socket, backlog)
         deadline = time.monotonic() + SETTLE_SECONDS
         with contextlib.suppress(RequestError):
             while backlog.unsettled() and time.monotonic() < deadline:
@@ -57,15 +57,30 @@ def settle(config: Config, socket: Path, backlog: Backlog) -> None:
 def mark_exported(config: Config, socket: Path, backlog: Backlog, upto: int) -> None:
     """Note that events up to this one count as delivered. Raises DaemonUnreachableError, OutboxError."""
     try:
-        with _writing(config, backlog) as outbox:
+        with writing(config, backlog) as outbox:
             outbox.mark_delivered(upto)
     except AppError:
-        _check_daemon(socket, backlog)
+        check_daemon(socket, backlog)
         ask(socket, "exported", upTo=upto)
 
 
+def retry(config: Config, socket: Path, backlog: Backlog, wanted: Collection[int] | None) -> list[int]:
+    """Have dead letters sent again, those named or all; return which will be.
+
+    Raises DaemonUnreachableError, RequestError, OutboxError.
+    """
+    try:
+        with writing(config, backlog) as outbox:
+            return outbox.retry(wanted, Clock().now())
+    except AppError:
+        check_daemon(socket, backlog)
+        named = None if wanted is None else list(wanted)
+        answer: list[int] = ask(socket, "retry", sequences=named)["sequences"]
+        return answer
+
+
 @contextlib.contextmanager
-def _writing(config: Config, backlog: Backlog) -> Iterator[Outbox]:
+def writing(config: Config, backlog: Backlog) -> Iterator[Outbox]:
     """Open the outbox for writing. Raises AppError when a daemon has it."""
     with state_lock(config.state_directory):
         outbox = Outbox(backlog.path, config.outbox, read_identity(source_of(config)))
@@ -75,7 +90,7 @@ def _writing(config: Config, backlog: Backlog) -> Iterator[Outbox]:
             outbox.close(Clock().now())
 
 
-def _check_daemon(socket: Path, backlog: Backlog) -> None:
+def check_daemon(socket: Path, backlog: Backlog) -> None:
     """Make sure that the daemon at the socket keeps this outbox and no other: sequences are each outbox's own."""
     if ask(socket, "status")["sequence"]["epoch"] != backlog.meta().get("epoch"):
         raise DaemonUnreachableError(socket, f"the one there does not keep {backlog.path}; give its --socket")

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.delivery.backlog import Backlog
@@ -21,9 +22,9 @@ def add_since(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def backlog_of(config: "Config") -> Iterator[Backlog]:
-    """Open the outbox of a box for reading, inside a `with`. Raises OutboxError."""
-    backlog = Backlog(config.state_directory / "outbox.db")
+def backlog_of(config: "Config", other: Path | None = None) -> Iterator[Backlog]:
+    """Open the outbox of a box, or another one, for reading, inside a `with`. Raises OutboxError."""
+    backlog = Backlog(other or config.state_directory / "outbox.db")
     try:
         yield backlog
     finally:

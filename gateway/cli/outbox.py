@@ -8,7 +8,7 @@ from typing import Final, get_args
 
 import msgspec
 
-from gateway.cli import exits, outbox_export
+from gateway.cli import exits, outbox_dead, outbox_export, outbox_restore
 from gateway.cli.box import add_config, open_box
 from gateway.cli.journal import add_since, backlog_of
 from gateway.cli.output import add_json, print_json, show
@@ -51,6 +51,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     add_config(one)
     one.set_defaults(run=_show)
     outbox_export.add(actions)
+    outbox_dead.add(actions)
+    outbox_restore.add(actions)
 
 
 def _status(arguments: argparse.Namespace) -> int:

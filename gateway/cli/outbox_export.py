@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, get_args
 
 from gateway.cli import exits
 from gateway.cli.box import add_config, add_socket, open_box
 from gateway.cli.journal import add_since, backlog_of
 from gateway.clock import local_rfc3339
-from gateway.delivery.backlog import Stored
+from gateway.delivery.backlog import Backlog, Stored
+from gateway.delivery.search import State
 
 EXPORT_MODE: Final = 0o640
 
@@ -29,20 +30,29 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "row for each event; an apostrophe guards cells that a spreadsheet would compute. epcis: an EPCIS 2.0 "
         "document; fhir: a FHIR R5 bundle; both leave out what the standard has no place for, and say how much. "
         "On a box without [broker], what has been written completely as ndjson or csv counts as delivered, and the "
-        "next export goes on behind it; --all and --since choose freely, and mark nothing.",
+        "next export goes on behind it; --all, --since, --state and --from choose freely, and mark nothing.",
         epilog="example: scangate outbox export --format csv -o scans.csv",
     )
     export.add_argument("--format", choices=tuple(FORMATS), default="ndjson", help="default ndjson")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     add_since(export)
+    export.add_argument("--state", choices=get_args(State), help="only these; marks nothing")
+    export.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="FILE",
+        help="another outbox, such as a backup or one that was set aside; marks nothing",
+    )
     export.add_argument("--all", action="store_true", help="everything that is stored, exported before or not")
     export.add_argument("--excel", action="store_true", help="csv with byte order mark and semicolons")
     add_config(export)
     add_socket(export)
-    export.set_defaults(run=_export)
+    export.set_defaults(run=run)
 
 
-def _export(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Export what was chosen."""
     from gateway.cli.hand_over import mark_exported, not_exported, settle
 
     config = open_box(arguments)
@@ -50,11 +60,12 @@ def _export(arguments: argparse.Namespace) -> int:
         print("scangate: --excel goes with --format csv", file=sys.stderr)
         return exits.USAGE
     complete = arguments.format in COMPLETE
-    hand_over = complete and config.broker is None and not arguments.all and arguments.since is None
-    with backlog_of(config) as backlog:
+    chosen = arguments.all or arguments.since or arguments.state or arguments.source
+    hand_over = complete and config.broker is None and not chosen
+    with backlog_of(config, arguments.source) as backlog:
         if hand_over:
             settle(config, arguments.socket, backlog)
-        taken = _Taken(not_exported(backlog) if hand_over else backlog.journal(since_ns=arguments.since or 0))
+        taken = _Taken(not_exported(backlog) if hand_over else _chosen(backlog, arguments))
         try:
             with _destination(arguments.output) as stream:
                 stream.writelines(FORMATS[arguments.format](taken, arguments))
@@ -77,6 +88,12 @@ def _export(arguments: argparse.Namespace) -> int:
                 print("scangate: the export is complete, but not noted: the next repeats it", file=sys.stderr)
                 raise
     return exits.DONE
+
+
+def _chosen(backlog: Backlog, arguments: argparse.Namespace) -> Iterator[Stored]:
+    for stored in backlog.journal(since_ns=arguments.since or 0):
+        if arguments.state in {None, stored.state}:
+            yield stored
 
 
 class _Taken:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.cli import exits
 
 if TYPE_CHECKING:
-    from gateway.sheet import Cell
+    from gateway.sheet import Entry
 
 
 def add_page(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +18,9 @@ def add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to (default: standard output)")
 
 
-def write_page(arguments: argparse.Namespace, title: str, cells: Sequence["Cell"]) -> int:
+def write_page(arguments: argparse.Namespace, title: str, cells: Sequence["Entry"]) -> int:
     """Draw the page where the options of `add_page` say; return the exit code."""
-    from gateway.sheet import pdf, svg
+    from gateway.sheet import Cell, pdf, svg
     from gateway.whole_file import whole_file
 
     output: Path | None = arguments.output
@@ -42,5 +42,5 @@ def write_page(arguments: argparse.Namespace, title: str, cells: Sequence["Cell"
     except OSError as error:
         print(f"scangate: {output}: cannot be written: {error.strerror}", file=sys.stderr)
         return exits.USAGE
-    print(f"{len(cells)} codes in {output}")
+    print(f"{sum(isinstance(one, Cell) for one in cells)} codes in {output}")
     return exits.DONE

@@ -27,7 +27,7 @@ def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     add_config(sheet)
     sheet.add_argument(
-        "--language", choices=("sv", "en", "both"), help="of the captions (default: [station] language)"
+        "--language", choices=("sv", "en", "both"), default="both", help="of the captions (default: both)"
     )
     add_page(sheet)
     sheet.set_defaults(run=_sheet)
@@ -57,8 +57,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     site = config.gateway.site
     codes = ControlCodes(site, control_key_of(config.station.code_key_file))
-    language = arguments.language or config.station.language
-    return write_page(arguments, title(site, language), list(cells(codes, language)))
+    return write_page(arguments, title(site, arguments.language), list(cells(codes, arguments.language)))
 
 
 def _key(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from gateway.delivery.backlog import Backlog
 from gateway.delivery.mqtt import Message
+from gateway.delivery.wire import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class AppAck:
         """Read an acknowledgement; what is wrong with one is logged, and it counts for nothing."""
         try:
             said = _decoder.decode(message.body)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             log.warning("ack refused: %s", error)
             return
         if said.up_to <= self.upto:

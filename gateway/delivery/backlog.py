@@ -8,7 +8,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from gateway.delivery import dead as dead_letters
+from gateway.delivery.dead import DeadLetter
 from gateway.delivery.schema import CorruptOutboxError, OutboxError, connect
+from gateway.delivery.wire import UNREADABLE
 
 JOURNAL_CHUNK: Final = 500
 """Events read at a time by listings: short reads do not keep the writer from checkpointing."""
@@ -94,6 +97,31 @@ class Backlog:
         except sqlite3.DatabaseError as error:
             raise self._unreadable(error) from error
 
+    def letters(self) -> list[DeadLetter]:
+        """Each dead letter with what is known of it."""
+        try:
+            return dead_letters.listed(self._db)
+        except sqlite3.DatabaseError as error:
+            raise self._unreadable(error) from error
+
+    def asked_again(self) -> list[tuple[int, int]]:
+        """Dead letters to be sent again: sequence, and when a person asked. None that the line has yet to pass."""
+        try:
+            return self._db.execute(
+                "SELECT sequence, retry FROM dead WHERE retry > 0 AND sequence <= (SELECT delivered FROM cursor)"
+                " ORDER BY sequence"
+            ).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._unreadable(error) from error
+
+    def body(self, sequence: int) -> bytes | None:
+        """Return an event as it lies there; None when it is not here."""
+        try:
+            row = self._db.execute("SELECT body FROM event WHERE sequence = ?", (sequence,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._unreadable(error) from error
+        return None if row is None else row[0]
+
     def epoch_of(self, sequence: int) -> str | None:
         """Return the epoch of an event; None when it is not here."""
         try:
@@ -106,7 +134,7 @@ class Backlog:
             return None
         try:
             return _epoch_decoder.decode(row[0]).epoch
-        except msgspec.MsgspecError:  # a damaged disk
+        except UNREADABLE:  # a damaged disk
             return None
 
     def meta(self) -> dict[str, str]:

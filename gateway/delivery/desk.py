@@ -27,6 +27,8 @@ BREAKS_BEFORE_PARKED: Final = 2
 MAX_CONVICTIONS: Final = 3
 """So many events in a row can be at fault. When not one goes through between them, it is the broker that hangs up
 on everything (some do on a topic that is not allowed), and the line waits instead of becoming dead letters."""
+DEAF_SECONDS: Final = 600.0
+"""A message too large for the box is mostly retained, and would come again with the next subscription."""
 MAX_REPLIES: Final = 64
 """Replies that wait for a connection; who asked a box that is cut off asks again."""
 MAX_REPLAYS: Final = 16
@@ -124,6 +126,10 @@ class Desk:
         self.on_unsettled = on_unsettled
         self.progress = Progress(heartbeat=time.monotonic())
         self.parked: deque[Dead] = deque()
+        self.revived: deque[int] = deque()
+        """Dead letters that were sent again and delivered, which the outbox does not know yet."""
+        self.retried: set[tuple[int, int]] = set()
+        """Those that were answered, by sequence and time of asking, until the outbox has written it."""
         self.suspicion = Suspicion()
         self.stopping = threading.Event()
         self.subscriptions = dict(subscriptions or {})
@@ -132,6 +138,8 @@ class Desk:
         self.replies: deque[Outgoing] = deque(maxlen=MAX_REPLIES)
         self.replays: deque[tuple[int, int]] = deque()
         """First and last sequence of the events to be sent again, at most MAX_REPLAYS."""
+        self.deaf_until = 0.0
+        """CLOCK_MONOTONIC seconds: until then no connection asks for messages."""
         self.go_home = False
         """The preferred broker answers again: the session with another one ends in order."""
         self.begin_again = False
@@ -150,6 +158,15 @@ class Desk:
         """Forget the wake-ups so far."""
         with suppress(BlockingIOError):
             os.read(self.wake_read, 4096)
+
+    def deafen(self, size: int) -> None:
+        """Ask for no messages for a while: one was so large that reading it would endanger the scans."""
+        self.deaf_until = time.monotonic() + DEAF_SECONDS
+        self.progress.inbound_problem = (
+            f"commands and deltas are not read: a message of {size} bytes is on the broker; "
+            "remove what is retained there"
+        )
+        log.error("a message was too large bytes=%d: none is asked for in the next %.0f s", size, DEAF_SECONDS)
 
     def problem(self, problem: str | None) -> None:
         """Say why nothing is delivered, or that it is again."""

@@ -56,5 +56,5 @@ def encode(draft: Draft) -> bytes:
 
 
 def decode(text: bytes) -> Draft:
-    """Read a kept draft. Raises msgspec.MsgspecError."""
+    """Read a kept draft. Raises what `wire.UNREADABLE` lists."""
     return _decoder.decode(text)

@@ -27,6 +27,10 @@ class DiskHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     """free | filling (70 %) | nearly-full (90 %) | full."""
     used_bytes: int
     free_bytes: int
+    written_bytes: int | None = None
+    """What the daemon has had written since its start: an SD card wears by it; null where it cannot be told."""
+    written_bytes_per_scan: int | None = None
+    """The same, for each scan stored since the start."""
 
 
 class BrokerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -61,6 +65,8 @@ class ScannerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     """A calibration scan has proved what it types; null for a scanner that does not type."""
     replaced: str | None = None
     """The hardware that answered under this name before, when another one has come since the daemon's start."""
+    settings: str | None = None
+    """What is wrong with its own settings: they have changed, are not those of its profile, or cannot be read."""
 
 
 class MasterHealth(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -71,7 +77,7 @@ class MasterHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     rows: int
     problem: str | None
     affected_scans: int | None
-    """Past scans that recalls since the daemon's start touch (`scangate articles affected`); null: none came."""
+    """Past scans that the recalls of deltas touch (`scangate articles affected`); null: there is none."""
 
 
 class ClockHealth(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -130,7 +136,9 @@ def essence(health: Health) -> Health:
         sequence=msgspec.structs.replace(
             health.sequence, stored=0, delivered=0, waiting=0, oldest_waiting_seconds=None
         ),
-        disk=msgspec.structs.replace(health.disk, used_bytes=0, free_bytes=0),
+        disk=msgspec.structs.replace(
+            health.disk, used_bytes=0, free_bytes=0, written_bytes=None, written_bytes_per_scan=None
+        ),
         broker=None if health.broker is None else msgspec.structs.replace(health.broker, acknowledged=0, refused=0),
         board=None if health.board is None else msgspec.structs.replace(health.board, temperature_celsius=None),
     )

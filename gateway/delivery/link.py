@@ -8,9 +8,13 @@ does.
 import socket
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from paho.mqtt.client import Client
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 if TYPE_CHECKING:
     from paho.mqtt.client import SocketLike
@@ -19,6 +23,10 @@ READ_BYTES: Final = 16 * 1024
 """A window's acknowledgements are some hundred bytes, and a TLS record has no more than this (RFC 8446, 5.1)."""
 GATHER_BYTES: Final = 32 * 1024
 """What is handed over is sent at the latest then: enough for the kernel to be asked once for twenty events."""
+SHORT_PUBACK_BYTES: Final = 2
+"""A PUBACK of the packet identifier alone: in MQTT 5 that is success without properties (3.4.2.1), in 3.1.1 all."""
+_SUCCESS: Final = ReasonCode(PacketTypes.PUBACK)
+_NO_PROPERTIES: Final = Properties(PacketTypes.PUBACK)
 
 
 class Link:
@@ -89,8 +97,27 @@ class Link:
 
 
 class BufferedClient(Client):
-    """A paho Client over a Link. Should paho no longer make its socket here, it works without the buffers."""
+    """A paho Client over a Link, with a short way for the answer that nearly every event gets.
+
+    Both are paho's own methods, overridden: should a later paho no longer call them, it works as paho does.
+    """
+
+    @property
+    def arriving(self) -> int:
+        """Bytes that the packet announces which is being read now; 0 between packets."""
+        return int(self._in_packet["remaining_length"])
 
     def _create_socket(self) -> "SocketLike":
         link = super()._create_socket()
         return Link(link) if isinstance(link, socket.socket) else link
+
+    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
+        """Take an acknowledgement. For each, paho fills tables of all reasons and properties there are."""
+        packet = self._in_packet["packet"]
+        if cmd != "PUBACK" or len(packet) != SHORT_PUBACK_BYTES:
+            return super()._handle_pubackcomp(cmd)
+        mid = int.from_bytes(packet, "big")
+        with self._out_message_mutex:
+            if mid in self._out_messages:
+                return self._do_on_publish(mid, _SUCCESS, _NO_PROPERTIES)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS

@@ -127,6 +127,8 @@ class Connection:
         self.maximum_packet: int | None = None
         self.acknowledgements: deque[Acknowledged] = deque()
         self.messages: deque[Message] = deque(maxlen=MAX_INBOUND_MESSAGES)
+        self.oversized: int | None = None
+        """Bytes of a message that was too large to be read on, and ended the connection."""
         self.subscriptions_refused: str | None = None
         self.subscribed = False
         self._settings = settings
@@ -210,6 +212,11 @@ class Connection:
         readable, writable, _ = select.select(readers, writers, [], 0 if pending else timeout)
         if pending or link in readable:
             self._client.loop_read()
+            if self._client.arriving > MAX_INBOUND_BYTES:  # MQTT 3.1.1 has no way to tell the broker
+                self.oversized = self._client.arriving
+                self.lost = f"a message of {self.oversized} bytes came in; at most {MAX_INBOUND_BYTES} are read"
+                self._drop()
+                return False
         if writable and self._client.socket() is not None:
             self._client.loop_write()
         self._client.loop_misc()
@@ -239,9 +246,12 @@ class Connection:
         raw = link.raw if isinstance(link, Link) else getattr(link, "_socket", link)  # paho's WebSocket
         return raw if isinstance(raw, socket.socket) else None
 
-    def retain(self, topic: str, body: bytes) -> None:
-        """Send a retained diagnostic with QoS 0: a later one replaces it, and a lost connection tells more."""
-        self._client.publish(topic, body, qos=0, retain=True)
+    def retain(self, topic: str, body: bytes, *, qos: int = 0) -> int:
+        """Send a retained diagnostic; return its packet identifier.
+
+        QoS 0 will do: a later one replaces it, and a lost connection tells more.
+        """
+        return self._client.publish(topic, body, qos=qos, retain=True).mid
 
     def reply(self, topic: str, body: bytes, correlation: bytes | None) -> None:
         """Answer somebody, with QoS 0: who gets no answer asks again, and the window is left to the events."""

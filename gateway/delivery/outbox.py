@@ -6,7 +6,7 @@ rides in the next append's transaction, or goes alone when the box is idle; losi
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -14,8 +14,10 @@ from typing import Final
 import msgspec
 
 from gateway.clock import ClockReading
+from gateway.delivery import dead as dead_letters
 from gateway.delivery import draft as drafting
 from gateway.delivery import unknown, upkeep, wire
+from gateway.delivery.ageing import Ageing
 from gateway.delivery.batch import Batch
 from gateway.delivery.draft import Dead, Draft, Hold
 from gateway.delivery.identity import BoxIdentity
@@ -28,7 +30,6 @@ ROOM_CHECK_SCANS: Final = 64
 """Scans stored between two looks at the free space: 0.2 MB, far below any sensible margin."""
 TRUSTED_LOOK_BACK: Final = 10_000
 """Events searched at a start for the last trusted time: a box that never had one must not read all its history."""
-DAY_NS: Final = 86_400 * 1_000_000_000
 
 
 class FullOutboxError(OutboxError):
@@ -48,6 +49,7 @@ class Outbox:
         self._next = 1
         self._mark: int | None = None
         self._dead: list[Dead] = []
+        self._revived: list[int] = []
         self._until_room_check = 0
         self._untrusted_boot: str | None = None
         self.left_open: tuple[Draft, ...] = ()
@@ -118,10 +120,20 @@ class Outbox:
         """Note that an event went to the dead letters; durable with the next write."""
         self._dead.append(dead)
 
+    def revive(self, sequence: int) -> None:
+        """Note that a dead letter was sent again and delivered; durable with the next write."""
+        self._revived.append(sequence)
+
+    def retry(self, wanted: Collection[int] | None, clock: ClockReading) -> list[int]:
+        """Have dead letters sent again, those named or all; return which will be. They keep sequence and id."""
+        self.write_marks(clock)  # what was parked just now is one of them
+        with self._transaction("have dead letters sent again from", clock):
+            return dead_letters.ask_again(self._db, wanted, clock.wall_ns)
+
     @property
     def marks_pending(self) -> bool:
         """There are marks that are not on disk yet."""
-        return self._mark is not None or bool(self._dead)
+        return self._mark is not None or bool(self._dead) or bool(self._revived)
 
     def write_marks(self, clock: ClockReading) -> None:
         """Write the marks in a transaction of their own, for when no scan comes."""
@@ -164,11 +176,9 @@ class Outbox:
     def tidy(self, clock: ClockReading) -> bool:
         """Do one piece of housekeeping while no scan comes; True when there is more to do."""
         self._look_at_room()
-        cutoff = clock.wall_ns - self.settings.keep_delivered_days * DAY_NS
-        if self.room.room in {Room.NEARLY_FULL, Room.FULL}:
-            if self._prune(None):
-                return True
-        elif clock.synchronised and self._prune(cutoff):
+        too_old_ns = self._ageing.cutoff(clock, self.settings.keep_delivered_days)
+        scarce = self.room.room in {Room.NEARLY_FULL, Room.FULL}
+        if (scarce or too_old_ns is not None) and self._prune(None if scarce else too_old_ns):
             return True
         self._checkpoint()
         return False
@@ -251,20 +261,21 @@ class Outbox:
 
     def _resume(self) -> None:
         self._next = self._read_next()
-        self.dead_letters: int = self._db.execute("SELECT count(*) FROM dead").fetchone()[0]
+        self.dead_letters = dead_letters.count(self._db)
         self._untrusted_boot = self._meta("untrusted_boot")
         row = self._db.execute(
             "SELECT recorded_ns FROM event WHERE trusted = 1 AND sequence > ? ORDER BY sequence DESC LIMIT 1",
             (self.last - TRUSTED_LOOK_BACK,),
         ).fetchone()
         self._last_trusted_ns = None if row is None else int(row[0])
+        self._ageing = Ageing(self._last_trusted_ns)
         self.left_open = tuple(self._read_left_open())
         self._look_at_room()
 
     def _read_left_open(self) -> Iterator[Draft]:
         """Yield the items that were half scanned when the daemon ended: as they stand they become events."""
         for scanner, text in self._db.execute("SELECT scanner, draft FROM open_item ORDER BY scanner"):
-            with suppress(msgspec.MsgspecError):  # a damaged disk; its symbols stay in the journal
+            with suppress(*wire.UNREADABLE):  # a damaged disk; its symbols stay in the journal
                 yield msgspec.structs.replace(drafting.decode(text), closes=scanner)
 
     def _read_next(self) -> int:
@@ -299,18 +310,14 @@ class Outbox:
     def _write_marks(self, now_ns: int) -> None:
         if self._mark is not None:
             self._db.execute("UPDATE cursor SET delivered = ?", (self._mark,))
-        for dead in self._dead:
-            self._db.execute(
-                "REPLACE INTO dead (sequence, parked_ns, reason) VALUES (?, ?, ?)",
-                (dead.sequence, now_ns, dead.reason),
-            )
+        if self._dead or self._revived:
+            self.dead_letters = dead_letters.write(self._db, self._dead, self._revived, now_ns)
 
     def _marks_written(self) -> None:
         if self._mark is not None:
             self.delivered = self._mark
             self._mark = None
-        self.dead_letters += len(self._dead)
-        self._dead = []
+        self._dead, self._revived = [], []
 
     def _failed(self, operation: str, error: sqlite3.Error) -> OutboxError:
         """Undo the transaction, and say what the error means."""
@@ -328,7 +335,7 @@ class Outbox:
         return OutboxError(operation, self.path, error, "check the disk; the scan was not stored")
 
     def _make_room(self, scans: int, clock: ClockReading) -> None:
-        """Refuse visibly rather than fill the disk; what is delivered goes first."""
+        """Refuse visibly rather than fill the disk; what is told elsewhere, then what is delivered, goes first."""
         self._until_room_check -= scans
         if self._until_room_check <= 0 or self.room.room is Room.FULL:
             self._look_at_room()

@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.delivery.desk import MAX_REPLAYS, Desk, Handler, Outgoing, Progress
 from gateway.delivery.mqtt import Connection, Outcome, Will, connect
-from gateway.delivery.outbox import Dead
+from gateway.delivery.outbox import Dead, Outbox
 from gateway.delivery.schema import CorruptOutboxError
 from gateway.delivery.session import TURN_SECONDS, Session
 from gateway.delivery.settings import BrokerSettings
@@ -98,10 +98,21 @@ class Publisher:
             self._desk.retained[topic] = body
             self._desk.wake()
 
+    def tell_outbox(self, outbox: Outbox) -> None:
+        """Have the outbox note what was delivered and what was not to be. Called by the thread that writes it."""
+        delivered = self.progress.delivered  # first: a dead letter is parked before it counts
+        while self.parked:
+            outbox.park(self.parked.popleft())
+        while self.revived:
+            outbox.revive(self.revived.popleft())
+        outbox.mark_delivered(delivered)
+
     def outbox_replaced(self) -> None:
         """The outbox was salvaged into a new file: read that one."""
         self._desk.progress = msgspec.structs.replace(self._desk.progress, delivered=0, damaged=False)
         self._desk.parked = deque()
+        self._desk.revived = deque()
+        self._desk.retried = set()
         self._desk.begin_again = True
         self._desk.wake()
 
@@ -128,6 +139,11 @@ class Publisher:
     def parked(self) -> deque[Dead]:
         """Dead letters that the outbox does not know yet. Read `progress.delivered` before taking them."""
         return self._desk.parked
+
+    @property
+    def revived(self) -> deque[int]:
+        """Dead letters that were sent again and delivered, which the outbox does not know yet."""
+        return self._desk.revived
 
     @property
     def connected(self) -> bool:

@@ -51,7 +51,8 @@ _MIGRATIONS: Final = (
 cursor.delivered: every event up to it is delivered or dead. An event that is not `sealed` may still get its time
 corrected and is not handed over; `trusted`: its recorded_ns is of a synchronised clock. symbol.event is NULL while
 the item waits for its other symbols; open_item.draft is then the event it becomes if nothing more comes, as
-`gateway.delivery.draft` encodes it. dead.retry: a person has asked for it to be sent again.
+`gateway.delivery.draft` encodes it. dead.retry: when a person asked for it to be sent again, wall time in
+nanoseconds; 0 while nobody has.
 """
 
 
@@ -97,7 +98,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     try:
         db = connect(path)
         try:
-            _refuse_newer(db, path)
+            refuse_newer(db, path)
             db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
@@ -119,7 +120,8 @@ def _version(db: sqlite3.Connection) -> int:
     return version
 
 
-def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    """Raise NewerOutboxError for a file of a version that this scangate does not know."""
     version = _version(db)
     if version > SCHEMA_VERSION:
         raise NewerOutboxError(

@@ -11,6 +11,7 @@ from gateway.delivery.backlog import Backlog
 from gateway.delivery.desk import Desk, Handler
 from gateway.delivery.mqtt import Acknowledged, Connection
 from gateway.delivery.outbox import Dead
+from gateway.delivery.retries import BREAK_SECONDS, Retries
 from gateway.delivery.side import Side
 from gateway.delivery.window import CAUTIOUS, Window
 
@@ -27,8 +28,6 @@ TURN_SECONDS: Final = 1.0
 """Longest wait in one turn of the loop: keepalive and watchdogs are looked at so often."""
 FAREWELL_SECONDS: Final = 1.0
 """At a stop, how long acknowledgements under way are waited for; without them an event is only sent again."""
-BREAK_SECONDS: Final = 5.0
-"""A broker that cannot stand an event hangs up at once; a connection that breaks later has another reason."""
 NO_SUBSCRIBERS: Final = 0x10
 UNFIT_REASONS: Final = frozenset({0x95, 0x99})
 """Packet too large, payload format invalid: no later try can end otherwise, so the event is a dead letter."""
@@ -57,6 +56,7 @@ class Session:
             self._ack = AppAck(self._backlog, self._window.delivered, time.monotonic())
             also[self._topics.ack] = self._ack.take
         self._side = Side(desk, connection, self._backlog, also)
+        self._retries = Retries(desk, connection, self._backlog, self._success, UNFIT_REASONS)
         self._position = self._window.delivered
         self._read: deque[tuple[int, bytes]] = deque()
         self._hold_until = 0.0
@@ -64,12 +64,19 @@ class Session:
         self._tokens = 1.0
         self._tokens_at = time.monotonic()
         self._more = True
+        self._proof: int | None = None
+        """Packet identifier of what the broker is to answer before a suspected event is sent."""
+        self._proven = False
+        """The broker has answered on this connection: what breaks it after an event may be that event."""
+        self._prove_until = time.monotonic() + BREAK_SECONDS
 
     def deliver(self) -> None:
         """Send events until the connection ends or the daemon stops."""
         desk, connection = self._desk, self._connection
         try:
             self._side.begin()
+            if desk.suspicion.sequence is not None:
+                self._proof = connection.retain(self._topics.status, b"online", qos=1)
             while connection.lost is None and not desk.stopping.is_set() and not desk.go_home:
                 self._side.turn()
                 self._fill()
@@ -85,6 +92,9 @@ class Session:
             if connection.lost is None:
                 self._farewell()
         finally:
+            if connection.oversized is not None:
+                desk.deafen(connection.oversized)
+                self._window.restart()  # no event is to blame
             self._note_break()
             self._backlog.close()
             connection.abandon()
@@ -118,13 +128,15 @@ class Session:
     def _fill(self) -> None:
         """Hand over as many events as the window lets."""
         now = time.monotonic()
-        if now < self._hold_until:
+        if now < self._hold_until or self._to_be_proven(now):
             return
         window, connection, topic = self._window, self._connection, self._topics.scan
         limit, paced = connection.maximum_packet, self._settings.replay_per_second is not None
-        while len(window) + self._side.under_way < window.size and connection.lost is None:
+        while len(window) + self._beside < window.size and connection.lost is None:
             if not self._read and not self._read_on():
-                self._side.send_again(window.size - len(window))
+                if not len(window):
+                    self._retries.send()
+                self._side.send_again(window.size - len(window) - self._retries.under_way)
                 return
             sequence, body = self._read[0]
             if self._ack is not None and not self._ack.may_send(sequence):
@@ -146,6 +158,15 @@ class Session:
                 return
             self._read.popleft()
             window.sent(mid, sequence, now)
+
+    def _to_be_proven(self, now: float) -> bool:
+        """An event is suspected: first the broker must answer `online`, so that a bad network is not its fault."""
+        return self._proof is not None and not self._proven and now < self._prove_until
+
+    @property
+    def _beside(self) -> int:
+        """What is under way beside the line takes room in the broker's window, too."""
+        return self._side.under_way + self._retries.under_way
 
     def _read_on(self) -> bool:
         if not self._more:
@@ -178,9 +199,11 @@ class Session:
         cautious = window.size == CAUTIOUS
         while answers:
             answer = answers.popleft()
+            self._proven = self._proven or answer.mid == self._proof
             sequence = window.answered(answer.mid)
             if sequence is None:
-                self._side.answered(answer)
+                if not self._retries.answered(answer):
+                    self._side.answered(answer)
                 continue
             if answer.reason in self._success:
                 self._progress.acknowledged += 1
@@ -266,10 +289,12 @@ class Session:
 
     def _note_break(self) -> None:
         """The connection ended while events were under way: one of them may be what the broker cannot stand."""
+        if self._retries.broke():
+            return
         oldest = self._window.oldest()
         if oldest is None or self._desk.stopping.is_set() or time.monotonic() - oldest[1] > BREAK_SECONDS:
             return
-        alone = len(self._window) == 1 and self._window.size == CAUTIOUS
+        alone = len(self._window) == 1 and self._window.size == CAUTIOUS and self._proven
         if self._desk.suspicion.broke(oldest[0], alone=alone):
             self._desk.suspicion.cleared()
             self._park(oldest[0], "the broker ended the connection each time it was sent")

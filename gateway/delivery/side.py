@@ -38,14 +38,18 @@ class Side:
         self._sent: dict[str, bytes] = {}
         self._again: deque[tuple[int, bytes]] = deque()
         self._under_way: set[int] = set()
-        self._asked = False
+        self._asked = self._listening = False
 
     def begin(self) -> None:
         """Say that the box is there, and ask for what it takes."""
         self._connection.retain(self._desk.topics.status, b"online")
-        if self._subscriptions:
+        self._listen()
+
+    def _listen(self) -> None:
+        """Ask for messages, unless one that is there was too large."""
+        if self._subscriptions and not self._listening and time.monotonic() >= self._desk.deaf_until:
             self._connection.subscribe(*self._subscriptions)
-            self._asked = True
+            self._listening = self._asked = True
 
     def turn(self) -> None:
         """Send what changed, hand on what came."""
@@ -54,6 +58,7 @@ class Side:
             if self._sent.get(topic) is not body:
                 connection.retain(topic, body)
                 self._sent[topic] = body
+        self._listen()
         while connection.messages:
             self._hand_on(connection.messages.popleft())
         while desk.replies:

@@ -20,20 +20,17 @@ IDLE_CHECKPOINT_BYTES: Final = 256 * 1024
 
 
 def prune(db: sqlite3.Connection, delivered: int, recorded_before_ns: int | None) -> int:
-    """Remove the oldest delivered events (of a trusted age, or any) in one transaction; return how many.
+    """Make room in one transaction; return how many rows went.
 
-    What was recorded before an event of a trusted age is at least as old, so the row ends at the last such one.
+    With a time, delivered events of a trusted age go, the oldest first. Without one (room is scarce), what the list
+    of unknown articles keeps of settled entries goes first, then the oldest delivered events.
     """
-    rows = db.execute(
-        "SELECT sequence, ? IS NULL OR trusted = 1 AND recorded_ns < ? FROM event WHERE sequence <= ?"
-        " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?",
-        (recorded_before_ns, recorded_before_ns, delivered, PRUNE_ROWS),
-    ).fetchall()
-    while rows and not rows[-1][1]:
-        rows.pop()
+    if recorded_before_ns is None and (diagnostics := _forget_settled(db)):
+        return diagnostics
+    rows = _oldest(db, delivered, recorded_before_ns)
     if not rows:
         return 0
-    oldest = [(sequence,) for sequence, _ in rows]
+    oldest = [(sequence,) for sequence in rows]
     db.execute("BEGIN IMMEDIATE")
     db.executemany("DELETE FROM event WHERE sequence = ?", oldest)
     db.execute(
@@ -43,6 +40,33 @@ def prune(db: sqlite3.Connection, delivered: int, recorded_before_ns: int | None
     )
     db.execute("COMMIT")
     return len(oldest)
+
+
+def _oldest(db: sqlite3.Connection, delivered: int, recorded_before_ns: int | None) -> list[int]:
+    """Return the oldest delivered events that may go.
+
+    What lies in front of an event was recorded before it, whatever the clock said then: an event of a trusted age
+    speaks for those in front of it, and one that is too young keeps everything behind it.
+    """
+    rows = db.execute(
+        "SELECT sequence, trusted, recorded_ns FROM event WHERE sequence <= ?"
+        " AND sequence NOT IN (SELECT sequence FROM dead) ORDER BY sequence LIMIT ?",
+        (delivered, PRUNE_ROWS),
+    ).fetchall()
+    if recorded_before_ns is None:
+        return [sequence for sequence, _, _ in rows]
+    old = 0
+    for position, (_, trusted, recorded_ns) in enumerate(rows, 1):
+        if trusted and recorded_ns >= recorded_before_ns:
+            break
+        if trusted:
+            old = position
+    return [sequence for sequence, _, _ in rows[:old]]
+
+
+def _forget_settled(db: sqlite3.Connection) -> int:
+    """Forget the unknown articles that the master has learnt meanwhile; return how many there were."""
+    return db.execute("DELETE FROM unknown WHERE resolved_ns IS NOT NULL").rowcount
 
 
 def unsettled(db: sqlite3.Connection) -> list[tuple[int, int, bytes]]:

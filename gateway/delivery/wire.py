@@ -23,6 +23,9 @@ SEQUENCE_DIGITS: Final = 16
 """CloudEvents' sequence extension orders as text: every number has the same width."""
 DAY_NS: Final = 86_400 * 1_000_000_000
 
+UNREADABLE: Final = (ValueError, RecursionError)
+"""What reading an event from a damaged disk raises: no JSON, none of an event, no UTF-8, nested without end."""
+
 EventAction = Literal["consume", "receive", "return", "discard", "inventory", "undo"]
 
 
@@ -242,13 +245,14 @@ def with_true_time(body: bytes, recorded_ns: int, clock: ClockReading) -> tuple[
     """
     try:
         event = decode_scan(body)
-    except msgspec.MsgspecError:
+        told_ns = parse_time(event.time)
+    except UNREADABLE:
         return body, recorded_ns, False
     stamp = event.data.clock
     if stamp.boot_id != clock.boot_id:
         return body, recorded_ns, False
     true_time = clock.wall_at(stamp.monotonic_ns)
-    true_recorded = true_time + (recorded_ns - parse_time(event.time))
+    true_recorded = true_time + (recorded_ns - told_ns)
     return corrected(event, true_time, true_recorded), true_recorded, True
 
 

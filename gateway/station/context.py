@@ -54,6 +54,13 @@ class ContextItem(Struct, frozen=True, kw_only=True):
     kind: ContextKind
     value: str | PersonRef
     """Text for a place (its Digital Link) and for a case where `case_mode` is clear; else protected."""
+    mark: int | None = None
+    """Of what is protected: the same for the same identity as long as the process lives, because what is sealed
+    looks different each time. Python's own hash, keyed anew with each process; never written anywhere."""
+
+    def is_same(self, other: "ContextItem") -> bool:
+        """Tell whether both name the same case, place or person."""
+        return self.value == other.value or (self.mark is not None and self.mark == other.mark)
 
 
 class RefusedWhy(StrEnum):
@@ -71,8 +78,8 @@ class RefusedWhy(StrEnum):
 WHAT_TO_DO: Final[Mapping[RefusedWhy, str]] = {
     RefusedWhy.NO_SEAL_KEY: "identities are not kept in clear: name the central system's public key in "
     "[context] seal_key_file",
-    RefusedWhy.NO_HMAC_KEY: "identities are not kept in clear: make a key with `scangate station key hmac` and "
-    "name it in [context] hmac_key_file",
+    RefusedWhy.NO_HMAC_KEY: "identities are not kept in clear: make a key with `scangate station key hmac --id ID "
+    "-o FILE` and name it in [context] hmac_key_file",
     RefusedWhy.CHECK_DIGIT: "the check digit is wrong: scan it again",
     RefusedWhy.AMBIGUOUS: "the digits may be a person's or an article's: set the scanner to send AIM identifiers",
 }
@@ -162,7 +169,8 @@ class ContextReader:
                 value = self._protector.seal(scheme, identity)
             case "hmac":
                 value = self._protector.pseudonym(scheme, identity)
-        return ContextItem(kind=kind, value=value)
+        mark = None if isinstance(value, str) else hash((scheme, identity))
+        return ContextItem(kind=kind, value=value, mark=mark)
 
 
 def _compiled(codes: Sequence[CodePattern]) -> Sequence[tuple[CodePattern, re.Pattern[str]]]:

@@ -73,8 +73,8 @@ class Foreign(StrEnum):
 
 
 WHAT_TO_DO: Final[Mapping[Foreign, str]] = {
-    Foreign.NO_KEY: "control codes need a key: make one with `scangate station key control` and name it in "
-    "[station] code_key_file",
+    Foreign.NO_KEY: "control codes need a key: make one with `scangate station key control -o FILE` and "
+    "name it in [station] code_key_file",
     Foreign.OTHER_SITE: "the sheet is another site's: print this site's with `scangate station sheet`",
     Foreign.BAD_SIGNATURE: "the sheet was made with another key: print a new one with `scangate station sheet`",
     Foreign.MALFORMED: "the code is damaged or of another version: print a new sheet with `scangate station sheet`",

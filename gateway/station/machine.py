@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.station.context import ContextItem
+from gateway.station.context import ContextItem, ContextKind
 from gateway.station.control_codes import ControlCode
 from gateway.station.values import (
     MAX_UNDO,
@@ -33,8 +33,11 @@ from gateway.station.values import (
 )
 from gateway.station.workflow import ITEMS, TABLE, Input, Output, Region, Row, State
 
-SAME_PERSON_NS: Final = 60_000_000_000
-"""A patient scanned so shortly before a new case is that case's; an earlier one is the last case's."""
+TOGETHER_NS: Final = 60_000_000_000
+"""A patient scanned so shortly before a new case is that case's, and the other way round; an earlier one is the
+last case's."""
+_GOES_WITH: Final[Mapping[ContextKind, ContextKind]] = {"case": "patient", "patient": "case"}
+"""What ends with a new one of its kind: a case is one patient's."""
 
 
 class IllegalMoveError(RuntimeError):
@@ -251,8 +254,11 @@ class _Move:
         context, item, now_ns = dict(self.station.context), self._given.context, self._given.at_ns
         match given:
             case Input.CONTEXT if item is not None:
-                if item.kind == "case" and context.get("case", Kept(item=item, until_ns=0)).item != item:
-                    self._drop_earlier_patient(context)
+                before = context.get(item.kind)
+                if before is not None and before.item.is_same(item):
+                    item = before.item  # sealed once: who reads the events sees that nothing has changed
+                elif before is not None:
+                    self._drop_what_went_with(item.kind, context)
                 context[item.kind] = Kept(item=item, until_ns=now_ns + self._rules.context_ns)
             case Input.CLEAR_CONTEXT:
                 context = {}
@@ -260,11 +266,11 @@ class _Move:
                 context = {kind: kept for kind, kept in context.items() if now_ns <= kept.until_ns}
         self.station = replace(self.station, context=context)
 
-    def _drop_earlier_patient(self, context: dict[str, Kept]) -> None:
-        """A new case is another patient's, unless the patient was scanned just before it."""
-        patient = context.get("patient")
-        if patient and self._given.at_ns > patient.until_ns - self._rules.context_ns + SAME_PERSON_NS:
-            del context["patient"]
+    def _drop_what_went_with(self, kind: ContextKind, context: dict[str, Kept]) -> None:
+        """End the last patient with a new case, and the last case with a new patient, unless scanned just now."""
+        kept = context.get(_GOES_WITH.get(kind, ""))
+        if kept and self._given.at_ns > kept.until_ns - self._rules.context_ns + TOGETHER_NS:
+            del context[kept.item.kind]
 
     def _undo(self, given: Input) -> None:
         station, now = self.station, self._given

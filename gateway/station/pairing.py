@@ -15,7 +15,8 @@
 
 A symbol with an error of its own (a wrong check digit) waits for nothing: it is refused at once and scanned again.
 A damaged symbol, and a secondary that names another primary, leave the open label waiting for the right one.
-The order of the symbols does not matter.
+The order of the symbols does not matter; but a 2D symbol with production identifiers is a label of its own: it gets
+nothing from a half without device identifier that came before it.
 """  # noqa: E501 - a table
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ from gateway.udi import decode_symbols
 
 LINEAR_GS1: Final = frozenset({"]C1", "]e0", None})
 """GS1-128 and DataBar; None: the scanner does not say, and element strings are most often these."""
+WHOLE_GS1: Final = frozenset({"]d2", "]Q3", "]J1", "]d1", "]Q1", "]J0"})
+"""GS1 DataMatrix, QR Code and DotCode, as element strings and as Digital Links: 2D symbols of GS1."""
 ELEMENT_STRING: Final = len("01") + 14
 """Shortest element string of a GTIN; fewer characters are an EAN, UPC or ITF-14."""
 LINK: Final = "HIBC_LINK"
@@ -137,9 +140,11 @@ def missing_part(lacking: Sequence[str], issuer: Issuer | None) -> MissingPart |
     return MissingPart(what=" and ".join(_WHAT[one] for one in lacking), element=elements.get(lacking[0]))
 
 
-def belongs(together: Decoded, before: Decoded, new: Decoded) -> bool:
+def belongs(together: Decoded, before: Decoded, new: Decoded, symbol: SymbolText) -> bool:
     """Tell whether a symbol is of the item: `together` is what it and `before` say, `new` what it says alone."""
     if new.issuer is None or not new.ok:
+        return False
+    if before.device_identifier is None and _is_whole(new, symbol) and _adds(before, new):
         return False
     known = {finding.code for finding in (*before.findings, *new.findings)}
     return not any(found.code in NOT_ITS_OWN - known for found in together.findings)
@@ -173,6 +178,23 @@ def _demanded(decoded: Decoded, look_up: LookUp) -> tuple[Missing, ...]:
     )
     traced = article.implant or article.risk_class in TRACED_CLASSES
     return lacking or ((Missing.PRODUCTION,) if traced and not _identified(decoded) else ())
+
+
+def _is_whole(decoded: Decoded, symbol: SymbolText) -> bool:
+    """Tell whether a GS1 symbol is a label of its own: 2D, with device identifier and production identifiers.
+
+    A half that came before it is another label's, whose other half was not scanned: this one must not get its lot.
+    """
+    two_dimensional = decoded.issuer is Issuer.GS1 and symbol[1] in WHOLE_GS1
+    return two_dimensional and decoded.device_identifier is not None and _says_more(decoded)
+
+
+def _adds(before: Decoded, new: Decoded) -> bool:
+    """Tell whether a label would get something from the half before it that it does not say itself."""
+    return any(
+        getattr(before, field) is not None and getattr(new, field) is None
+        for field in ("lot_number", "serial_number", "expiration_date", "manufacture_date", "software_version")
+    )
 
 
 def _identified(decoded: Decoded) -> bool:

@@ -6,7 +6,8 @@
 | clinic | 60 s | a repeat | waits only where the master demands more |
 | supply-room | 60 s | one more piece: counting is scanning | waits only where the master demands more |
 
-A serial number is one piece of the world, so that scanning it again is a repeat everywhere.
+A serial number is one piece of the world, so that scanning it again is a repeat everywhere. A lot is not: for
+another patient or case it is another piece.
 """
 
 from collections.abc import Mapping

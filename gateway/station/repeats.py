@@ -14,7 +14,7 @@ MAX_LABELS: Final = 512
 """Labels remembered, some 100 KB: two minutes of the fastest operators. Beyond, the oldest go."""
 
 Key = tuple[str | None, ...]
-"""What makes two scans scans of the same label for the same purpose."""
+"""What makes two scans scans of the same label for the same purpose. Its last part: for whom, or None."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -32,9 +32,15 @@ class Repeats(Struct, frozen=True, kw_only=True):
     labels: dict[Key, Seen] = {}
 
     def first_of(self, key: Key | None, at_ns: int, window_ns: int) -> str | None:
-        """Return the id of the first event of a label that was scanned within the window, else None."""
-        seen = self.labels.get(key) if key is not None else None
-        return seen.first if seen is not None and at_ns - seen.at_ns <= window_ns else None
+        """Return the id of the first event of a label that was scanned within the window, else None.
+
+        What was scanned for nobody and then, once the patient is set, again, is a repeat, too.
+        """
+        for one in () if key is None else (key, (*key[:-1], None)):
+            seen = self.labels.get(one)
+            if seen is not None and at_ns - seen.at_ns <= window_ns:
+                return seen.first
+        return None
 
     def with_event(self, key: Key | None, identity: str, at_ns: int, window_ns: int) -> "Repeats":
         """Remember an event; what is older than the window goes."""
@@ -55,17 +61,23 @@ class Repeats(Struct, frozen=True, kw_only=True):
         return Repeats(labels={key: seen for key, seen in self.labels.items() if seen.first != identity})
 
 
-def key_of(action: str, decoded: Decoded | None, texts: tuple[str, ...], profile: Profile) -> Key | None:
+def key_of(
+    action: str, decoded: Decoded | None, texts: tuple[str, ...], profile: Profile, whose: str | None
+) -> Key | None:
     """Return what a repeat has in common with its first scan, or None for what is never a repeat.
+
+    `whose`: the case and patient it is for, None without. The next patient's dose of the same lot is no repeat; a
+    serial number is one piece whoever gets it.
 
     A label of a lot is one more piece where the profile counts by scanning; so is a shelf label, which stands for
     every piece of its article.
     """
     if decoded is None:
-        return (action, *texts) if profile.lot_repeats else None
+        return (action, *texts, whose) if profile.lot_repeats else None
     serial = decoded.serial_number or decoded.donation_identification_number
     if serial is None and not profile.lot_repeats:
         return None
     if decoded.device_identifier is None:
-        return (action, *texts)
-    return (action, decoded.issuer, decoded.device_identifier, decoded.lot_number, serial, decoded.expiration_date)
+        return (action, *texts, whose)
+    label = (decoded.issuer, decoded.device_identifier, decoded.lot_number, serial, decoded.expiration_date)
+    return (action, *label, whose if serial is None else None)

@@ -115,7 +115,7 @@ RULES: Final[Mapping[str, Rule]] = {
         "the symbols' `quality`",
     ),
     "MASTER_OLD": _everywhere(
-        "The article master is older than `[articles] max_age_days`: recalls may be missing.", _INFO, _OPERATION
+        "The article master is older than `[articles] max_age_days`: recalls may be missing.", _WARNING, _OPERATION
     ),
     "PERSON_DATA_REMOVED": _everywhere(
         "The label held identifiers of a person; they were removed.", _WARNING, "the privacy guard"

@@ -31,7 +31,7 @@ class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     undo_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 120
     """How long after the last scan or undo the code `undo` takes a scan back."""
     language: Literal["sv", "en"] = "sv"
-    """What the station's display and printed sheets speak."""
+    """What the station's display speaks."""
     code_key_file: str | None = None
     """The site's key of the control codes, the same on all its boxes (`scangate station key control`); a bare name
     means a credential. Without it no control code is obeyed."""

@@ -176,6 +176,7 @@ def chunked(*chunks: bytes) -> bytes:
         (redirect("http://user:word@127.0.0.1/"), "redirects to no host"),
         (redirect("ftp://127.0.0.1/x"), "not https"),
         (redirect("file:///etc/passwd"), "not https"),
+        (raw(b"HTTP/1.1 404 no\x1b]0;x\x07 here\r\nContent-Length: 0\r\n\r\n"), "404 no?]0;x? here"),
     ],
     ids=[
         *(
@@ -188,7 +189,7 @@ def chunked(*chunks: bytes) -> bytes:
             "slow header",
             "slow body",
         ),
-        *("silence", "circle", "credentials", "ftp", "file"),
+        *("silence", "circle", "credentials", "ftp", "file", "drives the terminal"),
     ],
 )
 def test_a_server_that_misbehaves(tmp_path: Path, answer: Answer, words: str) -> None:
@@ -196,6 +197,7 @@ def test_a_server_that_misbehaves(tmp_path: Path, answer: Answer, words: str) ->
         fetching(server, tmp_path)
     assert words in str(raised.value)
     assert "; " in str(raised.value)
+    assert str(raised.value).isprintable()
 
 
 def test_chunks_come_whole(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from gateway.articles.sync import (
     sync,
 )
 from gateway.articles.sync_request import WANTED, request_sync, take_requests
-from gateway.articles.sync_state import RETRY_SECONDS, STATE, SyncResult, read_state
+from gateway.articles.sync_state import RETRY_SECONDS, STATE, SyncResult, next_due, read_state
 from tests.articles.reading import SAMPLES
 from tests.articles.servers import content, cut_short, serving, status
 
@@ -237,6 +237,16 @@ def test_what_is_due(box: Box, tmp_path: Path) -> None:
     assert looked_at("by-hand") == []
     box.later(hours=-48)  # the clock was wrong
     assert looked_at() == ["hourly", "daily"]
+
+
+def test_corrected_settings_are_tried_at_once(box: Box, tmp_path: Path) -> None:
+    wrong = settings(path=str(tmp_path / "no folder" / "x.csv"))
+    right = settings(path=str(drop(tmp_path, GOOD)))
+    assert box.results(wrong) == [R.UNREACHABLE]
+    assert next_due(wrong, read_state(box.directory).sources["miv"]) > NOW.timestamp()
+    assert next_due(right, read_state(box.directory).sources["miv"]) == 0
+    assert box.results(right) == [R.IMPORTED]
+    assert box.results(right) == []
 
 
 def test_a_request_makes_a_source_due_once(box: Box, tmp_path: Path) -> None:

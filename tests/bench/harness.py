@@ -4,6 +4,7 @@ import contextlib
 import os
 import pty
 import pwd
+import select
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ STOP_SECONDS: Final = 10.0
 LOG_CHARACTERS: Final = 4000
 """Of the daemon's log, shown with an error."""
 POLL_SECONDS: Final = 0.005
+OUTBOX: Final = ("[outbox]", "min_free_bytes = 0")
 
 
 class BenchError(RuntimeError):
@@ -135,15 +137,20 @@ def broker(folder: Path, tls: Certificates | None = None) -> Iterator[Broker]:
         lines += [f"listener {tls_port} 127.0.0.1", f"certfile {tls.certificate}", f"keyfile {tls.key}"]
     settings = folder / "mosquitto.conf"
     settings.write_text("\n".join(lines) + "\n")
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))  # Debian keeps it there
     with (folder / "mosquitto.log").open("ab") as log:
-        process = subprocess.Popen(("mosquitto", "-c", settings), env={**os.environ, "PATH": path}, stderr=log)
+        process = subprocess.Popen(("mosquitto", "-c", settings), env=mosquitto_environment(), stderr=log)
     with ended(process):
-        wait_until(lambda: _answers(port), "mosquitto answers")
+        wait_until(lambda: answers(port), "mosquitto answers")
         yield Broker(port=port, url=url)
 
 
-def _answers(port: int) -> bool:
+def mosquitto_environment() -> dict[str, str]:
+    """Return an environment in which mosquitto is found: Debian keeps it in /usr/sbin."""
+    return {**os.environ, "PATH": os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))}
+
+
+def answers(port: int) -> bool:
+    """Tell whether somebody listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -173,6 +180,11 @@ class Daemon:
         """Let the scanner send a label."""
         os.write(self._scanner, label)
 
+    def hear(self, seconds: float) -> bytes:
+        """Wait for what the daemon sends to the scanner next; nothing when it says nothing for so long."""
+        readable, _, _ = select.select([self._scanner], [], [], seconds)
+        return os.read(self._scanner, 4096) if readable else b""
+
     def status(self) -> dict[str, Any]:
         """Return what it says of itself."""
         answer: dict[str, Any] = ask(self._control, "status")
@@ -201,8 +213,29 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def daemon(folder: Path, *, url: str | None = None, ca_file: Path | None = None) -> Iterator[Daemon]:
-    """Run the daemon on `folder`/state, with a pseudo-terminal as its scanner, until it is ready."""
+def traced(box: Daemon, trace: Path, calls: str) -> Iterator[None]:
+    """Trace these system calls of all threads of the daemon with strace. At the end the trace is complete."""
+    command = ("strace", "-f", "-y", "-s", "0", "-e", f"trace={calls}", "-o", trace, "-p", str(box.pid))
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    with ended(process, signal.SIGINT), process.stderr or contextlib.nullcontext():
+        if process.stderr is None or b"attached" not in process.stderr.readline():
+            raise BenchError("strace may not look at the daemon: is ptrace allowed here?")
+        yield
+
+
+@contextlib.contextmanager
+def daemon(
+    folder: Path,
+    *,
+    url: str | None = None,
+    ca_file: Path | None = None,
+    scanner_lines: Sequence[str] = (),
+    outbox_lines: Sequence[str] = (),
+) -> Iterator[Daemon]:
+    """Run the daemon on `folder`/state, with a pseudo-terminal as its scanner, until it is ready.
+
+    The lines are further ones of the configuration's sections.
+    """
     with contextlib.ExitStack() as stack:
         scanner, terminal = pty.openpty()
         stack.callback(os.close, scanner)
@@ -211,7 +244,11 @@ def daemon(folder: Path, *, url: str | None = None, ca_file: Path | None = None)
         device = os.ttyname(terminal)
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scangate-bench-")))
         config = folder / "scangate.toml"
-        config.write_text(_configuration(folder, device, url, ca_file))
+        broker_lines = [] if url is None else ["[broker]", f'urls = ["{url}"]']
+        if ca_file is not None:
+            broker_lines.append(f'ca_file = "{ca_file}"')
+        lines = (*_configuration(folder, device), *scanner_lines, *OUTBOX, *outbox_lines, *broker_lines)
+        config.write_text("\n".join(lines) + "\n")
         notify = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notify.bind(str(sockets / "notify"))
         notify.settimeout(READY_SECONDS)
@@ -234,8 +271,9 @@ def daemon(folder: Path, *, url: str | None = None, ca_file: Path | None = None)
             raise
 
 
-def _configuration(folder: Path, device: str, url: str | None, ca_file: Path | None) -> str:
-    lines = [
+def _configuration(folder: Path, device: str) -> list[str]:
+    """Return the sections up to the scanner's."""
+    return [
         "[gateway]",
         f'tenant = "{samples.TENANT}"',
         f'site = "{samples.SITE}"',
@@ -245,11 +283,4 @@ def _configuration(folder: Path, device: str, url: str | None, ca_file: Path | N
         "[[scanner]]",
         'name = "pty"',
         f'device = "{device}"',
-        "[outbox]",
-        "min_free_bytes = 0",
     ]
-    if url is not None:
-        lines += ["[broker]", f'urls = ["{url}"]']
-    if ca_file is not None:
-        lines += [f'ca_file = "{ca_file}"']
-    return "\n".join(lines) + "\n"

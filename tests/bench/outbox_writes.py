@@ -4,16 +4,13 @@ Bytes are what the daemon hands to pwrite64 for the outbox and its WAL, checkpoi
 count whole pages of the page cache, so its figure depends on the file system and on when pages are written back.
 """
 
-import contextlib
 import re
-import signal
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench import samples
-from tests.bench.harness import BenchError, Daemon, broker, daemon, ended, wait_until, workplace
+from tests.bench.harness import Daemon, broker, daemon, traced, wait_until, workplace
 from tests.bench.rows import Benchmark, Row, row
 from tests.bench.subscriber import Subscriber
 
@@ -31,7 +28,7 @@ def run() -> Iterator[Row]:
             box.wait_connected()
             for number in range(WARM_UP):
                 _scan(box, subscriber, number)
-            with _traced(box, folder / "trace"):
+            with traced(box, folder / "trace", "fdatasync,fsync,pwrite64"):
                 size = sum(_scan(box, subscriber, WARM_UP + number) for number in range(SCANS)) / SCANS
                 _wait_marked(folder / "state" / "outbox.db")
         trace = (folder / "trace").read_text()
@@ -58,20 +55,6 @@ def _wait_marked(outbox: Path) -> None:
         wait_until(marked, "the last delivery is marked", MARKS_SECONDS)
     finally:
         reader.close()
-
-
-@contextlib.contextmanager
-def _traced(box: Daemon, trace: Path) -> Iterator[None]:
-    """Trace all threads of the daemon. At the end the trace is complete."""
-    command = (
-        *("strace", "-f", "-y", "-s", "0", "-e", "trace=fdatasync,fsync,pwrite64"),
-        *("-o", trace, "-p", str(box.pid)),
-    )
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
-    with ended(process, signal.SIGINT), process.stderr or contextlib.nullcontext():
-        if process.stderr is None or b"attached" not in process.stderr.readline():
-            raise BenchError("strace may not look at the daemon: is ptrace allowed here?")
-        yield
 
 
 BENCHMARK = Benchmark(names=("outbox.fdatasync_per_scan", "outbox.bytes_per_scan_vs_append"), run=run)

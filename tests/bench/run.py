@@ -15,7 +15,20 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import drain, latency, memory, outbox_append, outbox_writes, start, udi_import, udi_speed
+from tests.bench import (
+    articles,
+    bridge,
+    drain,
+    feedback,
+    flat,
+    latency,
+    memory,
+    outbox_append,
+    outbox_writes,
+    start,
+    udi_import,
+    udi_speed,
+)
 from tests.bench.harness import ROOT
 from tests.bench.rows import Benchmark, Row
 
@@ -26,9 +39,13 @@ BENCHMARKS: Final[tuple[Benchmark, ...]] = (
     outbox_append.BENCHMARK,
     outbox_writes.BENCHMARK,
     drain.BENCHMARK,
+    bridge.BENCHMARK,
+    flat.BENCHMARK,
     latency.BENCHMARK,
+    feedback.BENCHMARK,
     start.BENCHMARK,
     memory.BENCHMARK,
+    articles.BENCHMARK,
 )
 
 

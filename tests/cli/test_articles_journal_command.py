@@ -103,13 +103,17 @@ def test_affected_by_what_the_master_knows_as_recalled(run: Run, box: Box) -> No
     scanned(box, f"01{CASE}10A")
     importing(run, box, KNOWN)
     command = ("articles", "affected", "-c", box.config_file)
-    assert "no scans are affected" in run(*command).err
+    assert "no scans of this box's journal are affected" in run(*command).err
     importing(run, box, f"{GTIN};;;;;;recalled;FSN 17\n", "gudid")
     found = json.loads(run(*command, "--json").out)
     assert [(one["event"]["sequence"], one["certain"], one["reason"]) for one in found] == [
         (1, True, "FSN 17"),
         (5, True, "FSN 17"),  # the package of what is recalled
     ]
+    last = run(*command, "--json", "--limit", "1")
+    assert [one["event"]["sequence"] for one in json.loads(last.out)] == [5]
+    assert "there are more" in last.err
+    assert run(*command, "--limit", "2").err == ""
     table = run(*command).out
     assert LOT in table
     assert "FSN 17" in table

@@ -14,6 +14,7 @@ from tests.cli.conftest import Run
         *("config check", "config show", "config schema"),
         *("station sheet", "station key"),
         "init",
+        *("firmware profiles", "firmware show", "firmware check", "firmware apply", "firmware page"),
         *("scanners list", "scanners watch", "scanners test", "scanners calibrate", "scanners sheet"),
     ],
 )

@@ -59,7 +59,9 @@ def test_the_sheet_as_svg(run: Run, config: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "there", "not_there"),
     [
-        ((), "Förbruka", "Consume"),
+        ((), "Förbruka", "förlorad"),
+        ((), "Consume", "förlorad"),
+        (("--language", "sv"), "Förbruka", "Consume"),
         (("--language", "en"), "Consume", "Förbruka"),
         (("--language", "both"), "Consume", "förlorad"),
         (("--language", "both"), "Förbruka", "förlorad"),
@@ -131,3 +133,11 @@ def test_other_keys(run: Run, tmp_path: Path, arguments: tuple[str, ...], files:
 def test_wrong_usage(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert run("station", "key", *arguments, "-o", tmp_path / "key").code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("present", ["new", "new.pub"])
+def test_no_half_pair_of_keys(run: Run, tmp_path: Path, present: str) -> None:
+    """Beside an old private key a new public one would seal identities for nobody."""
+    (tmp_path / present).write_text("old")
+    assert run("station", "key", "seal", "-o", tmp_path / "new").code == 2
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {present: "old"}

@@ -50,6 +50,8 @@ class Courier:
         while self.publisher.parked:
             self.dead.append(self.publisher.parked.popleft())
             self.outbox.park(self.dead[-1])
+        while self.publisher.revived:
+            self.outbox.revive(self.publisher.revived.popleft())
         self.outbox.mark_delivered(delivered)
         return delivered
 

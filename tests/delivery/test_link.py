@@ -100,12 +100,28 @@ def test_a_broken_connection_refuses_what_comes_later(both: Ends) -> None:
     assert link.recv(1) == b""
 
 
-@pytest.mark.parametrize("v5", [True, False])
-def test_paho_runs_over_it(tmp_path: Path, mosquitto: Callable[..., Broker], *, v5: bool) -> None:
+@pytest.mark.parametrize(("v5", "unheard"), [(True, 0x10), (False, 0)])
+def test_paho_runs_over_it(tmp_path: Path, mosquitto: Callable[..., Broker], *, v5: bool, unheard: int) -> None:
+    """MQTT 5, 3.4.2.1: no reason is success. `unheard`: what mosquitto says where nobody subscribes."""
     broker = mosquitto(tmp_path)
     connection = Connection(broker.url, BrokerSettings(urls=(broker.url,)), "box", v5=v5)
+
+    def reason(topic: str) -> int:
+        mid = connection.publish(topic, b"{}")
+        while not connection.acknowledgements:
+            connection.turn(None, 1.0)
+            assert connection.lost is None
+        answer = connection.acknowledgements.popleft()
+        assert answer.mid == mid
+        return answer.reason
+
     try:
         assert connection.open(None) == (Outcome.CONNECTED, "")
         assert isinstance(connection._client.socket(), Link), "paho makes its socket elsewhere: no buffers"
+        connection.subscribe("heard")
+        while not connection.subscribed:
+            connection.turn(None, 1.0)
+        assert reason("unheard") == unheard
+        assert reason("heard") == 0
     finally:
         connection.close()

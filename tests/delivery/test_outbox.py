@@ -192,10 +192,24 @@ class TestTime:
         assert [outbox.seal(self.LEARNT) for _ in range(3)] == [SEAL_ROWS, 10, 0]
         assert len(backlog.next(0, 2 * count)) == count
 
-    def test_an_event_that_cannot_be_read_holds_nothing_up(self, outbox: Outbox, backlog: Backlog) -> None:
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda _: b"{{",
+            lambda _: b"\xff",
+            lambda body: body.replace(b"front", b"\x80"),
+            lambda body: body.replace(b'"time":"19', b'"time":"x9'),
+        ],
+        ids=["no JSON", "no text", "no UTF-8", "no time"],
+    )
+    def test_an_event_that_cannot_be_read_holds_nothing_up(
+        self, outbox: Outbox, backlog: Backlog, damage: Callable[[bytes], bytes]
+    ) -> None:
         """A flipped bit on the disk: the rows behind it still get their times."""
         outbox.append([draft(1, clock=self.UNSET), draft(2, clock=self.UNSET)], self.UNSET, seal=False)
-        outbox._db.execute("UPDATE event SET body = x'7b7b' WHERE sequence = 1")
+        before = stored(outbox.path)[1]
+        outbox._db.execute("UPDATE event SET body = ? WHERE sequence = 1", (damage(before),))
+        assert stored(outbox.path)[1] != before
         assert outbox.seal(self.LEARNT) == 2
         assert [sequence for sequence, _ in backlog.next(0, 10)] == [1, 2]
 

@@ -74,6 +74,18 @@ class TestRoom:
         kept = list(stored(small.path))
         assert kept == list(range(101, 300))
 
+    def test_what_is_told_elsewhere_goes_before_history(self, small: Outbox) -> None:
+        """Settled entries of the list of unknown articles; those that nobody has looked after stay."""
+        small.append([draft(number, size=2000) for number in range(1, 300)], reading(), seal=True)
+        small._db.execute("INSERT INTO unknown VALUES ('a', 'GS1', 1, 1, 1, 2), ('b', 'GS1', 1, 1, 1, NULL)")
+        small.mark_delivered(100)
+        small.write_marks(reading())
+        assert small.tidy(reading())
+        assert small._db.execute("SELECT identifier FROM unknown").fetchall() == [("b",)]
+        assert list(stored(small.path)) == list(range(1, 300))
+        assert small.tidy(reading())
+        assert list(stored(small.path)) == list(range(101, 300))
+
     def test_dead_letters_stay(self, small: Outbox) -> None:
         small.append([draft(number, size=2000) for number in range(1, 300)], reading(), seal=True)
         small.park(Dead(sequence=50, reason="refused"))

@@ -40,8 +40,9 @@ class Central:
         self._client.loop_start()
         assert connected.wait(10)
 
-    def say(self, topic: str, body: object, properties: Properties | None = None) -> None:
-        self._client.publish(topic, json.dumps(body), qos=1, properties=properties).wait_for_publish(10)
+    def say(self, topic: str, body: object, properties: Properties | None = None, *, retain: bool = False) -> None:
+        data = json.dumps(body)
+        self._client.publish(topic, data, qos=1, retain=retain, properties=properties).wait_for_publish(10)
 
     def scans(self) -> list[int]:
         """Sequence numbers in order of arrival."""
@@ -242,3 +243,24 @@ def test_the_preferred_broker_is_gone_back_to(
         assert home.scans() == [3, 4]
         assert elsewhere.scans() == [1, 2]
         assert elsewhere.heard.on("/status")[-1] == b"offline"
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_message_too_large_is_not_read_and_events_flow(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect, protocol: str
+) -> None:
+    """A retained one would come again with each connection; MQTT 3.1.1 cannot tell the broker what is too large."""
+    broker = mosquitto(tmp_path)
+    system = central(broker)
+    system.say(TOPICS.deltas, "x" * 20_000_000, retain=True)
+    taken: list[Message] = []
+    with courier(outbox, {TOPICS.deltas: taken.append}, urls=(broker.url,), protocol=protocol) as one:
+        one.store(50)
+        one.until_delivered()
+        if protocol == "3.1.1":
+            wait_for(lambda: "20000" in (one.publisher.progress.inbound_problem or ""), "it is said")
+        one.store(50)
+        one.until_delivered()
+        assert not one.dead
+    assert taken == []
+    assert set(system.scans()) == set(range(1, 101))

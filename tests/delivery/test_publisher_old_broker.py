@@ -164,10 +164,10 @@ def test_an_event_that_breaks_connections_is_a_dead_letter(moody: Moody, outbox:
     assert arrived == set(range(1, 121))
 
 
-def test_a_broker_that_hangs_up_on_everything_does_not_empty_the_outbox(moody: Moody, outbox: Outbox) -> None:
+def test_a_broker_that_hangs_up_on_every_event_does_not_empty_the_outbox(moody: Moody, outbox: Outbox) -> None:
     """Some brokers close the connection on a topic that is not allowed: the line waits until that is mended."""
     mended = threading.Event()
-    broker = moody(lambda _body: mended.is_set())
+    broker = moody(lambda body: mended.is_set() or TOPICS.scan.encode() not in body)
     with courier(outbox, urls=(f"mqtt://127.0.0.1:{broker.port}",)) as one:
         one.store(40)
         wait_for(lambda: broker.connections > 4 * (MAX_CONVICTIONS + 2), "it tries again and again")
@@ -175,6 +175,21 @@ def test_a_broker_that_hangs_up_on_everything_does_not_empty_the_outbox(moody: M
         mended.set()
         one.until_delivered()
         assert len(one.dead) == MAX_CONVICTIONS
+
+
+def test_a_connection_that_breaks_before_the_broker_has_answered_accuses_nobody(
+    moody: Moody, outbox: Outbox
+) -> None:
+    """A bad network, or a broker that hangs up on everything."""
+    mended = threading.Event()
+    broker = moody(lambda _body: mended.is_set())
+    with courier(outbox, urls=(f"mqtt://127.0.0.1:{broker.port}",)) as one:
+        one.store(40)
+        wait_for(lambda: broker.connections > 4 * (MAX_CONVICTIONS + 2), "it tries again and again")
+        assert one.delivered == 0
+        mended.set()
+        one.until_delivered()
+        assert one.dead == []
 
 
 @pytest.mark.parametrize("refused", [1, 30, 120])

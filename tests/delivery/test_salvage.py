@@ -212,6 +212,28 @@ def test_a_power_cut_while_the_new_file_takes_its_place(path: Path, done: int) -
     outbox.close(reading())
 
 
+def test_a_long_salvage_says_that_it_goes_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some ten thousand events take longer on a small box than its watchdog waits."""
+    monkeypatch.setattr(salvaging, "COMMIT_EVENTS", 50)
+    words: list[str] = []
+    overwrite(path, 1)
+    open_outbox(path, ROOMY, BOX, reading(), lambda: words.append("at work")).abandon()
+    assert len(words) >= EVENTS // 50
+    assert len(stored(path)) == EVENTS
+
+
+def test_two_salvages_in_one_second_keep_both_files(path: Path) -> None:
+    """Or by a clock that was set back in between: the second one reads the second file."""
+    for number in (301, 302):
+        outbox = open_outbox(path, ROOMY, BOX, reading())
+        outbox.append([draft(number)], reading(), seal=True)
+        overwrite(path, leaf_page(path))
+        again = salvaged(outbox, reading())
+        assert max(stored(path)) == number
+        again.close(reading())
+    assert len(quarantined(path)) == 2
+
+
 def test_times_still_wait_for_their_correction(path: Path) -> None:
     """A clock learnt after the salvage still tells the true time of this boot's events."""
     outbox = open_outbox(path, ROOMY, BOX, reading())

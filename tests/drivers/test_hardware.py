@@ -44,6 +44,13 @@ def test_identity_of_a_usb_scanner(machine: Machine) -> None:
     )
 
 
+def test_what_a_device_says_of_itself_drives_no_terminal(machine: Machine) -> None:
+    machine.tty(machine.usb("1-1.2", serial="S\x1b[2J1", product="Scan\x1b]0;x\x07ner"), "ttyACM0")
+    (found,) = devices("tty")
+    assert (found.identity.serial, found.name) == ("S?[2J1", "Scan?]0;x?ner")
+    assert wanting("tty", serial="S?[2J1").link is Link.CONNECTED
+
+
 PI4 = "platform/scb/fd500000.pcie/pci0000:00/0000:00:00.0/0000:01:00.0/usb1"
 
 

@@ -141,6 +141,11 @@ def test_a_recall_is_in_force_at_once_and_names_past_scans(plant: Plant) -> None
     wait_for(lambda: plant.health()["master"]["affectedScans"] == 1, "the past scan is counted", 10)
     refused = plant.until_refused()
     assert "ARTICLE_RECALLED" in [finding["code"] for finding in refused["findings"]]
+    assert plant.command("reload", "r1")["ok"]
+    wait_for(lambda: plant.gateway.log.read_text().count(" ready ") == 2, "the daemon has begun again")
+    # what was refused is a past scan by now
+    wait_for(lambda: (plant.health()["master"]["affectedScans"] or 0) > 1, "counted anew after a reload", 20)
+    assert any(alarm.startswith("recall: it touches") for alarm in plant.health()["alarms"])
     told = wait_for(lambda: plant.heard.on(f"{BASE}/articles"), "the master is told")
     assert json.loads(told[-1])["sources"][0]["name"] == "sample"
 

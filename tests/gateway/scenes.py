@@ -13,6 +13,7 @@ from tests.gateway.stage import (
     NAIL,
     NAIL_LOT,
     NEXT_CASE,
+    NEXT_PATIENT,
     PATIENT,
     PLATE,
     PLATE_LOT,
@@ -76,6 +77,12 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         THEATRE,
         [(0, PLATE, MORE), (6, PLATE_LOT, MORE), (12, WAIT, WARNING)],
         ["consume 09520001000508 lacks 10", "consume no-DI lot=K7 lacks 01"],
+    ),
+    (
+        "half a label of one article, and then the whole label of another: its lot stays where it belongs",
+        THEATRE,
+        [(0, "]C110A-LOT", MORE), (1, "]d2010952000100040917451231", MORE), (7, WAIT, WARNING)],
+        ["consume no-DI lot=A-LOT lacks 01", "consume 09520001000409 lacks 10"],
     ),
     (
         "another implant instead of the second symbol",
@@ -246,6 +253,46 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
             (900, PATIENT, ACCEPTED), (905, CASE, ACCEPTED), (906, STEM, ACCEPTED),
         ],
         [f"consume {STEM_IS} case=orbit:OP-2", f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer"],
+    ),
+    (
+        "the next patient does not inherit the case, but the same one scanned again changes nothing",
+        THEATRE,
+        [
+            (0, CASE, ACCEPTED), (70, PATIENT, ACCEPTED), (500, PATIENT, ACCEPTED), (501, CASE, ACCEPTED),
+            (502, STEM, ACCEPTED), (900, NEXT_PATIENT, ACCEPTED), (901, STEM, ACCEPTED),
+        ],
+        [f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer", f"consume {STEM_IS} patient=personnummer"],
+    ),
+    (
+        "the next patient, scanned just behind the case, has it",
+        THEATRE,
+        [(0, CASE, ACCEPTED), (1, PATIENT, ACCEPTED), (900, NEXT_CASE, ACCEPTED), (930, NEXT_PATIENT, ACCEPTED),
+         (931, STEM, ACCEPTED)],
+        [f"consume {STEM_IS} case=orbit:OP-2 patient=personnummer"],
+    ),
+    (
+        "two vaccinations with one lot: each patient's dose is its own, twice the same patient's is a repeat",
+        CLINIC,
+        [
+            (0, PATIENT, ACCEPTED), (1, SCREW, ACCEPTED), (20, NEXT_PATIENT, ACCEPTED), (21, SCREW, ACCEPTED),
+            (30, NEXT_PATIENT, ACCEPTED), (31, SCREW, WARNING),
+        ],
+        [
+            *["consume 09520001000409 lot=S1 patient=personnummer"] * 2,
+            "consume 09520001000409 lot=S1 repeats id-4 patient=personnummer",
+        ],
+    ),
+    (
+        "the patient was forgotten, and the screw is scanned again: it is one screw",
+        CLINIC,
+        [(0, SCREW, ACCEPTED), (5, PATIENT, ACCEPTED), (9, SCREW, WARNING)],
+        ["consume 09520001000409 lot=S1", "consume 09520001000409 lot=S1 repeats id-1 patient=personnummer"],
+    ),
+    (
+        "one stem is one stem, whoever gets it",
+        THEATRE,
+        [(0, PATIENT, ACCEPTED), (1, STEM, ACCEPTED), (20, NEXT_PATIENT, ACCEPTED), (21, STEM, WARNING)],
+        [f"consume {STEM_IS} patient=personnummer", f"consume {STEM_IS} repeats id-2 patient=personnummer"],
     ),
     (
         "a context ends by itself",

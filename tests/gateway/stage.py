@@ -63,7 +63,7 @@ WRISTBAND = "]C18018123456789012345675"
 TYPED = "hunter2"
 """What somebody typed, or a scanner read off something else."""
 CASE, NEXT_CASE = "]d2orbit:OP-1", "]d2orbit:OP-2"
-PATIENT = "19121212-1212"
+PATIENT, NEXT_PATIENT = "19121212-1212", "19701063-2391"
 
 
 def control(command: str) -> str:

@@ -19,6 +19,7 @@ from gateway.control import (
     DaemonUnreachableError,
     RequestError,
     ask,
+    talk,
     watch,
 )
 from tests.brokers import wait_for
@@ -32,6 +33,37 @@ def fail(_arguments: dict[str, Any]) -> None:
     raise ValueError("191212121212")
 
 
+class Dictation:
+    """A conversation: takes words until told that it was all."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self.words: list[str] = [arguments["title"]]
+        self.over = False
+        self.closed = False
+        dictations.append(self)
+
+    @property
+    def opening(self) -> object:
+        return {"ready": True}
+
+    def answer(self, do: str, args: dict[str, Any]) -> object:
+        if do == "refuse":
+            raise RequestError("not that word")
+        self.over = do == "all"
+        self.words.append(args.get("word", ""))
+        return len(self.words)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+dictations: list[Dictation] = []
+
+
+def decline(_arguments: dict[str, Any]) -> Dictation:
+    raise RequestError("nobody has time")
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "control.sock"
@@ -39,7 +71,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(path: Path) -> Iterator[ControlServer]:
-    made = ControlServer(path, {"echo": lambda arguments: arguments, "refuse": refuse, "fail": fail})
+    handlers = {"echo": lambda arguments: arguments, "refuse": refuse, "fail": fail}
+    made = ControlServer(path, handlers, {"dictate": Dictation, "decline": decline})
     made.start()
     yield made
     made.stop()
@@ -83,7 +116,7 @@ def hung_up(client: socket.socket) -> bool:
         (b'{"do": "echo", "args": []}', "expected one line of JSON"),
         (b'{"do": "echo", "args": {"a": ', "expected one line of JSON"),
         (b"\xff\xfe", "expected one line of JSON"),
-        (b'{"do": "reboot"}', "unknown request; known: echo, fail, refuse, watch"),
+        (b'{"do": "reboot"}', "unknown request; known: decline, dictate, echo, fail, refuse, watch"),
         (b'{"do": "refuse"}', "not now"),
         (b'{"do": "fail"}', "ValueError: see the daemon's log"),
     ],
@@ -198,3 +231,30 @@ class TestSocket:
         assert server
         with pytest.raises(RequestError, match="not now"):
             ask(path, "refuse")
+
+
+def test_a_conversation_has_the_connection_to_itself(server: ControlServer, path: Path) -> None:
+    assert server
+    with talk(path) as one:
+        assert one.ask("echo", a=1) == {"a": 1}
+        with pytest.raises(RequestError, match="nobody has time"):
+            one.ask("decline")
+        assert one.ask("dictate", title="x") == {"ready": True}
+        assert one.ask("echo", word="y") == 2, "it is asked of the conversation"
+        with pytest.raises(RequestError, match="not that word"):
+            one.ask("refuse")
+        assert one.ask("all") == 3
+        assert one.ask("echo", a=2) == {"a": 2}, "an ordinary connection again"
+    assert not dictations[-1].closed, "it was ended in order"
+
+
+def test_a_conversation_ends_with_its_client(server: ControlServer, path: Path) -> None:
+    assert server
+    with talk(path) as one:
+        one.ask("dictate", title="x")
+    wait_for(lambda: dictations[-1].closed, "it is told")
+
+
+def test_no_daemon_to_talk_to(path: Path) -> None:
+    with pytest.raises(DaemonUnreachableError), talk(path):
+        pass

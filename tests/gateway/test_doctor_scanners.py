@@ -17,6 +17,7 @@ KNOWN: dict[str, Any] = {
     "failure": None,
     "calibrated": None,
     "replaced": None,
+    "settings": None,
 }
 
 
@@ -35,6 +36,7 @@ def config(**scanner: object) -> Config:
             [Health.WARNING, Health.GOOD],
             "another one than 0c2e:0b61 serial OLD",
         ),
+        ({"settings": "its settings have changed"}, [Health.WARNING, Health.GOOD], "scangate firmware check front"),
         ({"link": "missing", "detail": "plug it in"}, [Health.BAD], "missing plug it in"),
         ({"link": "busy"}, [Health.BAD], "busy see the daemon's log"),
         ({"failure": "the driver failed"}, [Health.BAD], "the driver failed"),

@@ -15,7 +15,7 @@ from drivers.base import ScannerSettings
 from drivers.dialects.plain import PlainDialect
 from drivers.model import ScannerIdentity
 from drivers.replay import ReplayScanner
-from gateway.registry import MAX_REGISTRY_BYTES, RegistryError, SafeJSONStorage, StationRegistry
+from gateway.registry import MAX_REGISTRY_BYTES, FirmwareRecord, RegistryError, SafeJSONStorage, StationRegistry
 
 KIND = {"vendor": "0c2e", "product": "0b61", "interface": "00"}
 FIRST = {**KIND, "serial": "S1", "port": "usb-0:1:1.0"}
@@ -205,3 +205,18 @@ def test_what_is_written_is_flushed(path: Path, monkeypatch: pytest.MonkeyPatch)
     SafeJSONStorage(path).write({"scanners": {}})
     assert flushed == ["station.new", path.parent.name]
     assert json.loads(path.read_text()) == {"scanners": {}}
+
+
+def test_settings_of_scanners_outlive_the_daemon(tmp_path: Path) -> None:
+    record = FirmwareRecord(profile="honeywell", identity={"serial": "S-1"}, values={"TERMID": "130"}, when="2026")
+    first = StationRegistry(tmp_path / "station.json")
+    assert first.firmware("front") is None
+    first.note_firmware("front", FirmwareRecord(profile="zebra", identity={}, values={}))
+    first.note_firmware("front", record)
+    assert StationRegistry(tmp_path / "station.json").firmware("front") == record
+
+
+def test_settings_that_cannot_be_understood_are_told(tmp_path: Path) -> None:
+    (tmp_path / "station.json").write_text(json.dumps({"firmware": {"1": {"name": "front", "firmware": 7}}}))
+    with pytest.raises(RegistryError, match="move it away"):
+        StationRegistry(tmp_path / "station.json").firmware("front")

@@ -28,11 +28,13 @@ def test_a_life(systemd: socket.socket) -> None:
     manager.ready("reading scanners")
     manager.alive()
     manager.status("2 scanners")
+    manager.at_work()
     manager.stopping()
-    assert [systemd.recv(1000) for _ in range(4)] == [
+    assert [systemd.recv(1000) for _ in range(5)] == [
         b"READY=1\nSTATUS=reading scanners",
         b"WATCHDOG=1",
         b"STATUS=2 scanners",
+        b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000",
         b"STOPPING=1",
     ]
     manager._socket.close() if manager._socket else None

@@ -9,10 +9,14 @@ from gateway.watching import line
 
 def scan(*symbols: tuple[str | None, str, list[str]], **rest: Any) -> dict[str, Any]:  # noqa: ANN401 - an event's
     data = {
+        "action": "consume",
         "symbols": [{"symbology": one, "text": text, "quality": quality} for one, text, quality in symbols],
         "verdict": {"findings": [{"code": "EXPIRED", "severity": "warning"}, {"code": "X", "severity": "info"}]},
     }
     return {"scanner": "front", "signal": "warning", "data": data, "withheld": None, **rest}
+
+
+UNDO = {"action": "undo", "undoes": "e1", "symbols": [], "verdict": {"findings": []}}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,15 @@ def scan(*symbols: tuple[str | None, str, list[str]], **rest: Any) -> dict[str, 
             "front  refused  not shown: text, 12 characters",
         ),
         ({"scanner": "front", "signal": "accepted", "control": "undo"}, "front  accepted  control code: undo"),
+        (
+            {
+                "scanner": "front",
+                "signal": "accepted",
+                "control": "undo",
+                "data": UNDO,
+            },
+            "front  accepted  takes back e1",
+        ),
         (
             {"scanner": "front", "signal": "accepted", "context": "patient"},
             "front  accepted  context code: patient",

@@ -109,6 +109,10 @@ BELONGS: list[tuple[str, tuple[str, ...], str, str]] = [
     ("GS1, GTIN and lot", (f"]C1{GTIN}",), LOT_A, "belongs"),
     ("GS1, lot and GTIN", (LOT_A,), f"]C1{GTIN}", "belongs"),
     ("GS1, EAN-13 and the element string of the same article", ("]E09520001000102",), f"]d2{GTIN}10A", "belongs"),
+    ("GS1, a lot, and then a whole label without one", (LOT_A,), f"]d2{GTIN}21S", "other"),
+    ("GS1, a lot, and then the whole label it is of", (LOT_A,), f"]d2{GTIN}10A\x1d21S", "belongs"),
+    ("GS1, a lot, and then a Data Matrix that says no more than the GTIN", (LOT_A,), f"]d2{GTIN}", "belongs"),
+    ("GS1, a lot, and then the rest in a linear symbol", (LOT_A,), f"]C1{GTIN}17451231", "belongs"),
     ("GS1, another GTIN", (f"]C1{GTIN}",), "]C10109520001000508", "other"),
     ("GS1, another lot", (f"]C1{GTIN}", LOT_A), LOT_B, "other"),
     ("GS1, lot and expiry", (LOT_A,), "]C117451231", "belongs"),
@@ -137,7 +141,7 @@ def test_what_belongs_together(before: tuple[str, ...], new: str, what: str) -> 
     told = {
         "same": is_same(together),
         "stray": is_stray(together, label, alone),
-        "belongs": belongs(together, label, alone) and not is_same(together),
+        "belongs": belongs(together, label, alone, split(new)) and not is_same(together),
     }
     assert [name for name, true in told.items() if true] == ([] if what == "other" else [what])
 

@@ -5,8 +5,9 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from gateway.station.context import ContextItem
+from gateway.station.context import ContextItem, ContextKind, PersonRef
 from gateway.station.control_codes import ControlCode
 from gateway.station.machine import Given, IllegalMoveError, elapse, resumed, state_of, step
 from gateway.station.values import (
@@ -205,3 +206,35 @@ def test_any_history(history: list[Move]) -> None:
     assert set(published) <= set(given_ids)
     assert len(undone) == len(set(undone))
     assert set(undone) <= set(published)
+
+
+def person(name: str, kind: ContextKind = "patient") -> ContextItem:
+    """A sealed identity: it looks different each time, and `mark` tells that it is the same."""
+    return ContextItem(kind=kind, value=PersonRef(scheme="s", kid="k", value=f"{name} sealed"), mark=hash(name[:1]))
+
+
+@pytest.mark.parametrize(
+    ("given_at", "left"),
+    [
+        ([(0, person("A1")), (9, person("A2"))], "A1"),
+        ([(0, person("A1")), (9, person("B1"))], "B1"),
+        ([(0, person("C1", "case")), (9, person("A1"))], "C1 A1"),
+        ([(0, person("C1", "case")), (9, person("A1")), (70, person("A2"))], "C1 A1"),
+        ([(0, person("C1", "case")), (9, person("A1")), (70, person("C2", "case"))], "C1 A1"),
+        ([(0, person("C1", "case")), (9, person("A1")), (70, person("B1"))], "B1"),
+        ([(0, person("C1", "case")), (9, person("A1")), (70, person("D1", "case"))], "D1"),
+        ([(0, person("C1", "case")), (9, person("A1")), (60, person("B1"))], "C1 B1"),
+    ],
+    ids=[
+        *("the same again", "another", "case and patient", "the patient again", "the case again"),
+        *("the next patient", "the next case", "corrected within a minute"),
+    ],
+)
+def test_a_case_is_one_patients(given_at: list[tuple[int, ContextItem]], left: str) -> None:
+    now = Station()
+    for second, item in given_at:
+        now = step(now, replace(make(Input.CONTEXT, second * S), context=item), RULES).station
+    kept = [one.item.value for one in now.context.values()]
+    assert sorted(str(value) for value in kept) == sorted(
+        str(PersonRef(scheme="s", kid="k", value=f"{name} sealed")) for name in left.split()
+    )
