@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint check bench vm-test fleet lock wheelhouse sbom install uninstall clean
+.PHONY: help demo test lint check bench vm-test fleet faults soak lock wheelhouse sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,7 +22,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 	@$(BIN)/scangate demo $(if $(COUNT),--count $(COUNT))
 
 test: ## every test that needs no special machine (PYTEST_ARGS="-k gs1")
-	@scripts/environment.sh dev mosquitto systemd-analyze chromium-headless-shell
+	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: ## format, lint and types
@@ -47,6 +47,14 @@ vm-test: ## USB, systemd and power cuts in an emulated machine, as root (SCANS=1
 fleet: ## a thousand gateways at a NATS cluster and a mosquitto that lose a node (FLEET_ARGS="--gateways 100")
 	@scripts/environment.sh dev mosquitto
 	@$(BIN)/python tests/fleet/run.py $(FLEET_ARGS)
+
+faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut networks; writes docs/faults.md
+	@scripts/environment.sh dev mosquitto strace
+	@$(BIN)/python -m tests.faults.run --write
+
+soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
+	@scripts/environment.sh dev mosquitto strace
+	@$(BIN)/python -m tests.faults.soak $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions)
 	@VENV=build/release scripts/environment.sh release

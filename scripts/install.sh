@@ -67,8 +67,8 @@ mkdir -p "$(dirname "$new")"
     # The daemon installs nothing: it needs no installer beside it.
     "$new/bin/python" -m pip --disable-pip-version-check uninstall --quiet --yes pip setuptools 2>/dev/null
     grep -rlIF -- "$new" "$new/bin" "$new/pyvenv.cfg" | xargs -r sed -i "s|$new|$app|g"
-    # The daemon may not write here, so the byte code is made now.
-    "$new/bin/python" -m compileall -q -s "$new" -p "$app" "$new/lib"
+    # The daemon may not write here, so the byte code is made now: the command's, and the service's without docstrings.
+    "$new/bin/python" -m compileall -q -o 0 -o 2 -s "$new" -p "$app" "$new/lib"
 )
 if [ -e "$DESTDIR$app" ]; then mv "$DESTDIR$app" "$old"; fi
 mv "$new" "$DESTDIR$app"

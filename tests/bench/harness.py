@@ -223,6 +223,17 @@ def traced(box: Daemon, trace: Path, calls: str) -> Iterator[None]:
         yield
 
 
+def as_installed() -> dict[str, str]:
+    """Return the environment of the unit, where byte code is made when scangate is installed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    for line in (ROOT / "systemd" / "scangate.service").read_text().splitlines():
+        name, _, settings = line.partition("=")
+        if name == "Environment":
+            fixed = (one.split("=", 1) for one in settings.split() if "%" not in one)
+            environment |= dict(fixed)
+    return {**environment, "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bytecode")}
+
+
 @contextlib.contextmanager
 def daemon(
     folder: Path,
@@ -255,7 +266,7 @@ def daemon(
         log = stack.enter_context((folder / "daemon.log").open("ab"))
         control = sockets / "control.sock"
         command = (sys.executable, "-m", "gateway", "run", "-c", config, "--socket", control)
-        environment = {**os.environ, "NOTIFY_SOCKET": str(sockets / "notify")}
+        environment = {**as_installed(), "NOTIFY_SOCKET": str(sockets / "notify")}
         began = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         stack.enter_context(ended(process))

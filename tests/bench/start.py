@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
-from tests.bench.harness import ROOT, daemon, workplace
+from tests.bench.harness import ROOT, as_installed, daemon, workplace
 from tests.bench.rows import Benchmark, Row, row
 
 ROUNDS = 9
-IMPORTS = "import serial, evdev, paho.mqtt.client, msgspec, tinydb"
+IMPORTS = "import serial, paho.mqtt.client, msgspec, tinydb"
 
 
 def run() -> Iterator[Row]:
@@ -19,7 +19,7 @@ def run() -> Iterator[Row]:
     with workplace() as folder:
         for _ in range(1 + ROUNDS):
             began = time.monotonic()
-            subprocess.run((sys.executable, "-c", IMPORTS), cwd=ROOT, check=True)
+            subprocess.run((sys.executable, "-c", IMPORTS), cwd=ROOT, env=as_installed(), check=True)
             imports.append(time.monotonic() - began)
             with daemon(folder) as box:
                 starts.append(box.start_seconds)
