@@ -36,6 +36,10 @@ ANSWER_NS: Final = 2_500_000_000
 """What comes so long after a command may be an answer to it: scanners take 2 s at most (SSI response timeout)."""
 GONE_SECONDS: Final = 3.0
 """A line that is not there for so long is gone: a scanner that starts anew may leave some time after it said so."""
+REST_SECONDS: Final = 0.05
+"""Beyond the silence that ends a frame: for the reading thread to take note of it."""
+MOST_REST_SECONDS: Final = 1.0
+"""Longest wait for that silence: somebody may be scanning."""
 OPEN_POLL_SECONDS: Final = 0.02
 """Between two looks whether a line that was let go is there again."""
 
@@ -71,6 +75,7 @@ class Lease:
         self._certain = reader.scanner.settings.dialect == "zebra-ssi"  # in packets nothing is taken for another
         self._heard = bytearray()
         self._news = threading.Condition()
+        self._heard_at = 0.0
         self._asked_ns: int | None = None
         self._latest_ns = 0
         self._over = ""
@@ -125,7 +130,12 @@ class Lease:
         return True
 
     def end(self, why: str = "it was returned", *, returned: bool = False) -> None:
-        """Give the line back. Safe from any thread, and more than once."""
+        """Give the line back. Safe from any thread, and more than once; not from the reading one if `returned`.
+
+        In order, that waits until the last answer has passed: the next code is not to be taken for its end.
+        """
+        if returned:
+            self._rest()
         with self._news:
             if self._over:
                 return
@@ -153,6 +163,13 @@ class Lease:
         self.withheld += 1
         return True
 
+    def _rest(self) -> None:
+        silence = self._reader.scanner.settings.idle_ms / 1000 + REST_SECONDS
+        end = time.monotonic() + MOST_REST_SECONDS
+        with self._news:
+            while not self._over and (left := min(self._heard_at + silence, end) - time.monotonic()) > 0:
+                self._news.wait(left)
+
     def _let_pass(self) -> bool:
         self.scanned = True
         if self._gives_way:
@@ -165,6 +182,7 @@ class Lease:
     def _hear(self, data: bytes) -> None:
         with self._news:
             self._heard += data
+            self._heard_at = time.monotonic()
             del self._heard[:-MAX_HEARD]
             self._news.notify_all()
 

@@ -25,7 +25,7 @@ from gateway import samples
 from gateway.control import DaemonUnreachableError, ask, watch
 from gateway.delivery.backlog import Backlog
 
-PATIENCE = 8.0
+PATIENCE = 90.0
 """Seconds to wait for what must happen: the publisher may sit out a back-off of up to a minute."""
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 ROOT = Path(__file__).parents[2]
