@@ -12,6 +12,25 @@ from tests.faults.box import Outcome
 BEGIN: Final = "<!-- written by make faults -->"
 END: Final = "<!-- to here -->"
 HEAD: Final = "| fault | struck | accepted | delivered | copies | no answer | trouble | dead letters | lost |"
+SUMMARY_HEAD: Final = "| fault | struck | accepted | delivered | copies | dead letters | lost |"
+GROUPS: Final = {
+    "the daemon killed at each write, flush and rename of its files, and around a PUBACK": (
+        "SIGKILL",
+        "daemon killed",
+    ),
+    "a full disk at each of them (ENOSPC)": ("ENOSPC",),
+    "a failing disk at each of them (EIO)": ("EIO",),
+    "a broker that refuses, lies, hangs up, sends garbage, comes and goes": (
+        "PUBACK",
+        "CONNACK",
+        "no CONNACK",
+        "broker",
+        "two brokers",
+    ),
+    "a network cut at every byte, half-open, slow": ("network",),
+    "mosquitto killed or frozen": ("mosquitto",),
+}
+"""Words of the README -> how the faults' names begin."""
 _ROW: Final = re.compile(r"^\| (?!fault |---)(.+?) \|", re.MULTILINE)
 
 
@@ -76,3 +95,29 @@ def put_in(page: str, rows: Mapping[str, Row]) -> str:
 def rows_of(page: str) -> list[str]:
     """Return the names of the faults that the page has a row for."""
     return _ROW.findall(page.partition(BEGIN)[2].partition(END)[0])
+
+
+def summary(page: str) -> str:
+    """Return the page's table drawn together, as it stands in the README."""
+    sums: dict[str, list[int]] = {words: [0, 0, 0, 0, 0, 0] for words in GROUPS}
+    for match in _ROW.finditer(page.partition(BEGIN)[2].partition(END)[0]):
+        cells = [cell.strip() for cell in match.string[match.start() :].split("\n", 1)[0].split("|")[1:-1]]
+        words = next(words for words, begins in GROUPS.items() if cells[0].startswith(begins))
+        struck, accepted, delivered, copies, _unanswered, _trouble, dead = (
+            int(cell.split()[0]) for cell in cells[1:8]
+        )
+        lost = int(cells[8].strip("* runs")) if cells[8] != "none" else 0
+        for place, number in enumerate((struck, accepted, delivered, copies, dead, lost)):
+            sums[words][place] += number
+    lines = [
+        f"| {words} | {' | '.join(map(str, numbers[:5]))} | {numbers[5] or 'none'} |"
+        for words, numbers in sums.items()
+    ]
+    return "\n".join([SUMMARY_HEAD, "|---|" + "--:|" * 5 + "---|", *lines])
+
+
+def with_summary(readme: str, page: str) -> str:
+    """Return the README with the page's table, drawn together, in its place."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return "\n".join([before + BEGIN, "", summary(page), "", END + after])

