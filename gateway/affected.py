@@ -1,9 +1,11 @@
 """Past scans that a recall touches: from the journal, with what the master knows of packaging and numbers."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from gateway.articles.changes import Recalled, spelled
@@ -25,6 +27,8 @@ class Affected(Struct, frozen=True, kw_only=True, rename="camel"):
     source: str | None
     """Who recalls; None when asked by hand."""
     reason: str | None
+    taken_back: bool = False
+    """An undo has taken it back: the device was most likely not used then."""
 
 
 def recall_of(
@@ -37,18 +41,44 @@ def recall_of(
     )
 
 
+class _Undoing(Struct, frozen=True):
+    undoes: str | None = None
+
+
+class _Event(Struct, frozen=True):
+    data: _Undoing
+
+
+_events = msgspec.json.Decoder(_Event)
+
+
+def undone(events: Iterable[Stored]) -> frozenset[str]:
+    """Return the ids of the events that have been taken back; what cannot be read has taken back nothing."""
+    found = set()
+    for stored in events:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            undoes = _events.decode(stored.body).data.undoes
+            if undoes is not None:
+                found.add(undoes)
+    return frozenset(found)
+
+
 def affected(
-    events: Iterable[Stored], master: ArticleMaster, recalls: Sequence[Recalled] | None = None
+    events: Iterable[Stored],
+    master: ArticleMaster,
+    recalls: Sequence[Recalled] | None = None,
+    taken_back: Container[str] = (),
 ) -> Iterator[Affected]:
     """Yield the scans that these recalls touch; without any, those of articles the master now knows as recalled.
 
+    `taken_back`: what `undone` has found. An undo itself is no scan.
     A recall of an article touches its packages and units of use. Its days in force do not matter: what was used
     before a recall was known is what it is about. Raises MasterError.
     """
-    search = _Search(master, recalls)
+    search = _Search(master, recalls, taken_back)
     for stored in events:
         event = flat(stored)
-        if event.text is not None:  # a scan
+        if event.text is not None and event.undoes is None:  # a scan
             yield from search.touching(event)
 
 
@@ -62,8 +92,11 @@ def count_affected(outbox: Path, master: ArticleMaster, recalls: Sequence[Recall
 
 
 class _Search:
-    def __init__(self, master: ArticleMaster, recalls: Sequence[Recalled] | None) -> None:
+    def __init__(
+        self, master: ArticleMaster, recalls: Sequence[Recalled] | None, taken_back: Container[str]
+    ) -> None:
         self._master = master
+        self._taken_back = taken_back
         self._recalls = recalls
         self._known: dict[tuple[str, str | None], LookUp] = {}
 
@@ -79,7 +112,11 @@ class _Search:
             means = recall.means(label)
             if means is not False:
                 yield Affected(
-                    event=event, certain=means is True, source=recall.source or None, reason=recall.reason
+                    event=event,
+                    certain=means is True,
+                    source=recall.source or None,
+                    reason=recall.reason,
+                    taken_back=event.id in self._taken_back,
                 )
                 return
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway.articles.changes import Recalled
 from gateway.articles.errors import MasterError
+from gateway.articles.laying import FileState
 from gateway.articles.overlay import Overlay
 from gateway.articles.signing import KeyFileError, read_public_key
 from gateway.articles.store import ArticleMaster
@@ -54,7 +55,7 @@ class MasterFeed:
             return
         clock = self._clock.now()
         outcome = self._overlay.apply(
-            message.body, key, as_of=self._as_of(), now_ns=clock.wall_ns if clock.synchronised else None
+            message.body, key, files=self._files(), now_ns=clock.wall_ns if clock.synchronised else None
         )
         if outcome.refused is not None:
             self._refuse(outcome.refused)
@@ -77,13 +78,13 @@ class MasterFeed:
             log.warning("articles delta refused: %s", reason)
         self.problem = reason
 
-    def _as_of(self) -> dict[str, int]:
-        """Return how new each source's file is: what it has swallowed makes room for new changes."""
+    def _files(self) -> FileState:
+        """Return what the sources' files can have swallowed: that makes room for new changes."""
         with ArticleMaster(self._articles) as master:
             try:
-                return {source.name: source.as_of_ns for source in master.info().sources}
+                return master.files()
             except MasterError:
-                return {}
+                return FileState()
 
     def _follow_up(self, recalls: tuple[Recalled, ...]) -> None:
         """Count past scans in a thread of its own: a long journal takes a while, and nothing waits for it."""

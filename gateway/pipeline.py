@@ -25,7 +25,7 @@ from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
 from gateway.station.keys import StationKeys, read_keys
 from gateway.station.machine import Given
 from gateway.station.patterns import bounded
-from gateway.station.privacy import withheld
+from gateway.station.privacy import is_person, withheld
 from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Item, Rules, Symbol
 from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
@@ -107,7 +107,7 @@ class Pipeline:
 
     def _consider_text(self, scan: RawScan, turn: Turn, given: Given) -> Outcome:
         """Take what is no control code: a context code, a label, or neither."""
-        text, redacted = redact(scan.text, scan.symbology)
+        text, redacted = redact(scan.text, scan.symbology, is_person)
         today = turn.clock.today()
         decoded = decode(text, scan.symbology, today=today)
         look_up = self._drafting.look_up(text, decoded.device_identifier)
@@ -211,7 +211,7 @@ class Pipeline:
                 continue
             key = self._drafting.repeat_key(data)
             memory = memory.with_event(event.id, data, at_ns, key, self._repeat_ns)
-            done = Done(id=event.id, quantity=data.quantity)
+            done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
             memory = replace(memory, station=machine.resumed(memory.station, done, at_ns, self._rules))
         station = machine.elapse(memory.station, clock.monotonic_ns, self._rules).station
         self.memory = replace(memory, station=station)

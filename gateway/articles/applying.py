@@ -1,13 +1,14 @@
 """Writing a delta into the overlay: its number, its changes, the room they take. One transaction."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from gateway.articles.changes import Change, Delta, DeltaOutcome, Gone, Recalled, Said, Standing, recalled
+from gateway.articles.changes import Change, Delta, DeltaOutcome, Gone, Recalled, Said, Standing, recalled, recalls
+from gateway.articles.laying import FileState
 from gateway.articles.overlay import BUSY_MS, SCHEMA_VERSION
 from gateway.model import Article, ArticleStatus, Recall
 
@@ -27,15 +28,18 @@ CREATE TABLE change (
 ) WITHOUT ROWID;
 CREATE INDEX change_identity ON change (identity);
 """
-"""gap_ns: when the message was issued before which others are missing; 0 without a gap. slot: `row`, `status`, or
-one for each recall of some devices. article_number, catalog_number: of an upserted row."""
+"""gap_ns: when the message was issued before which others are missing; 0 without a gap. slot: `row`, `status`,
+`recalled` (the whole article), or one for each recall of some devices. article_number, catalog_number: of an
+upserted row."""
 
 
 _FORGET: Final = """
 DELETE FROM change WHERE source = ? AND issued_ns <= ? AND kind <> 'recall'
-AND NOT (kind = 'status' AND json_extract(CAST(body AS TEXT), '$.status') = 'recalled')
+AND slot <> 'recalled'
+AND NOT (? AND (slot = 'status' OR coalesce(json_extract(CAST(body AS TEXT), '$.status'), 'active') <> 'active'))
 """
-"""What a file has swallowed: everything but recalls."""
+"""What a file has swallowed, as `FileState.leave` has it: everything but recalls and, where the file cannot say
+what is blocked, blocks."""
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -73,11 +77,11 @@ def refusal(delta: Delta, reason: str) -> DeltaOutcome:
 class Application:
     """One delta, within one transaction."""
 
-    def __init__(self, db: sqlite3.Connection, delta: Delta, as_of: Mapping[str, int]) -> None:
+    def __init__(self, db: sqlite3.Connection, delta: Delta, files: FileState) -> None:
         self._db = db
         self._delta = delta
-        self._as_of = as_of
-        self._base_ns = as_of.get(delta.source, 0)
+        self._files = files
+        self._base_ns = files.as_of_ns.get(delta.source, 0)
 
     def carry_out(self, *, lost: bool) -> DeltaOutcome:
         """Do it; `lost`: the overlay was damaged and begins anew. Raises sqlite3.Error."""
@@ -132,13 +136,12 @@ class Application:
     def _put(self, place: int, change: Change) -> None:
         """Keep one change, unless one of the same slot (or one that ended it) was issued later."""
         delta, said = self._delta, change.said
-        slot = "row" if isinstance(said, Article | Gone) else "status"
-        if isinstance(said, Recall):
-            slot = f"recall {delta.number}.{place}"
+        slot = self._slot(place, said)
+        also_ends = "released" if recalls(said) else "gone"
         if self._db.execute(
             "SELECT 1 FROM change WHERE source = ? AND identity = ? AND issued_ns > ?"
-            " AND (slot = ? OR kind IN ('gone', 'released'))",
-            (delta.source, change.identity, delta.issued_ns, slot),
+            " AND (slot = ? OR kind IN ('released', ?))",
+            (delta.source, change.identity, delta.issued_ns, slot, also_ends),
         ).fetchone():
             return
         ended = _ended_by(said)
@@ -156,10 +159,17 @@ class Application:
             ),
         )
 
+    def _slot(self, place: int, said: Said) -> str:
+        if isinstance(said, Recall):
+            return f"recall {self._delta.number}.{place}"
+        if isinstance(said, Article | Gone):
+            return "row"
+        return "recalled" if recalls(said) else "status"
+
     def _has_room(self) -> bool:
         if self._kept() > MAX_CHANGES_KEPT:
-            for source, as_of_ns in self._as_of.items():
-                self._db.execute(_FORGET, (source, as_of_ns))
+            for source, as_of_ns in self._files.as_of_ns.items():
+                self._db.execute(_FORGET, (source, as_of_ns, source in self._files.silent))
         return self._kept() <= MAX_CHANGES_KEPT
 
     def _kept(self) -> int:
@@ -175,10 +185,8 @@ class Application:
 
 def _ended_by(said: Said) -> str | None:
     """Return which of the same source's earlier changes of an article this one ends, as SQL."""
-    if isinstance(said, Gone):
-        return "TRUE"
-    if isinstance(said, Article):
-        return "slot = 'status'"
+    if isinstance(said, Gone | Article):
+        return "slot IN ('row', 'status')"
     if isinstance(said, Standing) and said.status is ArticleStatus.ACTIVE:
-        return "(slot = 'status' OR kind = 'recall')"
+        return "(slot IN ('status', 'recalled') OR kind = 'recall')"
     return None

@@ -42,6 +42,14 @@ class Change(Struct, frozen=True, kw_only=True):
     said: Said
 
 
+def recalls(said: Said) -> bool:
+    """Tell whether a change recalls the article or some of its devices: only a release ends it.
+
+    A row that says so of itself is a row: the next one takes its place.
+    """
+    return isinstance(said, Recall) or (isinstance(said, Standing) and said.status is ArticleStatus.RECALLED)
+
+
 class Delta(Struct, frozen=True, kw_only=True):
     """A message that may be applied."""
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.articles import precedence
-from gateway.articles.changes import Said, Standing, identity_of
+from gateway.articles.changes import Said, Standing, identity_of, recalls
 from gateway.articles.fields import MAX_NUMBER
 from gateway.articles.identifiers import GTIN_DIGITS, gtin_number, gtin_text, looks_like_pzn
-from gateway.articles.laying import Laid, Over, identity_in, lay_over
+from gateway.articles.laying import FileState, Laid, Over, identity_in, lay_over
 from gateway.articles.overlay import Overlay
 from gateway.articles.precedence import Known
 from gateway.articles.rows import gtin_keys, source_of, to_article
@@ -26,18 +26,18 @@ class Finder:
         self,
         connection: sqlite3.Connection | None,
         sources: Mapping[int, tuple[int, str]],
-        as_of_ns: Mapping[str, int],
+        files: FileState,
         overlay: Overlay,
         priorities: Mapping[str, int],
     ) -> None:
-        """`sources`: id -> priority and name. `as_of_ns`: how new each source's rows are.
+        """`sources`: id -> priority and name. `files`: what they can have swallowed.
 
         `priorities`: what the configuration says; it outranks what was said at the import.
         """
         self._connection = connection
         self._plain_cursor = None if connection is None else connection.cursor()
         self._sources = sources
-        self._as_of_ns = as_of_ns
+        self._files = files
         self._overlay = overlay
         self._priorities = priorities
         self._default_priority = max((priority for priority, _ in sources.values()), default=0) + 1
@@ -172,31 +172,34 @@ class Finder:
         return self._with_changes(identity, [row for row in numbered if row.article.device_identifier is None])
 
     def _with_changes(self, identity: str, rows: Sequence[Known]) -> Laid:
-        laid = Laid(rows)
-        if self._overlay.touches(identity):
-            laid = lay_over(identity, rows, self._changes(identity), self._priority_of)
-        for row in laid.rows:  # a change may name an article with a device identifier by its number
-            number = row.article.article_number
-            if number is None or row.article.device_identifier is None:
-                continue
-            by_number = identity_of(None, number)
-            if self._overlay.touches(by_number):
-                over = [
-                    one
-                    for one in self._changes(by_number)
-                    if one.source == row.source and not isinstance(one.said, Article)
-                ]
-                second = lay_over(identity, laid.rows, over, self._priority_of)
-                laid = Laid(second.rows, [*laid.recalls, *second.recalls])
-        return laid
+        own = self._changes(identity) if self._overlay.touches(identity) else []
+        laid = lay_over(identity, rows, own, self._priority_of)
+        by_number = self._by_number(rows, laid.rows)
+        if not by_number:
+            return laid
+        return lay_over(identity, rows, [*own, *by_number], self._priority_of)
+
+    def _by_number(self, in_file: Sequence[Known], now: Sequence[Known]) -> list[Over]:
+        """Return the changes that name an article with a device identifier by its number.
+
+        A recall also where the row is gone or has another number since.
+        """
+        present = {(row.source, row.article.article_number) for row in now if row.article.device_identifier}
+        former = {(row.source, row.article.article_number) for row in in_file if row.article.device_identifier}
+        return [
+            one
+            for source, number in sorted((source, number) for source, number in present | former if number)
+            if self._overlay.touches(identity_of(None, number))
+            for one in self._changes(identity_of(None, number))
+            if one.source == source
+            and not isinstance(one.said, Article)
+            and ((source, number) in present or recalls(one.said) or _releases(one.said))
+        ]
 
     def _changes(self, identity: str) -> list[Over]:
         """Return the changes that no file has swallowed yet; a recall none can."""
-        return [
-            one
-            for one in self._overlay.of(identity)
-            if _recalls(one.said) or one.issued_ns > self._as_of_ns.get(one.source, -1)
-        ]
+        left = (self._files.leave(one) for one in self._overlay.of(identity))
+        return [one for one in left if one is not None]
 
     def _priority_of(self, source: str) -> int:
         for priority, name in self._sources.values():
@@ -219,8 +222,8 @@ def _number(article: Article, article_number: bool) -> str | None:  # noqa: FBT0
     return article.article_number if article_number else article.catalog_number
 
 
-def _recalls(said: Said) -> bool:
-    return isinstance(said, Recall) or (isinstance(said, Standing) and said.status is ArticleStatus.RECALLED)
+def _releases(said: Said) -> bool:
+    return isinstance(said, Standing) and said.status is ArticleStatus.ACTIVE
 
 
 def _is_key(text: str) -> bool:

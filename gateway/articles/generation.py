@@ -22,6 +22,7 @@ from gateway.articles.rows import MAX_SOURCES
 from gateway.articles.schema import (
     APPLICATION_ID,
     CURRENT,
+    HAS_SILENT,
     INDEXES,
     PREVIOUS,
     SCHEMA_VERSION,
@@ -50,6 +51,7 @@ INSERT INTO phrase SELECT * FROM old.phrase WHERE id IN (
     SELECT trade_name FROM old.article WHERE {_OTHERS} AND typeof(trade_name) = 'integer'
     UNION SELECT description FROM old.article WHERE {_OTHERS} AND typeof(description) = 'integer')
 """  # noqa: S608 - made of constants
+_CARRY_SILENT: Final = "INSERT INTO silent_on_status SELECT source FROM old.silent_on_status WHERE source <> :own"
 _COLLECTED: Final = (
     f"SELECT ordinal, {COLUMNS} FROM rows.collected WHERE ordinal NOT IN (SELECT ordinal FROM rows.twin)"  # noqa: S608
 )
@@ -182,6 +184,8 @@ class Builder:
         with self._reading_old():
             for statement in _CARRY_OVER.split(";"):
                 self._connection.execute(statement, {"own": self._own})
+            if self._connection.execute(HAS_SILENT.format("old")).fetchone() != (0,):
+                self._connection.execute(_CARRY_SILENT, {"own": self._own})
 
     @contextlib.contextmanager
     def _reading_old(self) -> Iterator[None]:
@@ -215,16 +219,18 @@ class Builder:
         """Yield the rows that were left out because an earlier one has their article. After `merge`, once."""
         return twins(self._connection, gtins=self._gtin_twins)
 
-    def seal(self, built: datetime, as_of: datetime) -> None:
+    def seal(self, built: datetime, as_of: datetime, *, tells_status: bool) -> None:
         """Finish the file: indexes, its own description, a check of its structure, and down to the disk.
 
-        `as_of`: until when changes at the source are in its rows.
+        `as_of`: until when changes at the source are in its rows. `tells_status`: its file can say what is blocked.
         """
         version = version_of(built)
         self._connection.execute(
             "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?)",
             (self._own, self._source.name, self._source.priority, version, nanoseconds(as_of), self.rows),
         )
+        if not tells_status:
+            self._connection.execute("INSERT INTO silent_on_status VALUES (?)", (self._own,))
         self._connection.execute("INSERT INTO generation VALUES (?, ?)", (version, nanoseconds(built)))
         for statement in filter(str.strip, INDEXES.split(";")):
             self._connection.execute(statement)

@@ -1,11 +1,11 @@
 """A source's changes laid over the rows of its file. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from gateway.articles.changes import Gone, Said, identity_of
+from gateway.articles.changes import Gone, Said, Standing, identity_of, recalls
 from gateway.articles.identifiers import gtin_number
 from gateway.articles.precedence import Known
 from gateway.model import Article, ArticleStatus, Issuer, Recall
@@ -19,6 +19,27 @@ class Over(NamedTuple):
     said: Said
 
 
+class FileState(NamedTuple):
+    """What decides which changes the sources' files have swallowed."""
+
+    as_of_ns: Mapping[str, int] = {}
+    """Source -> how new its rows are, nanoseconds since 1970 UTC."""
+    silent: Collection[str] = ()
+    """The sources whose files cannot say that an article is blocked."""
+
+    def leave(self, over: Over) -> Over | None:
+        """Return what is left of a change; a recall no file swallows, a block only one that can speak of blocks."""
+        said = over.said
+        if over.issued_ns > self.as_of_ns.get(over.source, -1) or recalls(said):
+            return over
+        if over.source not in self.silent:
+            return None
+        if isinstance(said, Article) and said.status is not ArticleStatus.ACTIVE:
+            standing = Standing(status=said.status, reason=said.status_reason, since=said.status_from)
+            return over._replace(said=standing)
+        return over if isinstance(said, Standing) else None
+
+
 class Laid(NamedTuple):
     """The rows as they are now, and the recalls of some of the article's devices."""
 
@@ -27,35 +48,73 @@ class Laid(NamedTuple):
 
 
 def lay_over(identity: str, rows: Iterable[Known], over: Iterable[Over], priority_of: Callable[[str], int]) -> Laid:
-    """Lay changes, in the order they were issued, over the rows of an article, at most one of a source."""
+    """Lay changes, by the time they were issued, over the rows of an article, at most one of a source.
+
+    A recall lies over whatever else its source says, until a release: what is recalled is often deleted or renamed.
+    """
     by_source = {row.source: row for row in rows}
-    recalls: list[Recall] = []
-    for source, _, said in over:
+    standing: dict[str, Standing] = {}
+    told: list[Recall] = []
+    gone: dict[str, Article] = {}
+    for source, _, said in sorted(over, key=_order):
         row = by_source.get(source)
         if isinstance(said, Article):
             by_source[source] = Known(priority_of(source), source, 0, said)
         elif isinstance(said, Gone):
-            by_source.pop(source, None)
+            if row is not None:
+                gone[source] = _named_as(row.article)
+                del by_source[source]
         elif isinstance(said, Recall):
-            recalls.append(said)
-            if row is None:
-                by_source[source] = Known(priority_of(source), source, 0, _nothing_but(identity), bare=True)
+            told.append(said)
+        elif recalls(said):
+            standing[source] = said
         else:
-            article = msgspec.structs.replace(
-                _nothing_but(identity) if row is None else row.article,
-                status=said.status,
-                status_reason=said.reason,
-                status_from=said.since,
-            )
-            key, bare = (0, True) if row is None else (row.key, row.bare)
-            by_source[source] = Known(priority_of(source), source, key, article, bare=bare)
-    recalling = {recall.source for recall in recalls}
+            if said.status is ArticleStatus.ACTIVE:
+                standing.pop(source, None)
+                told = [recall for recall in told if recall.source != source]
+            bare = Known(priority_of(source), source, 0, _nothing_but(identity), bare=True)
+            by_source[source] = _with_status(row or bare, said)
+    recalling = {recall.source for recall in told}
+    for source in sorted(recalling | standing.keys()):
+        row = by_source.get(source) or Known(
+            priority_of(source), source, 0, gone.get(source) or _nothing_but(identity), bare=True
+        )
+        by_source[source] = _recalled(row, standing[source]) if source in standing else row
     left = [
         row
         for row in by_source.values()
         if not row.bare or row.article.status is not ArticleStatus.ACTIVE or row.source in recalling
     ]
-    return Laid(left, recalls)
+    return Laid(left, told)
+
+
+def _order(over: Over) -> tuple[int, bool]:
+    """Of one message, a recall that its release has left stands behind it."""
+    return over.issued_ns, recalls(over.said)
+
+
+def _with_status(row: Known, said: Standing) -> Known:
+    article = msgspec.structs.replace(
+        row.article, status=said.status, status_reason=said.reason, status_from=said.since
+    )
+    return row._replace(article=article)
+
+
+def _recalled(row: Known, said: Standing) -> Known:
+    """Return the row as recalled; what is barred already stays so until the recall is in force."""
+    since = said.since
+    if row.article.status is not ArticleStatus.ACTIVE:
+        since = min(since or "", row.article.status_from or "") or None
+    return _with_status(row, msgspec.structs.replace(said, since=since))
+
+
+def _named_as(article: Article) -> Article:
+    """Return what names an article, and nothing else of it."""
+    return Article(
+        device_identifier=article.device_identifier,
+        issuer=article.issuer,
+        article_number=article.article_number,
+    )
 
 
 def identity_in(article: Article) -> str:

@@ -3,8 +3,8 @@
 Each source's change lies over its own rows of the generation, until a file of that source comes that is as new as
 the change (`as_of`): the file has swallowed it. Nothing is forgotten then, so that a rollback to an older file
 brings it back in force. A recall is swallowed by no file, because few files say anything of recalls and none of
-lots and serial numbers: it goes on until another delta lifts it, or it is over. Of two changes of one article by
-one source the one issued later counts.
+lots and serial numbers: it goes on until another delta lifts it, or it is over. Nor is a block swallowed by a file
+that cannot say what is blocked. Of two changes of one article by one source the one issued later counts.
 
 One thread uses an `Overlay`; several may look at one file, and one at a time may apply.
 """
@@ -12,7 +12,6 @@ One thread uses an `Overlay`; several may look at one file, and one at a time ma
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -30,7 +29,7 @@ from gateway.articles.changes import (
     Standing,
     recalled,
 )
-from gateway.articles.laying import Over
+from gateway.articles.laying import FileState, Over
 from gateway.model import Article, Recall
 
 OVERLAY: Final = "overlay.db"
@@ -143,14 +142,13 @@ class Overlay:
         payload: bytes,
         key: bytes | None = None,
         *,
-        as_of: Mapping[str, int] | None = None,
+        files: FileState | None = None,
         now_ns: int | None = None,
     ) -> DeltaOutcome:
         """Take one message: on the disk and in force when this returns.
 
-        `key`: the Ed25519 public key by which it must be signed. `as_of`: how new each source's file is,
-        nanoseconds since 1970 UTC; what a file has swallowed makes room when there is none. `now_ns`: by a clock
-        that is set.
+        `key`: the Ed25519 public key by which it must be signed. `files`: what the sources' files
+        have swallowed makes room when there is none. `now_ns`: by a clock that is set.
         A message that cannot be stored (disk full) is refused, too.
         """
         from gateway.articles.applying import refusal  # most days none comes
@@ -169,20 +167,20 @@ class Overlay:
         try:
             if damaged:
                 self._path.replace(self._directory / DAMAGED)
-            outcome = self._store(delta, as_of or {}, lost=damaged)
+            outcome = self._store(delta, files or FileState(), lost=damaged)
         except (sqlite3.Error, OSError) as error:
             return refusal(delta, f"cannot write {self._path}: {error}; check the disk")
         finally:
             self._look_at = 0.0
         return outcome
 
-    def _store(self, delta: Delta, as_of: Mapping[str, int], *, lost: bool) -> DeltaOutcome:
+    def _store(self, delta: Delta, files: FileState, *, lost: bool) -> DeltaOutcome:
         from gateway.articles.applying import Application, open_writer
 
         with closing(open_writer(self._path)) as db:
             db.execute("BEGIN IMMEDIATE")
             try:
-                outcome = Application(db, delta, as_of).carry_out(lost=lost)
+                outcome = Application(db, delta, files).carry_out(lost=lost)
                 db.execute("COMMIT" if outcome.applied else "ROLLBACK")
             except BaseException:
                 if db.in_transaction:

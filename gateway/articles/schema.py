@@ -41,10 +41,14 @@ CREATE TABLE source (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, priority INTEGER NOT NULL,
     version TEXT NOT NULL, as_of_ns INTEGER NOT NULL, row_count INTEGER NOT NULL
 );
+CREATE TABLE silent_on_status (source INTEGER PRIMARY KEY);
 CREATE TABLE manufacturer (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE phrase (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE article ({_COLUMNS});
 """
+"""silent_on_status: sources whose file cannot say that an article is blocked; older files have no such table."""
+SILENT: Final = "SELECT source FROM silent_on_status"
+HAS_SILENT: Final = "SELECT count(*) FROM {0}.sqlite_master WHERE type = 'table' AND name = 'silent_on_status'"
 INDEXES: Final = """
 CREATE INDEX identifier ON article (identifier) WHERE identifier IS NOT NULL;
 CREATE INDEX article_number ON article (article_number) WHERE article_number IS NOT NULL;

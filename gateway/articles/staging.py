@@ -23,7 +23,7 @@ from gateway.articles.generation import (
     nobody,
     version_of,
 )
-from gateway.articles.importers import IMPORTERS, Record, file_to_open
+from gateway.articles.importers import IMPORTERS, Record, file_to_open, tells_status
 from gateway.articles.importers.base import Batch
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
@@ -66,9 +66,8 @@ def import_file(  # noqa: PLR0913 - what is imported, three who are told, and wh
             run.take(stream, source)
             refusal = run.refusal(max_rejected)
             if refusal is None:
-                builder.seal(
-                    now, min(now, as_of or datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC))
-                )
+                until = as_of or datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
+                builder.seal(now, min(now, until), tells_status=run.tells_status)
                 builder.put_in_force()
             return run.report(source, refusal, None if refusal else version_of(now))
     except (sqlite3.Error, OSError) as error:
@@ -121,6 +120,8 @@ class _Run:
         self._duplicates = 0
         self._rejected = 0
         self._rejections: list[Rejection] = []
+        self.tells_status = False
+        """The file can say which articles are blocked; known from `take` on."""
 
     def take(self, stream: BinaryIO, source: SourceSettings) -> None:
         """Read the file to its end."""
@@ -129,9 +130,12 @@ class _Run:
             before = self._rows
             if isinstance(record, Batch):
                 self._rows += len(record.rows)
+                self.tells_status = True  # only GUDID comes in batches
                 self._builder.collector.add_batch(record)
             else:
                 self._rows += 1
+                if not self.tells_status and isinstance(record, Record):
+                    self.tells_status = tells_status(source, record)
                 rejection = record if isinstance(record, Rejection) else self._judge(record, source)
                 if rejection is not None:
                     self._reject(rejection)

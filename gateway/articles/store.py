@@ -12,9 +12,9 @@ from msgspec import Struct
 from gateway.articles.changes import DeltaOutcome, OverlaySource
 from gateway.articles.errors import MasterUnreadableError
 from gateway.articles.finding import Finder
-from gateway.articles.laying import Laid
+from gateway.articles.laying import FileState, Laid
 from gateway.articles.overlay import Overlay
-from gateway.articles.schema import CURRENT, DAMAGE, damaged, open_generation
+from gateway.articles.schema import CURRENT, DAMAGE, HAS_SILENT, SILENT, damaged, open_generation
 from gateway.model import LookUp, Match
 
 SETTLED_NS: Final = 1_000_000_000
@@ -76,7 +76,7 @@ class ArticleMaster:
         self._priorities = dict(priorities or {})
         self._open: _Generation | None = None
         self._overlay = Overlay(directory)
-        self._nothing = Finder(None, {}, {}, self._overlay, self._priorities)
+        self._nothing = Finder(None, {}, FileState(), self._overlay, self._priorities)
 
     def look_up(self, text: str, device_identifier: str | None) -> LookUp:
         """Find the article of a scan: by device identifier, else by article number, else by catalogue number.
@@ -127,10 +127,14 @@ class ArticleMaster:
             overlay_problem=self._overlay.problem,
         )
 
+    def files(self) -> FileState:
+        """Tell what the sources' files can have swallowed of the deltas. Raises MasterError."""
+        generation = self._follow()
+        return FileState() if generation is None else generation.files
+
     def apply(self, payload: bytes, key: bytes | None = None, *, now_ns: int | None = None) -> DeltaOutcome:
         """Take a delta: on the disk and in force when this returns. See `Overlay.apply`. Raises MasterError."""
-        as_of = {source.name: source.as_of_ns for source in self.info().sources}
-        return self._overlay.apply(payload, key, as_of=as_of, now_ns=now_ns)
+        return self._overlay.apply(payload, key, files=self.files(), now_ns=now_ns)
 
     def close(self) -> None:
         """Let the files go. A later call opens them again."""
@@ -238,10 +242,20 @@ class _Generation:
             for key, name, priority, imported, as_of_ns, rows in self.connection.execute("SELECT * FROM source")
         }
         self.sources = tuple(sorted(found.values(), key=lambda source: (source.priority, source.name)))
+        self.files = FileState(
+            {source.name: source.as_of_ns for source in self.sources},
+            frozenset(found[key].name for key in self._silent()),
+        )
         self.finder = Finder(
             self.connection,
             {key: (source.priority, source.name) for key, source in found.items()},
-            {source.name: source.as_of_ns for source in self.sources},
+            self.files,
             overlay,
             priorities,
         )
+
+    def _silent(self) -> list[int]:
+        """Return the sources whose files cannot say what is blocked."""
+        if self.connection.execute(HAS_SILENT.format("main")).fetchone() == (0,):
+            return []
+        return [int(key) for (key,) in self.connection.execute(SILENT)]

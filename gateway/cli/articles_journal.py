@@ -101,7 +101,7 @@ def _print_csv(rows: list[dict[str, Any]]) -> None:
 
 
 def _affected(arguments: argparse.Namespace) -> int:
-    from gateway.affected import affected, recall_of
+    from gateway.affected import affected, recall_of, undone
     from gateway.delivery.backlog import Backlog
 
     if arguments.article is None and (arguments.lot or arguments.serial):
@@ -114,9 +114,11 @@ def _affected(arguments: argparse.Namespace) -> int:
     backlog = Backlog(directory / "outbox.db")
     try:
         with master:
-            journal = backlog.journal(since_ns=arguments.since or 0)
+            since_ns = arguments.since or 0
+            taken_back = undone(backlog.journal(since_ns=since_ns))
             limit = max(1, arguments.limit)
-            found = deque(affected(journal, master, recalls), maxlen=limit + 1)
+            journal = backlog.journal(since_ns=since_ns)
+            found = deque(affected(journal, master, recalls, taken_back), maxlen=limit + 1)
     finally:
         backlog.close()
     if len(found) > limit:
@@ -135,6 +137,7 @@ def _affected(arguments: argparse.Namespace) -> int:
             "tradeName": "article",
             "case": "case",
             "certain": "certain",
+            "takenBack": "taken back",
             "recalledBy": "recalled by",
             "reason": "reason",
         }
@@ -142,6 +145,7 @@ def _affected(arguments: argparse.Namespace) -> int:
             {
                 **msgspec.to_builtins(one.event),
                 "certain": one.certain,
+                "takenBack": one.taken_back,
                 "recalledBy": one.source,
                 "reason": one.reason,
             }

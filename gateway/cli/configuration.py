@@ -154,7 +154,8 @@ def _init(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return exits.USAGE
-    print(f"{output} is written. Next: scangate config check, then systemctl enable --now scangate")
+    option = "" if output == DEFAULT_PATH else f" -c {output}"
+    print(f"{output} is written. Next: scangate config check{option}, then systemctl enable --now scangate")
     return exits.DONE
 
 

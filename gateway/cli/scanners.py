@@ -62,10 +62,19 @@ def _add_test(
     )
     test.add_argument("scanner", nargs="?", metavar="NAME", help="needed where there are several")
     test.add_argument("--symbol", choices=("datamatrix", "qr", "none"), default="datamatrix", help="what to show")
-    test.add_argument("--seconds", type=int, default=SECONDS, metavar="N", help=f"time to scan (default {SECONDS})")
+    test.add_argument(
+        "--seconds", type=_seconds, default=SECONDS, metavar="N", help=f"time to scan (default {SECONDS})"
+    )
     add_socket(test)
     add_json(test)
     test.set_defaults(run=_test, store=store)
+
+
+def _seconds(text: str) -> int:
+    seconds = int(text)
+    if seconds < 1:
+        raise argparse.ArgumentTypeError("expected 1 or more")
+    return seconds
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -114,6 +123,10 @@ def _test(arguments: argparse.Namespace) -> int:
     from gateway.calibration import TEXT
     from gateway.control import DaemonUnreachableError, ask
 
+    names = [one["name"] for one in ask(arguments.socket, "scanners")]
+    if arguments.scanner not in ([None, *names] if len(names) == 1 else names):
+        print(f"scangate: which scanner? This station has {', '.join(sorted(names))}", file=sys.stderr)
+        return exits.USAGE
     begun = ask(arguments.socket, "calibrate", scanner=arguments.scanner, seconds=arguments.seconds)
     try:
         if arguments.symbol != "none":

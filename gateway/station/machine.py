@@ -196,7 +196,7 @@ class _Move:
                 self.station = replace(self.station, open_items=items)
 
     def _publish(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
-        done = Done(id=item.id, quantity=item.meaning.quantity)
+        done = Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity)
         self.station = replace(self.station, open_items=rest)
         self.effects.append(Published(item=item, was_open=was_open, closed=closed))
         self._newest = done
@@ -279,13 +279,16 @@ class _Move:
                 self.station = resumed(station, self._newest, now.at_ns, self._rules)
             case Input.UNDO if station.done:
                 until_ns = self._later(station.undo_until_ns, self._rules.undo_ns)
-                self.station = replace(station, done=station.done[:-1], undo_until_ns=until_ns)
+                own = [done for done in station.done if done.scanner == now.scanner]
+                undone = (own or station.done)[-1]  # two people may work at one station
+                left = tuple(done for done in station.done if done.id != undone.id)
+                self.station = replace(station, done=left, undo_until_ns=until_ns)
                 self.effects.append(
                     TakenBack(
                         id=now.id,
                         scanner=now.scanner,
                         at_ns=now.at_ns,
-                        done=station.done[-1],
+                        done=undone,
                         context=self._context(),
                     )
                 )

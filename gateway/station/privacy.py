@@ -60,7 +60,7 @@ def withheld(
     """
     if look_up.match is not Match.NONE:
         return None
-    if symbology not in EAN_SYMBOLOGIES and _is_person(text):
+    if symbology not in EAN_SYMBOLOGIES and is_person(text):
         return Withheld(kind=Kind.PERSON_NUMBER, length=len(text))
     if matches(patterns, text) or _has_identifier(symbology, decoded):
         return None
@@ -69,7 +69,8 @@ def withheld(
     return Withheld(kind=_kind(text, decoded), length=len(text))
 
 
-def _is_person(text: str) -> bool:
+def is_person(text: str) -> bool:
+    """Tell whether a text has the form of a number that names a person."""
     return person_number(text) is not None or is_reserve_number_of_digits(text)
 
 

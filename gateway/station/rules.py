@@ -118,7 +118,9 @@ RULES: Final[Mapping[str, Rule]] = {
         "The article master is older than `[articles] max_age_days`: recalls may be missing.", _WARNING, _OPERATION
     ),
     "PERSON_DATA_REMOVED": _everywhere(
-        "The label held identifiers of a person; they were removed.", _WARNING, "the privacy guard"
+        "The label held identifiers of a person, or parts of a web address that may hold them; they were removed.",
+        _WARNING,
+        "the privacy guard",
     ),
 }
 """Every finding of the verdict. Those of the label's own faults come from decoding (`gateway.udi.findings`)."""

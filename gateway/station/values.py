@@ -93,6 +93,8 @@ class Done(Struct, frozen=True, kw_only=True):
     """An event that can be taken back."""
 
     id: str
+    scanner: str
+    """That has scanned it."""
     quantity: int
 
 

@@ -75,7 +75,7 @@ class Output(StrEnum):
     CLOSE = "close"
     """The open item becomes an event as it stands."""
     TAKE_BACK = "take back"
-    """An event `undo` that names the newest event not taken back."""
+    """An event `undo` that names the newest event not taken back: of this scanner, or where it has none, of any."""
     ACCEPT = "accept"
     """The code is obeyed."""
     REFUSE = "refuse"

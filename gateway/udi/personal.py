@@ -1,10 +1,11 @@
 """Taking the data of persons out of what was scanned, before anything of it is stored, logged or sent."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 
 from gateway.udi import gs1, gs1_ai, gs1_checks, gs1_link
-from gateway.udi.checks import has_gs1_check_digit
+from gateway.udi.checks import has_gs1_check_digit, is_digits
 from gateway.udi.dispatch import Form, classify
 
 PERSONAL_AIS = frozenset(
@@ -47,6 +48,9 @@ PERSONAL_AIS = frozenset(
 """AIs that say who somebody is or where somebody lives (GS1 General Specifications 3). The countries 4307 and 4317,
 the media type 7241 and the version 7242 single nobody out and stay."""
 
+FREE_AIS = frozenset(("240", *map(str, range(91, 100))))
+"""AIs whose values a trading partner or a hospital fills as it likes (GS1 General Specifications 3.5, 3.9)."""
+
 _ISBT_128_PERSONS = re.compile(r"(?:=[;'#]|&#)[^=&]*")
 """Structures of ISBT 128 that name a donor, a member of staff or a patient (ICCBBA ST-001). No data holds `=` or
 `&`, which begin the next structure."""
@@ -59,35 +63,46 @@ _ANY_DATE = date(2000, 1, 1)
 """Only to tell sound elements from broken ones: the century of a date does not matter."""
 
 
-def redact(text: str, symbology: str | None) -> tuple[str, bool]:
+IsPerson = Callable[[str], bool]
+"""Tells whether a text has the form of a number that names a person."""
+
+
+def nobody(_text: str) -> bool:
+    """Take no text for a person's number."""
+    return False
+
+
+def redact(text: str, symbology: str | None, is_person: IsPerson = nobody) -> tuple[str, bool]:
     """Return a symbol's text without the elements of PERSONAL_AIS, and whether anything was taken out.
 
     Works on element strings, their typed form and Digital Links, as `decode` tells them apart. A malformed
     element goes up to the next separator. A GSRN with a right check digit that is hidden in another element,
-    because a separator was lost, goes as well, with what follows it there. Redacting twice changes nothing.
+    because a separator was lost, goes as well, with what follows it there. Of a label with other elements, FREE_AIS
+    with what `is_person` recognises go too; a lot or serial number of that form stays, for it is the label's own.
+    Of a Digital Link scheme, host, GS1 path and the AIs of the query stay. Redacting twice changes nothing.
 
     >>> redact("01087176482002748018123456789012345675", "]d2")
     ('0108717648200274', True)
     """
     cleaned = text
     # Taking an element out may lay another one bare; each pass takes something out, so that this ends.
-    while len(shorter := _redact_once(cleaned, symbology)) < len(cleaned):
+    while len(shorter := _redact_once(cleaned, symbology, is_person)) < len(cleaned):
         cleaned = shorter
     return cleaned, cleaned != text
 
 
-def _redact_once(text: str, symbology: str | None) -> str:
+def _redact_once(text: str, symbology: str | None, is_person: IsPerson) -> str:
     form, _, body = classify(text, symbology)
     match form:
         case Form.GS1_ELEMENTS | Form.UNKNOWN:
-            kept = _without_elements(body)
+            kept = _without_elements(body, is_person)
         case Form.GS1_HRI:
-            kept = _without_bracketed(body)
+            kept = _without_bracketed(body, is_person)
         case Form.GS1_LINK:
-            kept = _without_link_parts(body)
+            kept = _without_link_parts(body, is_person)
         case Form.GS1_TRADE:
             digits, composite, component = body.partition(gs1.COMPOSITE)
-            kept = digits + composite + _without_elements(component)
+            kept = digits + composite + _without_elements(component, is_person)
         case Form.ISBT_128:
             kept = _ISBT_128_PERSONS.sub("", body)
             kept = _cut(kept, hidden_gsrn(kept))
@@ -121,12 +136,15 @@ def _cut(text: str, place: int) -> str:
     return text if place < 0 else text[:place]
 
 
-def _without_elements(text: str) -> str:
+def _without_elements(text: str, is_person: IsPerson) -> str:
+    spans = gs1.element_spans(text)
+    if len(spans) == 1:
+        is_person = nobody  # no whole label: whoever looks at what it is withholds it as it stands
     kept: list[str] = []
     position = 0
-    for segment in _segments(gs1.element_spans(text)):
+    for segment in _segments(spans):
         kept.append(text[position : segment[0].start])
-        rest = _without_spans(text, segment)
+        rest = _without_spans(text, segment, is_person)
         kept.append(rest)
         # A segment that is gone takes its separator along.
         position = segment[-1].end if rest else segment[-1].end + 1
@@ -145,9 +163,10 @@ def _segments(spans: list[gs1.Span]) -> list[list[gs1.Span]]:
     return segments
 
 
-def _without_spans(text: str, segment: list[gs1.Span]) -> str:
-    # Each of PERSONAL_AIS is without predefined length, hence the last of its segment.
-    rest = segment[:-1] if segment[-1].ai in PERSONAL_AIS else segment
+def _without_spans(text: str, segment: list[gs1.Span], is_person: IsPerson) -> str:
+    # Each of PERSONAL_AIS and FREE_AIS is without predefined length, hence the last of its segment.
+    last = segment[-1]
+    rest = segment[:-1] if _names_somebody(last.ai, text[last.value_start : last.end], is_person) else segment
     if all(_is_sound(text, span) for span in rest):
         return "".join(_cut_value(text, span) for span in rest)
     # The elements may be out of step with the label: search the segment as one string.
@@ -173,32 +192,41 @@ def _cut_value(text: str, span: gs1.Span) -> str:
     return element if place < 0 else text[span.start : span.value_start + place]
 
 
-def _without_bracketed(text: str) -> str:
+def _without_bracketed(text: str, is_person: IsPerson) -> str:
     spans = gs1.bracketed_spans(text)
     first = spans[0].start if spans else len(text)
     kept = [_cut(text[:first], hidden_gsrn(text[:first]))]
     for span in spans:
-        if span.ai not in PERSONAL_AIS:
-            value = text[span.value_start : span.end]
+        value = text[span.value_start : span.end]
+        if not _names_somebody(span.ai, value, is_person):
             kept.append(text[span.start : span.value_start] + _cut(value, hidden_gsrn(value)))
     return "".join(kept)
 
 
-def _without_link_parts(text: str) -> str:
+def _without_link_parts(text: str, is_person: IsPerson) -> str:
     address = gs1_link.split(text)
-    segments = _kept_segments(address.segments)
-    query = [part.raw for part in address.query if not _is_personal(part.name, part.value)]
-    fragment = text.partition("#")[2]
-    drops_fragment = _is_personal(*_key_and_value(fragment))
-    if len(segments) == len(address.segments) and len(query) == len(address.query) and not drops_fragment:
+    segments = _kept_segments(address.segments, is_person)
+    place = gs1_link.key_place(tuple(segments))
+    query = [part for part in address.query if not _is_personal(part.name, part.value, is_person)]
+    origin, fragment = address.origin, text.partition("#")[2]
+    if place is None:  # a web address of some other kind
+        if _is_personal(*_key_and_value(fragment), is_person):
+            fragment = ""
+    else:  # whatever is not of GS1 in it may be anything, a name too
+        scheme, slashes, host = origin.partition("://")
+        origin = scheme + slashes + host.rpartition("@")[2]
+        segments, fragment = segments[place:], ""
+        query = [part for part in query if is_digits(part.name)]
+    is_whole = len(segments) == len(address.segments) and len(query) == len(address.query)
+    if is_whole and origin == address.origin and fragment == text.partition("#")[2]:
         return _cut(text, hidden_gsrn(address.origin))
-    rebuilt = "/".join((address.origin, *segments))
+    rebuilt = "/".join((origin, *segments))
     if query:
-        rebuilt += "?" + "&".join(query)
-    return rebuilt if drops_fragment or not fragment else f"{rebuilt}#{fragment}"
+        rebuilt += "?" + "&".join(part.raw for part in query)
+    return f"{rebuilt}#{fragment}" if fragment else rebuilt
 
 
-def _kept_segments(segments: tuple[str, ...]) -> list[str]:
+def _kept_segments(segments: tuple[str, ...], is_person: IsPerson) -> list[str]:
     place = gs1_link.key_place(segments)
     dropped: set[int] = set()
     values = set(range(place + 1, len(segments), 2)) if place is not None else set()
@@ -206,13 +234,18 @@ def _kept_segments(segments: tuple[str, ...]) -> list[str]:
         if index in values:
             continue
         following = segments[index + 1] if index + 1 < len(segments) else ""
-        if _is_personal(gs1_link.unquote(segments[index]), following):
+        if _is_personal(gs1_link.unquote(segments[index]), following, is_person):
             dropped.update((index, index + 1))
     return [segment for index, segment in enumerate(segments) if index not in dropped]
 
 
-def _is_personal(key: str, value: str) -> bool:
-    return key in PERSONAL_AIS or hidden_gsrn(gs1_link.unquote(value)) >= 0 or hidden_gsrn(key) >= 0
+def _is_personal(key: str, value: str, is_person: IsPerson) -> bool:
+    text = gs1_link.unquote(value)
+    return _names_somebody(key, text, is_person) or hidden_gsrn(text) >= 0 or hidden_gsrn(key) >= 0
+
+
+def _names_somebody(ai: str, value: str, is_person: IsPerson) -> bool:
+    return ai in PERSONAL_AIS or (ai in FREE_AIS and is_person(value))
 
 
 def _key_and_value(fragment: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.articles import applying
+from gateway.articles.laying import FileState
 from gateway.articles.overlay import DAMAGED, OVERLAY, Overlay
 from gateway.articles.staging import rollback
 from gateway.articles.store import ArticleMaster
@@ -28,6 +29,7 @@ FILE = (
 )
 BLOCK = {"op": "block", "deviceIdentifier": GTIN, "reason": "avtal"}
 RECALL = {"op": "recall", "deviceIdentifier": GTIN, "reason": "FSN 17", "lots": ["L1"]}
+WHOLE = {"op": "recall", "deviceIdentifier": GTIN, "reason": "FSN 18"}
 UPSERT = {"op": "upsert", "article": {"deviceIdentifier": GTIN, "articleNumber": "VGR-9", "tradeName": "Ny"}}
 DELETE = {"op": "delete", "deviceIdentifier": GTIN}
 RELEASE = {"op": "release", "deviceIdentifier": GTIN}
@@ -80,7 +82,30 @@ def told(master: ArticleMaster, text: str) -> tuple[str | None, str, str | None,
         ([UPSERT, BLOCK], GTIN, ("Ny", "blocked", "VGR-9", 0)),
         ([DELETE], GTIN, (None, "none", None, 0)),
         ([DELETE], "VGR-1", (None, "none", None, 0)),
-        ([BLOCK, RECALL, DELETE], GTIN, (None, "none", None, 0)),
+        ([BLOCK, DELETE], GTIN, (None, "none", None, 0)),
+        # what is recalled is commonly taken out of the range the same day: only a release ends a recall
+        ([BLOCK, RECALL, DELETE], GTIN, (None, "active", "VGR-1", 1)),
+        ([RECALL, DELETE], CASE, ("Ask", "active", "VGR-1", 1)),
+        ([RECALL, DELETE], "VGR-1", (None, "active", "VGR-1", 1)),
+        ([WHOLE, DELETE], GTIN, (None, "recalled", "VGR-1", 0)),
+        ([WHOLE, UPSERT], GTIN, ("Ny", "recalled", "VGR-9", 0)),
+        ([WHOLE, BLOCK], GTIN, ("Stam", "recalled", "VGR-1", 0)),
+        (
+            [WHOLE, {**BLOCK, "deviceIdentifier": None, "articleNumber": "VGR-1"}],
+            GTIN,
+            ("Stam", "recalled", "VGR-1", 0),
+        ),
+        ([WHOLE, UPSERT, RELEASE], GTIN, ("Ny", "active", "VGR-9", 0)),
+        ([WHOLE, DELETE, RELEASE], GTIN, (None, "none", None, 0)),
+        ([RECALL, DELETE, UPSERT], GTIN, ("Ny", "active", "VGR-9", 1)),
+        ([RELEASE, RECALL], GTIN, ("Stam", "active", "VGR-1", 1)),
+        ([{"op": "recall", "articleNumber": "VGR-1"}, DELETE], GTIN, (None, "recalled", "VGR-1", 0)),
+        ([{"op": "recall", "articleNumber": "VGR-1"}, UPSERT], GTIN, ("Ny", "recalled", "VGR-9", 0)),
+        (
+            [{"op": "recall", "articleNumber": "VGR-1"}, UPSERT, {"op": "release", "articleNumber": "VGR-1"}],
+            GTIN,
+            ("Ny", "active", "VGR-9", 0),
+        ),
         ([{"op": "delete", "articleNumber": "VGR-3"}], "VGR-3", (None, "none", None, 0)),
         ([BLOCK, RELEASE], GTIN, ("Stam", "active", "VGR-1", 0)),
         ([RECALL, RELEASE], GTIN, ("Stam", "active", "VGR-1", 0)),
@@ -251,7 +276,7 @@ def test_more_than_there_is_room_for(master: ArticleMaster, monkeypatch: pytest.
         assert master.apply(old).refused
         # as many as a file has swallowed make room
         as_of = {"miv": int((NOW + timedelta(days=1)).timestamp()) * 10**9}
-        assert Overlay(master._path.parent).apply(delta(2, changes[3]), as_of=as_of).applied
+        assert Overlay(master._path.parent).apply(delta(2, changes[3]), files=FileState(as_of)).applied
 
 
 def test_another_process_s_delta_is_followed(master: ArticleMaster, directory: Path) -> None:

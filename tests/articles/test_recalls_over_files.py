@@ -1,7 +1,9 @@
 """Recalls that deltas brought, and the files that come after them."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -91,3 +93,78 @@ def test_recalls_stay_where_room_is_made(
     assert master.apply(delta(2, NOW + timedelta(days=2), blocks[1])).applied
     assert told(master, GTIN)[2] == 1
     assert told(master, OTHER)[1] == "recalled"
+
+
+SAYS_NOTHING = f"deviceIdentifier;articleNumber;tradeName\n{GTIN};VGR-1;Stam\n"
+WHOLE = {"op": "recall", "deviceIdentifier": GTIN, "reason": "FSN 18"}
+BLOCK = {"op": "block", "deviceIdentifier": GTIN}
+BLOCKED_ROW = {
+    "op": "upsert",
+    "article": {"deviceIdentifier": GTIN, "articleNumber": "VGR-1", "tradeName": "Ny", "status": "blocked"},
+}
+UPSERT = {"op": "upsert", "article": {"deviceIdentifier": GTIN, "articleNumber": "VGR-1", "tradeName": "Ny"}}
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "status"),
+    [
+        (FILE, [BLOCK], "active"),  # the column is there, and empty: active
+        (SAYS_NOTHING, [BLOCK], "blocked"),
+        (SAYS_NOTHING, [{**BLOCK, "deviceIdentifier": None, "articleNumber": "VGR-1"}], "blocked"),
+        (SAYS_NOTHING, [BLOCKED_ROW], "blocked"),
+        (FILE, [BLOCKED_ROW], "active"),
+        (SAYS_NOTHING, [BLOCK, RELEASE], "active"),
+        (SAYS_NOTHING, [BLOCKED_ROW, RELEASE], "active"),
+        (SAYS_NOTHING, [BLOCK, UPSERT], "active"),
+    ],
+)
+def test_a_file_that_cannot_speak_of_blocks_ends_none(
+    importing: Importing,
+    master: ArticleMaster,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    changes: list[dict[str, Any]],
+    status: str,
+) -> None:
+    swallowed = delta(1, NOW + timedelta(minutes=1), {"op": "block", "articleNumber": "A-1"})
+    assert master.apply(swallowed.replace(b'"miv"', b'"other"')).applied
+    for number, change in enumerate(changes, 1):
+        assert master.apply(delta(number, NOW + timedelta(minutes=number), change)).applied
+    importing(file, now=NOW + timedelta(days=1), as_of=NOW + timedelta(days=1))
+    assert told(master, GTIN)[:2] == ("Stam", status)
+    importing(f"{HEADER}{OTHER};;Enhet;;;;\n", name="other", now=NOW + timedelta(days=2))
+    assert told(master, GTIN)[:2] == ("Stam", status), "the next generation knows it, too"
+    monkeypatch.setattr(applying, "MAX_CHANGES_KEPT", master.info().changes)
+    assert master.apply(delta(8, NOW + timedelta(days=3), {"op": "block", "articleNumber": "A-2"})).applied
+    assert told(master, GTIN)[:2] == ("Stam", status), "nor does making room"
+
+
+def test_a_generation_of_before_has_files_that_speak(
+    importing: Importing, master: ArticleMaster, directory: Path
+) -> None:
+    importing(SAYS_NOTHING, now=NOW + timedelta(days=1), as_of=NOW + timedelta(days=1))
+    with closing(sqlite3.connect(directory / "current.db", isolation_level=None)) as db:
+        db.execute("DROP TABLE silent_on_status")
+    master.close()
+    master.apply(delta(1, NOW + timedelta(minutes=1), BLOCK))
+    assert told(master, GTIN)[:2] == ("Stam", "active")
+    importing(f"{HEADER}{OTHER};;Enhet;;;;\n", name="other", now=NOW + timedelta(days=2))
+    assert told(master, GTIN)[:2] == ("Stam", "active")
+
+
+@pytest.mark.parametrize(
+    ("changes", "since"),
+    [
+        ([{**WHOLE, "from": "2026-12-01"}], "2026-12-01"),
+        ([BLOCK, {**WHOLE, "from": "2026-12-01"}], None),
+        ([{**WHOLE, "from": "2026-12-01"}, {**BLOCK, "from": "2026-11-25"}], "2026-11-25"),
+    ],
+)
+def test_what_is_blocked_stays_so_until_the_recall_is_in_force(
+    master: ArticleMaster, changes: list[dict[str, Any]], since: str | None
+) -> None:
+    with master:
+        master.apply(delta(1, NOW + timedelta(minutes=1), *changes))
+        article = master.look_up("x", GTIN).article
+    assert article is not None
+    assert (article.status.value, article.status_from) == ("recalled", since)

@@ -138,6 +138,19 @@ def test_affected_by_a_delta(run: Run, box: Box) -> None:
     assert "FSN 18" in run("articles", "lookup", GTIN, "-c", box.config_file).out
 
 
+def test_affected_tells_what_was_taken_back(run: Run, box: Box) -> None:
+    importing(run, box, KNOWN)
+    outbox, now = box.outbox(), clock(700)
+    scan, undo = draft(f"01{GTIN}10B", now), draft(f"01{GTIN}10B", now)
+    data = msgspec.structs.replace(undo.data, action="undo", undoes=scan.id, symbols=())
+    outbox.append([scan, msgspec.structs.replace(undo, data=data, raw=())], now, seal=False)
+    outbox.close(now)
+    command = ("articles", "affected", "-c", box.config_file, GTIN)
+    found = json.loads(run(*command, "--json").out)
+    assert [(one["event"]["sequence"], one["takenBack"]) for one in found] == [(1, False), (5, True)]
+    assert "taken back" in run(*command).out
+
+
 def test_lot_without_article(run: Run, box: Box) -> None:
     ran = run("articles", "affected", "-c", box.config_file, "--lot", "x")
     assert (ran.code, ran.out) == (2, "")

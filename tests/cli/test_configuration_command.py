@@ -100,6 +100,7 @@ def test_init_writes_what_check_takes(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "etc" / "scangate.toml"
     ran = run("init", *NEEDED, "--broker-url", "mqtts://a.example", "--broker-url", "mqtt://b", "--output", file)
     assert ran.code == 0
+    assert f"Next: scangate config check -c {file}, then" in ran.out
     assert file.stat().st_mode & 0o777 == 0o640
     config = load(file)
     assert (config.gateway.tenant, config.gateway.site, config.gateway.id) == ("vgr", "su", "gw01")

@@ -143,6 +143,16 @@ def test_what_cannot_be_asked(gateway: Gateway, args: dict[str, Any], words: str
     assert ask(gateway.socket, "calibration", id=99) == {"state": "over"}
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [(("side",), "which scanner? This station has front"), (("front", "--seconds", "0"), "expected 1 or more")],
+)
+def test_wrong_usage_of_the_test(gateway: Gateway, more: tuple[str, ...], words: str) -> None:
+    code, _, err = answered(scanners(gateway, "test", *more))
+    assert code == 2
+    assert words in err
+
+
 def test_a_scanner_that_is_missing_cannot_be_calibrated(gateway: Gateway) -> None:
     gateway.wire.unplug()
     wait_for(lambda: gateway.scanner()["link"] == "missing", "the unplugging is noticed")

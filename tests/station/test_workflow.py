@@ -46,7 +46,7 @@ def station(*, waiting: bool, chosen: bool, counted: bool, context: bool, done: 
         chosen=Chosen(action="return", reason=None, until_ns=60 * S) if chosen else None,
         counted=Counted(quantity=3, until_ns=60 * S) if counted else None,
         context={"case": Kept(item=CASE, until_ns=600 * S)} if context else {},
-        done=tuple(Done(id=f"d{number}", quantity=1) for number in range(done)),
+        done=tuple(Done(id=f"d{number}", scanner="front", quantity=1) for number in range(done)),
         undo_until_ns=120 * S,
     )
 
@@ -160,13 +160,34 @@ def test_the_deadline_is_when_something_ends() -> None:
 def test_undo_goes_back_no_further_than_its_bound() -> None:
     one = Station()
     for number in range(MAX_UNDO + 5):
-        one = resumed(one, Done(id=str(number), quantity=1), S, RULES)
+        one = resumed(one, Done(id=str(number), scanner="front", quantity=1), S, RULES)
     undone = []
     while one.done:
         made = step(one, make(Input.UNDO), RULES)
         one = made.station
         undone += [effect.done.id for effect in made.effects if isinstance(effect, TakenBack)]
     assert undone == [str(number) for number in reversed(range(5, MAX_UNDO + 5))]
+
+
+@pytest.mark.parametrize(
+    ("done", "undone"),
+    [
+        ("front back", "0 1"),  # two people at one station: the own one first
+        ("back front back", "1 2 0"),
+        ("back back", "1 0"),  # this scanner has none: the station's newest
+        ("front back front", "2 0 1"),
+    ],
+)
+def test_a_scanner_takes_back_its_own_events_first(done: str, undone: str) -> None:
+    one = Station()
+    for number, scanner in enumerate(done.split()):
+        one = resumed(one, Done(id=str(number), scanner=scanner, quantity=1), S, RULES)
+    found = []
+    while one.done:
+        made = step(one, make(Input.UNDO), RULES)
+        one = made.station
+        found += [effect.done.id for effect in made.effects if isinstance(effect, TakenBack)]
+    assert found == undone.split()
 
 
 Move = tuple[Input, int]

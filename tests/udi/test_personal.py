@@ -18,7 +18,8 @@ GSRN = "123456789012345675"
         ("0108717648200274", "]d2", "0108717648200274"),
         (f"{GS}0108717648200274{GS}{GS}10A{GS}", "]d2", f"{GS}0108717648200274{GS}{GS}10A{GS}"),
         ("(01)08717648200274 (10)A", None, "(01)08717648200274 (10)A"),
-        ("https://a/01/09520123456788?17=280630#x", "]Q1", "https://a/01/09520123456788?17=280630#x"),
+        ("https://a/01/09520123456788?17=280630&", "]Q1", "https://a/01/09520123456788?17=280630&"),
+        ("https://a/b?x=y#z", "]Q1", "https://a/b?x=y#z"),  # a web address without a GS1 key is no Digital Link
         # an Italian GTIN begins with 801 too
         ("8018759000008", "]E0", "8018759000008"),
         ("80187590000088", None, "80187590000088"),
@@ -57,6 +58,17 @@ GSRN = "123456789012345675"
             "https://id.gs1.org/01/09520123456788/21/8018?17=280630",
         ),
         (f"https://id.gs1.org/01/09520123456788#8018/{GSRN}", None, "https://id.gs1.org/01/09520123456788"),
+        (f"https://a/b#8018/{GSRN}", None, "https://a/b"),
+        # what is not of GS1 in a Digital Link may be anything
+        ("https://a/01/09520123456788?17=280630#Eva", "]Q1", "https://a/01/09520123456788?17=280630"),
+        (
+            "https://a/01/09520123456788?name=Eva&17=280630&linkType=all",
+            None,
+            "https://a/01/09520123456788?17=280630",
+        ),
+        ("https://Eva:Berg@a/01/09520123456788/10/L", None, "https://a/01/09520123456788/10/L"),
+        ("https://a/Eva/Berg/01/09520123456788/10/L", None, "https://a/01/09520123456788/10/L"),
+        ("https://a/Eva/01/09520123456788/10/L", None, "https://a/01/09520123456788/10/L"),
         # no GS1 data by its symbology, and yet
         (f"PATIENT 8018{GSRN}", "]d1", "PATIENT "),
         (f"4006381333931|]e08018{GSRN}{GS}10A", "]E0", "4006381333931|]e010A"),
@@ -132,3 +144,28 @@ def test_redacting_elements_twice_changes_nothing(parts: list[str], separator: s
 def test_structures_of_isbt_128_that_name_a_person_go(text: str, kept: str) -> None:
     assert redact(text, None) == (kept, kept != text)
     assert redact(kept, None) == (kept, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "symbology", "kept"),
+    [
+        (f"010871764820027499191212121212{GS}10A", "]d2", f"0108717648200274{GS}10A"),
+        ("010871764820027499191212121212", None, "0108717648200274"),
+        ("0108717648200274240191212121212", "]C1", "0108717648200274"),
+        ("(01)08717648200274(91)191212121212(10)A", None, "(01)08717648200274(10)A"),
+        ("https://a/01/08717648200274?99=191212121212&17=280630", None, "https://a/01/08717648200274?17=280630"),
+        # a lot and a serial number are the label's own, and other values of these AIs, too
+        ("010871764820027410191212121212", "]d2", "010871764820027410191212121212"),
+        ("010871764820027421191212121212", "]d2", "010871764820027421191212121212"),
+        ("010871764820027499191212121213", "]d2", "010871764820027499191212121213"),
+        # alone it is no label: it is withheld as it stands
+        ("99191212121212", "]d2", "99191212121212"),
+        ("99191212121212", None, "99191212121212"),
+    ],
+)
+def test_a_number_of_a_person_in_a_free_element(text: str, symbology: str | None, kept: str) -> None:
+    def is_person(value: str) -> bool:
+        return value == "191212121212"
+
+    assert redact(text, symbology, is_person) == (kept, kept != text)
+    assert redact(kept, symbology, is_person) == (kept, False)

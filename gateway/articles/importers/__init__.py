@@ -23,10 +23,20 @@ IMPORTERS: dict[str, Importer] = {
 }
 """`[[articles.source]] format` -> its reader."""
 
+_TELL_STATUS = frozenset(("gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn"))
+
+
+def tells_status(source: SourceSettings, record: Record) -> bool:
+    """Tell whether rows of this file say which articles are blocked; a CSV file does if it has the column.
+
+    FHIR knows recalls only, and where a file says nothing, its rows read as active.
+    """
+    return source.format in _TELL_STATUS or (source.format == "csv" and "status" in record.texts)
+
 
 def file_to_open(path: Path, source: SourceSettings) -> Path:
     """Return the file to open for what is to be imported: a GUDID release may be a folder."""
     return release_file(path) if source.format == "gudid" else path
 
 
-__all__ = ["IMPORTERS", "Batch", "Importer", "Record", "file_to_open"]
+__all__ = ["IMPORTERS", "Batch", "Importer", "Record", "file_to_open", "tells_status"]
