@@ -122,7 +122,7 @@ def test_scanners_that_are_no_ports_belong_to_the_daemons_own_group() -> None:
         if (found := re.search(r'SUBSYSTEM=="(\w+)".*GROUP="(\w+)"', line))
         for subsystem, group in [found.groups()]
     }
-    assert owners == {"tty": "dialout", "input": "scangate", "hidraw": "scangate"}
+    assert owners == {"tty": "dialout", "input": "scangate", "hidraw": "scangate", "gpio": "gpio"}
     assert service_values("Group") == ["scangate"]
 
 

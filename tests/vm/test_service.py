@@ -12,7 +12,7 @@ MAX_EXPOSURE = 1.5
 
 def test_installed_as_on_a_real_box(box: Box) -> None:
     assert box.agent.run("scangate --version").startswith("scangate ")
-    assert box.agent.run("id -nG scangate").split() == ["scangate", "dialout", "input"]
+    assert box.agent.run("id -nG scangate").split() == ["scangate", "dialout", "gpio"]
     assert box.agent.run("stat -c '%a %U' /etc/scangate/credentials") == "700 root"
     assert box.agent.run("stat -c '%a %U' /var/lib/scangate") == "700 scangate"
 
@@ -49,8 +49,13 @@ def test_a_life_under_systemd(box: Box, broker: Broker, consumer: Subscriber) ->
     box.agent.run("systemctl stop scangate")
     assert box.agent.run("systemctl show -P Result scangate") == "success"
     assert box.texts() == [text(1), text(2)]
-    box.wait_for(lambda: len(consumer.bodies) >= 2, "both arrive")
-    assert [json.loads(body)["id"] for body in consumer.bodies] == box.signalled()
+
+    def arrived() -> list[str]:
+        """What came, first arrivals: the first scan's mark of delivery may have died with the daemon."""
+        return list(dict.fromkeys(json.loads(body)["id"] for body in consumer.bodies))
+
+    box.wait_for(lambda: len(arrived()) >= 2, "both arrive")
+    assert arrived() == box.signalled()
 
 
 def test_a_daemon_that_stands_still_is_replaced(box: Box) -> None:
