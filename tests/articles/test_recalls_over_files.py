@@ -67,7 +67,8 @@ def test_what_is_recalled_is_known_after_a_restart(master: ArticleMaster, direct
     block = {"op": "block", "articleNumber": "VGR-3"}
     whole = {"op": "recall", "deviceIdentifier": OTHER, "reason": "FSN 2"}
     outcome = master.apply(delta(1, NOW + timedelta(minutes=1), RECALL, block, whole, upsert))
-    found = Overlay(directory).recalls()
+    with closing(Overlay(directory)) as overlay:
+        found = overlay.recalls()
     assert {(one.identity, one.recall.reason, one.recall.lots) for one in found} == {
         (GTIN, "FSN 17", ("L1",)),
         (OTHER, "FSN 2", ()),
@@ -77,8 +78,9 @@ def test_what_is_recalled_is_known_after_a_restart(master: ArticleMaster, direct
     master.apply(
         delta(2, NOW + timedelta(minutes=2), *({**RELEASE, "deviceIdentifier": one} for one in (GTIN, OTHER)))
     )
-    assert [one.identity for one in Overlay(directory).recalls()] == [CASE]
-    assert Overlay(directory / "elsewhere").recalls() == []
+    with closing(Overlay(directory)) as overlay, closing(Overlay(directory / "elsewhere")) as empty:
+        assert [one.identity for one in overlay.recalls()] == [CASE]
+        assert empty.recalls() == []
 
 
 def test_recalls_stay_where_room_is_made(

@@ -263,4 +263,4 @@ def test_a_message_too_large_is_not_read_and_events_flow(
         one.until_delivered()
         assert not one.dead
     assert taken == []
-    assert set(system.scans()) == set(range(1, 101))
+    wait_for(lambda: set(system.scans()) == set(range(1, 101)), "all arrive")
