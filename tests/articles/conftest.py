@@ -1,12 +1,16 @@
 """What the article tests share: an articles directory and a short way to import rows into it."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from gateway.articles.changes import DeltaOutcome
+from gateway.articles.laying import FileState
+from gateway.articles.overlay import Overlay
 from gateway.articles.reports import ImportReport
 from gateway.articles.settings import SourceSettings
 from gateway.articles.staging import import_file
@@ -40,3 +44,9 @@ def importing(tmp_path: Path, directory: Path) -> Importing:
         return import_file(directory, source, file, now=now, max_rejected=max_rejected, as_of=as_of)
 
     return run
+
+
+def applied(directory: Path, payload: bytes, files: FileState | None = None) -> DeltaOutcome:
+    """What another process does that takes one message."""
+    with closing(Overlay(directory)) as overlay:
+        return overlay.apply(payload, files=files)

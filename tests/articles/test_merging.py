@@ -1,5 +1,6 @@
 """What several sources say of one article, brought together; what contradicts; what the outside is told."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,11 @@ SOURCES: dict[str, tuple[int, str]] = {
 
 
 @pytest.fixture
-def master(importing: Importing, directory: Path) -> ArticleMaster:
+def master(importing: Importing, directory: Path) -> Iterator[ArticleMaster]:
     for name, (priority, content) in SOURCES.items():
         assert importing(content, name=name, priority=priority, as_of=NOW - timedelta(hours=2)).rejections == ()
-    return ArticleMaster(directory)
+    with ArticleMaster(directory) as opened:
+        yield opened
 
 
 MERGED = Article(

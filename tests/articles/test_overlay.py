@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,11 +15,11 @@ import pytest
 
 from gateway.articles import applying
 from gateway.articles.laying import FileState
-from gateway.articles.overlay import DAMAGED, OVERLAY, Overlay
+from gateway.articles.overlay import DAMAGED, OVERLAY
 from gateway.articles.staging import rollback
 from gateway.articles.store import ArticleMaster
 from gateway.model import Match
-from tests.articles.conftest import NOW, Importing
+from tests.articles.conftest import NOW, Importing, applied
 
 ROOT = Path(__file__).parents[2]
 GTIN, CASE, OTHER = "09520001000102", "19520001000109", "09520001000119"
@@ -42,11 +43,12 @@ def delta(number: int, *changes: dict[str, Any], source: str = "miv", issued: da
 
 
 @pytest.fixture
-def master(importing: Importing, directory: Path) -> ArticleMaster:
+def master(importing: Importing, directory: Path) -> Iterator[ArticleMaster]:
     """A master whose file is as new as NOW."""
     report = importing(FILE, as_of=NOW)
     assert (report.accepted, report.rejected) == (4, 0)
-    return ArticleMaster(directory)
+    with ArticleMaster(directory) as opened:
+        yield opened
 
 
 def told(master: ArticleMaster, text: str) -> tuple[str | None, str, str | None, int]:
@@ -276,13 +278,13 @@ def test_more_than_there_is_room_for(master: ArticleMaster, monkeypatch: pytest.
         assert master.apply(old).refused
         # as many as a file has swallowed make room
         as_of = {"miv": int((NOW + timedelta(days=1)).timestamp()) * 10**9}
-        assert Overlay(master._path.parent).apply(delta(2, changes[3]), files=FileState(as_of)).applied
+        assert applied(master._path.parent, delta(2, changes[3]), FileState(as_of)).applied
 
 
 def test_another_process_s_delta_is_followed(master: ArticleMaster, directory: Path) -> None:
     with master:
         assert told(master, GTIN)[1] == "active"
-        assert Overlay(directory).apply(delta(1, BLOCK)).applied
+        assert applied(directory, delta(1, BLOCK)).applied
         master._overlay._look_at = 0.0  # as after FOLLOW_SECONDS
         assert told(master, GTIN)[1] == "blocked"
 
@@ -309,7 +311,7 @@ def test_a_damaged_overlay_is_told_and_begun_anew(master: ArticleMaster, directo
         assert told(master, GTIN)[1] == "blocked"
         assert master.info().overlay_problem is None
         (directory / OVERLAY).write_bytes(content)
-        assert Overlay(directory).apply(delta(3, BLOCK)).gap, "by who only applies, too"
+        assert applied(directory, delta(3, BLOCK)).gap, "by who only applies, too"
         assert (directory / DAMAGED).read_bytes() == content
 
 

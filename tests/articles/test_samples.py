@@ -1,5 +1,6 @@
 """The shipped samples: they import without a column map, and the scans find what their notes say."""
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -33,11 +34,12 @@ EXPECTED = [
 
 
 @pytest.fixture
-def master(directory: Path) -> ArticleMaster:
+def master(directory: Path) -> Iterator[ArticleMaster]:
     report = import_file(directory, SourceSettings(name="sample"), articles_csv(), now=NOW)
     assert (report.rejected, report.duplicates, report.swapped) == (0, 0, True)
     assert report.accepted >= 50
-    return ArticleMaster(directory)
+    with ArticleMaster(directory) as opened:
+        yield opened
 
 
 def test_the_scans_show_what_matters_first() -> None:
