@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.delivery import wire
-from gateway.delivery.health import Health
+from gateway.events import cloudevent
+from gateway.monitoring.health import Health
 from gateway.station.rules import RULES
 from tests.docs import findings, golden
 
@@ -37,7 +37,9 @@ def test_every_example_is_mentioned() -> None:
     assert [path.name for path in golden.FOLDER.glob("*.json") if f"events/{path.name}" not in text] == []
 
 
-@pytest.mark.parametrize("struct", [wire.ScanData, wire.ScanEvent, wire.ClockData, wire.EventArticle, Health])
+@pytest.mark.parametrize(
+    "struct", [cloudevent.ScanData, cloudevent.ScanEvent, cloudevent.ClockData, cloudevent.EventArticle, Health]
+)
 def test_every_field_is_explained(struct: type[msgspec.Struct]) -> None:
     text = CONSUMER.read_text()
     fields = msgspec.structs.fields(struct)
