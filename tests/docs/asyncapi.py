@@ -93,7 +93,7 @@ def document() -> dict[str, Any]:
             "title": "scangate",
             "version": "1",
             "description": "What a gateway at the scanners of a hospital sends over MQTT, and what it takes. "
-            "docs/consumer.md tells how to take it without loss.",
+            "docs/integration.md tells how to take it without loss.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": JSON,
