@@ -8,7 +8,7 @@ from msgspec import Struct, convert, to_builtins
 from msgspec.structs import replace
 
 from gateway.articles.errors import MasterError
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.clock import ClockReading
 from gateway.config import Config
 from gateway.delivery import wire

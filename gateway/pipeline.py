@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.clock import NS, ClockReading
 from gateway.config import Config
 from gateway.delivery import wire

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from gateway.articles.sync_request import request_sync
+from gateway.articles.sync.request import request_sync
 from gateway.config import Config
 from gateway.control import RequestError
 from gateway.delivery.commands import CommandError, Handler

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from gateway.articles.build.import_job import import_file
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
 from gateway.clock import ClockReading
 from gateway.delivery import wire
 from gateway.delivery.identity import read_identity

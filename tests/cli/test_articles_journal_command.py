@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from gateway.affected import count_affected, recall_of
-from gateway.articles.changes import Recalled
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.overlay.statements import Recalled
 from gateway.model import Disposition, Finding, Recall, Severity, Verdict
 from tests.cli.conftest import Box, Run, clock, draft
 

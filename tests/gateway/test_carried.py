@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.carried import Carried
 from gateway.config import Config, parse
 from gateway.pipeline import Pipeline

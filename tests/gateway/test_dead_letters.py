@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway import dead_letters
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.clock import Clock
 from gateway.config import parse
 from gateway.control import RequestError

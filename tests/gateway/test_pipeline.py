@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config import parse
 from gateway.delivery import wire
 from gateway.delivery.draft import Draft, Hold

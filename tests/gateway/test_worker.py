@@ -13,7 +13,7 @@ from drivers.base import ScannerSettings
 from drivers.model import Discarded, DiscardReason, Frame, RawScan, Signal
 from gateway import clock as clocks
 from gateway import worker as workers
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.clock import Clock
 from gateway.config import parse
 from gateway.delivery import wire

@@ -109,7 +109,7 @@ def test_imports_run_one_way(part: str) -> None:
         ("gateway.articles", "gateway.udi.checks", True),
         ("gateway.articles", "gateway.udi.gs1", False),
         ("gateway.station", "gateway.udi", True),
-        ("gateway.station", "gateway.articles.store", True),
+        ("gateway.station", "gateway.articles.lookup.master", True),
         ("gateway.station", "gateway.delivery", False),
         ("gateway.delivery", "gateway.model", True),
         ("gateway.delivery", "gateway.udi", False),
