@@ -346,7 +346,7 @@ def test_until_when_a_fetched_file_speaks(
         told.append(more["as_of"])
         return import_file(*arguments, **more)
 
-    monkeypatch.setattr("gateway.articles.sync.import_file", noting)
+    monkeypatch.setattr("gateway.articles.sync.job.import_file", noting)
     with serving(content(GOOD.encode(), modified=modified)) as server:
         assert box.results(settings(url=server.url())) == [R.IMPORTED]
     assert told == [expected]
