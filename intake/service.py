@@ -29,7 +29,8 @@ from intake.topics import TenantTopics, box_topic, topic_of
 log = logging.getLogger(__name__)
 
 BATCH: Final = 1000
-"""Events of one transaction, at most: larger ones are not faster (PostgreSQL, SQLite), and hold locks for longer."""
+"""Events of one transaction, at most: larger ones are not faster (PostgreSQL, SQLite), and hold locks for
+longer."""
 FETCH_SECONDS: Final = 0.25
 """How long a fetch waits for the first message: holes and repeats are looked at so often, too."""
 FIRST_PAUSE: Final = 0.2

@@ -10,8 +10,8 @@ from msgspec import Struct
 QUEUE: Final = 4000
 """Messages that wait to be committed: two batches under way and two behind them. More stay with the broker."""
 MAX_BOX_MESSAGES: Final = 20_000
-"""Topics of which the newest message waits: four for each of 5,000 boxes. Beyond, the oldest is dropped: a box says it
-again within a minute."""
+"""Topics of which the newest message waits: four for each of 5,000 boxes. Beyond, the oldest is dropped: a box
+says it again within a minute."""
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
