@@ -52,6 +52,9 @@ def open_database(url: str) -> sa.Engine:
     except sa.exc.DBAPIError as error:
         engine.dispose()
         raise unusable("open", url, error) from error
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 

@@ -64,7 +64,7 @@ def read_status(engine: sa.Engine, now: datetime) -> Status:
                         "SELECT source, epoch, sum(last - first + 1) AS missing FROM gap GROUP BY source, epoch"
                     )
                 )
-            )
+            }
             poisons = connection.scalar(sa.select(sa.func.count()).select_from(poison)) or 0
             passed = connection.scalar(sa.select(sa.func.count()).select_from(stand_in)) or 0
     except sa.exc.DBAPIError as error:

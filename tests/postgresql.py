@@ -52,10 +52,12 @@ class PostgreSql:
         return f"postgresql://scangate@/postgres?host={self.directory}"
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """Make an empty database; give its URL."""
+    def database(self, setting: str | None = None) -> Iterator[str]:
+        """Make an empty database, with a setting of its own; give its URL."""
         name = f"test_{next(self._names)}"
         self._statement(f"CREATE DATABASE {name}")
+        if setting is not None:
+            self._statement(f"ALTER DATABASE {name} SET {setting}")
         yield self.url.replace("/postgres?", f"/{name}?")
         self._statement(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -308,7 +308,7 @@ class NatsSource:
             await js.add_stream(config.evolve(num_replicas=1))
 
     async def _acknowledge(self, receipts: Sequence[tuple[Client, str]]) -> None:
-        """Acknowledge on the connection a message came by: a new stream may give its number to another."""
+        """Acknowledge each on the connection it came by: a new stream may give its number to another."""
         for nc, reply in receipts:
             if nc is self._nc:
                 await self._send(nc, reply, b"+ACK")

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
@@ -31,21 +31,21 @@ def identity(box: str, sequence: int, epoch: str = EPOCH) -> str:
     return str(uuid5(UUID(int=0), f"{box} {epoch} {sequence}"))
 
 
-def event(sequence: int, box: str = "gw1", epoch: str = EPOCH, **changes: object) -> dict[str, Any]:
+def event(sequence: int, box: str = "gw1", /, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """A scan event of a box; `changes` to its top level, those of `data` under the key `data`."""
     made: dict[str, Any] = json.loads(json.dumps(EXAMPLE))
     made |= {
-        "id": identity(box, sequence, epoch),
+        "id": identity(box, sequence, changes.get("epoch", EPOCH)),
         "source": source(box),
         "sequence": str(sequence).zfill(16),
-        "epoch": epoch,
+        "epoch": EPOCH,
     }
-    made["data"] |= cast("dict[str, Any]", changes.pop("data", {}))
+    made["data"] |= changes.pop("data", {})
     return made | changes
 
 
-def body(sequence: int, box: str = "gw1", epoch: str = EPOCH, **changes: object) -> bytes:
-    return json.dumps(event(sequence, box, epoch, **changes)).encode()
+def body(sequence: int, box: str = "gw1", /, **changes: Any) -> bytes:  # noqa: ANN401 - JSON
+    return json.dumps(event(sequence, box, **changes)).encode()
 
 
 def health(box: str = "gw1", epoch: str = EPOCH, begins: int = 1, **changes: object) -> bytes:
