@@ -6,6 +6,7 @@ stand_in   places of a stream that hold no event: poison that is kept, numbers a
 stream     one row per source and epoch: its frontier, which every transaction that touches it locks first
 poison     messages that are no event this version can take
 box        what a box says of itself: status, health, article master
+delta      article deltas in the order of their numbers
 """
 
 from datetime import UTC, datetime
@@ -146,3 +147,15 @@ box: Final = sa.Table(
     sa.Column("articles_received", Moment),
 )
 """`health` and `articles` are the box's own messages as they came."""
+
+delta: Final = sa.Table(
+    "delta",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("issued", Moment, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("sent", Moment),
+)
+"""`body`: the message as it is signed and sent; `sent`: when a broker was handed it first, null until then."""

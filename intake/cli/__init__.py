@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from intake.cli import run, status
+from intake.cli import deltas, run, status
 
 DONE: Final = 0
 NOT_WELL: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
-GROUPS: Final = (run, status)
+GROUPS: Final = (run, status, deltas)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

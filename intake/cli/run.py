@@ -40,6 +40,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Work until a signal ends it."""
     from intake.counters import Counters
     from intake.database import open_database
+    from intake.delta_sender import DeltaSender
+    from intake.deltas import Deltas
     from intake.service import Intake
     from intake.signing import Signer
     from intake.store import Store
@@ -58,7 +60,8 @@ def run(chosen: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        Intake(source, Store(engine, now), topics, signer, now, Counters()).run(stop)
+        deltas = DeltaSender(source, Deltas(engine, now), topics, signer)
+        Intake(source, Store(engine, now), topics, signer, now, Counters(), deltas).run(stop)
     finally:
         engine.dispose()
     return 0

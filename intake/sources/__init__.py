@@ -47,8 +47,8 @@ class Source(Protocol):
     def settle(self, deliveries: Sequence[Delivery]) -> None:
         """Let the broker forget what is committed."""
 
-    def publish(self, topic: str, body: bytes, *, retain: bool = False) -> None:
-        """Send a message: a retained one with QoS 1, any other at most once. Lost when there is no connection."""
+    def publish(self, topic: str, body: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Send a message, with QoS 0 or 1. Lost when there is no connection."""
 
     def close(self) -> None:
         """End the connection; what is not settled comes again."""

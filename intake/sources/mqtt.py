@@ -119,11 +119,11 @@ class MqttSource:
                 client, mid = one.receipt
                 client.ack(mid, 1)
 
-    def publish(self, topic: str, body: bytes, *, retain: bool = False) -> None:
+    def publish(self, topic: str, body: bytes, *, qos: int = 0, retain: bool = False) -> None:
         """Send a message, if there is a connection."""
         client = self._client
         if client is not None:
-            client.publish(topic, body, qos=int(retain), retain=retain)
+            client.publish(topic, body, qos=qos, retain=retain)
 
     def close(self) -> None:
         """Disconnect; the session stays with the broker."""

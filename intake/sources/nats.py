@@ -123,10 +123,10 @@ class NatsSource:
         """Acknowledge each to the consumer."""
         self._soon(self._acknowledge([one.receipt for one in deliveries if one.receipt is not None]))
 
-    def publish(self, topic: str, body: bytes, *, retain: bool = False) -> None:
-        """Send a message: a retained one over MQTT, any other to the topic's subject."""
-        if retain:
-            self._mqtt.publish(topic, body, retain=True)
+    def publish(self, topic: str, body: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Send a message: with QoS 0 to the topic's subject, what has to be kept over MQTT."""
+        if qos or retain:
+            self._mqtt.publish(topic, body, qos=qos, retain=retain)
         elif self._nc is not None:
             self._soon(self._send(self._nc, topic.replace("/", "."), body))
 
@@ -287,9 +287,7 @@ class NatsSource:
         return made
 
     async def _make_stream(self, js: JetStreamContext) -> None:
-        """Keep each event until an intake has it; a full stream takes no more, and the boxes keep what it
-        refuses.
-        """
+        """Keep each event until an intake has it; what a full stream refuses, the boxes keep."""
         subject = f"{ROOT.replace('/', '.')}.{self._settings.tenant}.*.*.scan"
         config = StreamConfig(
             name=self.stream,

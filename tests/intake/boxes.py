@@ -63,7 +63,7 @@ def health(box: str = "gw1", epoch: str = EPOCH, begins: int = 1, **changes: obj
 class Box:
     """A client of a broker that sends a box's events, and writes down what comes for it."""
 
-    def __init__(self, url: str, name: str = "gw1", *, v5: bool = False) -> None:
+    def __init__(self, url: str, name: str = "gw1", *, v5: bool = False, also: tuple[str, ...] = ()) -> None:
         self.name = name
         self.received: list[tuple[str, bytes]] = []
         self._subscribed = threading.Event()
@@ -73,7 +73,7 @@ class Box:
         )
         self.client.reconnect_delay_set(1, 1)
         self.client.on_connect = lambda client, *_: client.subscribe(
-            [(topic(name, "#"), 1), (f"udi/v1/{TENANT}/intake", 1)]
+            [(one, 1) for one in (topic(name, "#"), f"udi/v1/{TENANT}/intake", *also)]
         )
         self.client.on_subscribe = lambda *_: self._subscribed.set()
         self.client.on_message = self._arrived

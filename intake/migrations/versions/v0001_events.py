@@ -91,6 +91,14 @@ def upgrade() -> None:
         sa.Column("articles", sa.Text),
         sa.Column("articles_received", moment),
     )
+    op.create_table(
+        "delta",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("number", sa.BigInteger, primary_key=True),
+        sa.Column("issued", moment, nullable=False),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("summary", "body")),
+        sa.Column("sent", moment),
+    )
     for name, query in VIEWS.items():
         op.execute(f"CREATE VIEW {name} AS {query}")
 
