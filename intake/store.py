@@ -18,7 +18,7 @@ number is known (the number 1 has come, or the box's health has said `epochBegin
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final
 
@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
-from intake.database import unusable
+from intake.database import transaction, unusable
 from intake.event import EventRow, Place, Poison, digest_of
 from intake.messages import BoxMessage
 from intake.schema import box, event, poison, stand_in, stream
@@ -179,13 +179,8 @@ class Store:
         with self._used("write to") as connection:
             return connection.execute(claim).rowcount == 1
 
-    @contextmanager
-    def _used(self, operation: str) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except sa.exc.DBAPIError as error:
-            raise unusable(operation, self.url, error) from error
+    def _used(self, operation: str) -> AbstractContextManager[sa.Connection]:
+        return transaction(self._engine, operation)
 
     def _commit(self, connection: sa.Connection, batch: Batch) -> Committed:
         now = self._now()
