@@ -1,7 +1,7 @@
 """One process at a time for what must not be done twice at once: an MQTT session, a receiver.
 
-On PostgreSQL an advisory lock that a connection of its own holds (and loses with it); on SQLite a lock on a file beside
-the database (flock(2)), which ends with the process.
+On PostgreSQL an advisory lock that a connection of its own holds (and loses with it); on SQLite a lock on a
+file beside the database (flock(2)), which ends with the process.
 """
 
 import fcntl

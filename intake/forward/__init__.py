@@ -1,8 +1,8 @@
 """Hands events on to the systems a hospital has: one file per transport, each exactly as far as confirmed.
 
-Every receiver has a cursor for each stream. It follows the stream's frontier, event by event: sent, confirmed, moved.
-What a receiver refuses for what is in it becomes a dead letter and the next one follows; a receiver that is away, or
-refuses everything, holds the line. After a break the last event may come twice, recognisable by its id.
+Every receiver has a cursor for each stream. It follows the stream's frontier, event by event: sent, confirmed,
+moved. What a receiver refuses for what is in it becomes a dead letter and the next one follows; a receiver that
+is away, or refuses everything, holds the line. After a break the last event may come twice, recognisable by its id.
 """
 
 from typing import Protocol

@@ -1,9 +1,9 @@
 """Follows the frontiers and hands on event by event.
 
-Per stream and receiver a cursor says up to which number everything is confirmed, a dead letter, or has no place in the
-receiver's form. It never passes the frontier, so that what a receiver gets has no holes, and is in order for each box.
-Events that came behind the frontier (`event.late`) are looked for by themselves, and dead letters whose retry was
-asked for.
+Per stream and receiver a cursor says up to which number everything is confirmed, a dead letter, or has no place
+in the receiver's form. It never passes the frontier, so that what a receiver gets has no holes, and is in order
+for each box. Events that came behind the frontier (`event.late`) are looked for by themselves, and dead letters
+whose retry was asked for.
 """
 
 import logging
@@ -30,7 +30,8 @@ LOOK_SECONDS: Final = 1.0
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 MAX_REFUSED_IN_ROW: Final = 20
-"""So many refused one after the other are no bad events but a receiver that expects something else: hold the line."""
+"""So many refused one after the other are no bad events but a receiver that expects something else: hold the
+line."""
 
 
 class Progress(Struct, kw_only=True):

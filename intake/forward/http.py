@@ -22,8 +22,8 @@ FOR_GOOD: Final = frozenset(
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }
 )
-"""The receiver has read the event and will not have it. Everything else (credentials, address, load) is the same for
-every event, and holds the line."""
+"""The receiver has read the event and will not have it. Everything else (credentials, address, load) is the
+same for every event, and holds the line."""
 
 
 class HttpReceiver:
