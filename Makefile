@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint check bench vm-test fleet faults soak lock wheelhouse sbom install uninstall clean
+.PHONY: pictures help demo test lint check bench vm-test fleet faults soak lock wheelhouse sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,10 @@ faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut ne
 soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace
 	@$(BIN)/python -m tests.faults.soak $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+pictures: ## the pictures of the documentation, by a real browser
+	@scripts/environment.sh dev chromium-headless-shell
+	@$(BIN)/python -m tests.display.screenshot docs/pictures
 
 lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions)
 	@VENV=build/release scripts/environment.sh release
