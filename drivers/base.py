@@ -73,7 +73,7 @@ class FrameDiscarded(Struct, frozen=True, kw_only=True):
 
     reason: DiscardReason
     length: int
-    keys: str = ""
+    clue: str = ""
     """As in `Discarded`."""
 
 

@@ -52,9 +52,16 @@ class Choice(Struct, frozen=True, kw_only=True):
 
     path: str | None
     """None: none, and `link` and `detail` say why."""
+    others: tuple[str, ...] = ()
+    """Further nodes of the same interface, which the scanner may use as well."""
     link: Link = Link.MISSING
     detail: str = ""
     """What to do about it, for a person."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every node to be opened."""
+        return () if self.path is None else (self.path, *self.others)
 
 
 class Device(Struct, frozen=True, kw_only=True):

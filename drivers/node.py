@@ -77,8 +77,8 @@ class NodeScanner(Scanner):
         self._poll.register(self._wake_fd, select.POLLIN)
 
     @abstractmethod
-    def _begin(self, path: str) -> Session:
-        """Open the node. Raises OSError, and DriverError for a device that can never be read."""
+    def _begin(self, choice: Choice) -> Session:
+        """Open the node (or nodes). Raises OSError, and DriverError for a device that can never be read."""
 
     @abstractmethod
     def _explain(self, error: OSError, path: str) -> tuple[Link, str]:
@@ -163,7 +163,7 @@ class NodeScanner(Scanner):
             self._stay_closed(now, choice.link, choice.detail, announced=True)
             return
         try:
-            session = self._begin(choice.path)
+            session = self._begin(choice)
         except OSError as error:
             link, detail = self._explain(error, choice.path)
             self._stay_closed(now, link, detail, announced=link is Link.NO_PERMISSION)

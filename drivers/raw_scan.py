@@ -48,7 +48,7 @@ def to_inputs(scanner: str, outputs: Iterable[DialectOutput]) -> list[ScannerInp
         if isinstance(output, Frame):
             inputs.append(to_raw_scan(scanner, output))
         elif isinstance(output, FrameDiscarded):
-            inputs.append(Discarded(scanner=scanner, reason=output.reason, length=output.length, keys=output.keys))
+            inputs.append(Discarded(scanner=scanner, reason=output.reason, length=output.length, clue=output.clue))
     return inputs
 
 

@@ -19,6 +19,7 @@ from typing import Final
 import serial
 
 from drivers.base import Dialect, DialectOutput, DriverError, Loan, ScannerSettings, Send
+from drivers.hardware import Choice
 from drivers.model import Link
 from drivers.node import FORBIDDEN, NodeScanner, Session
 
@@ -109,8 +110,9 @@ class SerialScanner(NodeScanner):
             if isinstance(one, Send):
                 self.send(one.data)  # a scanner that does not take it sends again, what it sent stays in the kernel
 
-    def _begin(self, path: str) -> Session:
+    def _begin(self, choice: Choice) -> Session:
         """Open the port. Raises OSError, and DriverError for a baud rate it does not take."""
+        (path,) = choice.paths
         port = _Port(exclusive=True, xonxoff=False, rtscts=False, dsrdtr=False)
         try:
             if self.settings.baud < 1:

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from drivers.base import DialectOutput, Reply, ScannerSettings
 from drivers.dialects.plain import PlainDialect
-from drivers.model import Frame, Signal
+from drivers.framing import ENDINGS, SKIPPED
+from drivers.model import Signal
 
 GOOD_READ: Final = b"\x01"
 """Good-read tone, also where the good-read beep is switched off."""
@@ -62,6 +63,10 @@ _WIPES_EVERYTHING: Final = frozenset({"AE", "Ae", "P"})
 """`$P,AE,P` and `$P,Ae,P` wipe every setting, the interface type included: the host would lose the scanner."""
 
 
+MAX_ANSWER_BYTES: Final = 1024
+"""Longest answer; those to chained questions stay well below. Longer text is a code."""
+
+
 class ServiceAnswer(Struct, frozen=True, kw_only=True):
     """The answer to one command of service mode."""
 
@@ -101,26 +106,67 @@ def service_answers(reply: bytes) -> tuple[ServiceAnswer, ...]:
 
 
 class DatalogicDialect(PlainDialect):
-    """Codes and answers are framed alike; an answer is told by its beginning."""
+    """Codes, and answers of service mode: known by their beginning, ended by CR under every terminator."""
 
     def __init__(self, settings: ScannerSettings) -> None:
         super().__init__(settings)
         self._signals = {"beep": TONES, "cordless": CORDLESS}.get(settings.feedback, {})
+        self._idle_ns = settings.idle_ms * 1_000_000
+        self._mark = ENDINGS[settings.terminator][-1:]
+        self._answer = b""  # what has come of an answer, or may become one
+        self._last_ns = 0
+
+    def opened(self, now_ns: int) -> None:
+        """Note that the transport was opened just now."""
+        self._answer = b""
+        super().opened(now_ns)
 
     def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:
         """Return the codes and answers that became complete with `data`."""
-        return [_told_apart(one) for one in super().feed(data, now_ns)]
+        done: list[DialectOutput] = []
+        data = self._answer + data
+        self._answer = b""
+        self._last_ns = now_ns
+        while data:
+            if self._framer.at_rest:
+                data = data.lstrip(SKIPPED) if data.lstrip(SKIPPED)[:1] == DONE[:1] else data
+                if DONE.startswith(data[:2]) or FAILED.startswith(data[:2]):
+                    answer, end, rest = data.partition(b"\r")
+                    if not end and len(data) <= MAX_ANSWER_BYTES:
+                        self._answer = data
+                        break
+                    if end and len(answer) <= MAX_ANSWER_BYTES:
+                        done.append(Reply(data=answer))
+                        data = rest
+                        continue
+            piece, data = self._to_next_frame(data)
+            done += self._framer.feed(piece, now_ns)
+        return done
+
+    def _to_next_frame(self, data: bytes) -> tuple[bytes, bytes]:
+        """Cut behind the first ending, where an answer may follow."""
+        at = data.find(self._mark) if self._mark else -1
+        return (data, b"") if at < 0 else (data[: at + 1], data[at + 1 :])
 
     def idle(self, now_ns: int) -> Iterable[DialectOutput]:
         """Return what counts as finished because nothing came until `now_ns`."""
-        return [_told_apart(one) for one in super().idle(now_ns)]
+        done: list[DialectOutput] = []
+        if self._answer and now_ns >= self._last_ns + self._idle_ns:
+            answer, self._answer = self._answer, b""
+            if answer.startswith((DONE, FAILED)):
+                return [Reply(data=answer)]
+            done += self._framer.feed(answer, self._last_ns)
+        return [*done, *self._framer.idle(now_ns)]
+
+    def deadline_ns(self) -> int | None:
+        """When `idle` must be called next, or None."""
+        return self._last_ns + self._idle_ns if self._answer else self._framer.deadline_ns()
+
+    def broken(self) -> Iterable[DialectOutput]:
+        """Forget what is half read; return its FrameDiscarded."""
+        self._answer = b""
+        return self._framer.broken()
 
     def signal(self, signal: Signal) -> bytes:
         """Return the tones that tell the operator."""
         return self._signals.get(signal, b"")
-
-
-def _told_apart(output: DialectOutput) -> DialectOutput:
-    if isinstance(output, Frame) and output.data.startswith((DONE, FAILED)):
-        return Reply(data=output.data)
-    return output

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from drivers.base import DriverError, FrameDiscarded, Scanner, ScannerSettings, Terminator
 from drivers.dialects.plain import PlainDialect
 from drivers.framing import Framed
-from drivers.hid_keyboard import INPUT_EVENT, READ_BYTES, HidKeyboardScanner, TypingSession, key_decoder
+from drivers.hid_keyboard import HidKeyboardScanner
+from drivers.keymap import key_decoder
 from drivers.model import Discarded, DiscardReason, Frame, InputQuality, Link, LinkChange, RawScan, ScannerInput
+from drivers.typing_session import TypingSession
 from tests.drivers import typist
-from tests.drivers.keyboards import Keyboards
-from tests.drivers.typist import Event, Typist, pack
+from tests.drivers.keyboards import MOST_EVENTS, Keyboards
+from tests.drivers.typist import INPUT_EVENT, Event, Typist, pack
 
 MS = 1_000_000
 GS1 = "]d20108717648200274\x1d10A-12"
@@ -69,17 +71,28 @@ def test_everything_in_one_read_comes_out_of_it(bench: Keyboards, scanner: HidKe
     take(scanner, 1)
     now = monotonic_ns()
     data = b"".join(pack(Typist().events(text, now + place * MS, 1000)) for place, text in enumerate("123"))
-    assert len(data) < READ_BYTES
+    assert len(data) < MOST_EVENTS * INPUT_EVENT.size
     bench.write(data)
     assert [scan.text for scan in take(scanner, 3) if isinstance(scan, RawScan)] == ["1", "2", "3"]
 
 
-def test_a_code_that_only_silence_ends(bench: Keyboards, scanner: HidKeyboardScanner, take: Take) -> None:
+def test_a_code_without_its_terminator_is_part_of_a_code(
+    bench: Keyboards, scanner: HidKeyboardScanner, take: Take
+) -> None:
+    take(scanner, 1)
+    bench.type(Typist(terminator="none").events("01095200010001021", monotonic_ns()))
+    assert take(scanner, 1) == [Discarded(scanner="desk", reason=DiscardReason.UNTERMINATED, length=17)]
+
+
+def test_a_code_that_only_silence_ends(bench: Keyboards, take: Take) -> None:
+    chosen = ScannerSettings(name="desk", driver="hid-keyboard", device=NODE, idle_ms=20, terminator="none")
+    scanner = HidKeyboardScanner(chosen, PlainDialect(chosen), bench)
     take(scanner, 1)
     bench.type(Typist(terminator="none").events("12", monotonic_ns()))
     (scan,) = take(scanner, 1)
     assert isinstance(scan, RawScan)
     assert scan.quality == {InputQuality.UNTERMINATED, UNCALIBRATED, NO_AIM_ID}
+    scanner.close()
 
 
 def test_elements_without_gs_from_a_scanner_that_never_sent_one(
@@ -246,13 +259,13 @@ def test_two_scanners_at_once_at_full_speed(take: Take) -> None:
     assert read == codes
 
 
-# Any split --------------------------------------------------------------------------------
+# Any split; evdev hands on whole events ---------------------------------------------------------------
 
 
 def frames_of(chunks: list[bytes]) -> list[Framed]:
     """Return what a session makes of bytes that arrive in these chunks."""
     bench = Keyboards()
-    session = TypingSession(bench.open(NODE), key_decoder(SETTINGS))
+    session = TypingSession([(bench.open(NODE), key_decoder(SETTINGS))])
     frames: list[Framed] = []
     for chunk in chunks:
         bench.write(chunk)
@@ -281,9 +294,9 @@ PARTS = st.one_of(
 @given(
     parts=st.lists(st.tuples(PARTS, st.sampled_from([0, 1, 19, 25])), max_size=5),
     losses=st.sets(st.integers(0, 60), max_size=2),
-    cuts=st.lists(st.integers(0, 4000), max_size=12),
+    cuts=st.lists(st.integers(0, 170), max_size=12),
 )
-def test_any_split_of_the_bytes_gives_the_same_codes(
+def test_any_split_of_the_events_gives_the_same_codes(
     parts: list[tuple[list[tuple[int, bool]], int]], losses: set[int], cuts: list[int]
 ) -> None:
     told: list[Event] = []
@@ -295,7 +308,7 @@ def test_any_split_of_the_bytes_gives_the_same_codes(
         if at < len(told):
             told.insert(at, (0, typist.SYN_DROPPED, 0, told[at][3]))
     data = pack(told)
-    places = sorted({cut for cut in cuts if 0 < cut < len(data)})
+    places = sorted({cut * INPUT_EVENT.size for cut in cuts if 0 < cut * INPUT_EVENT.size < len(data)})
     chunks = [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True) if a < b]
     whole = frames_of([data] if data else [])
     assert frames_of(chunks) == whole

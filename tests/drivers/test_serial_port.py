@@ -13,7 +13,7 @@ import pytest
 from drivers.base import DriverError, Scanner, ScannerSettings
 from drivers.dialects.plain import PlainDialect
 from drivers.framing import MAX_FRAME_BYTES
-from drivers.model import Discarded, DiscardReason, InputQuality, Link, LinkChange, RawScan, ScannerInput
+from drivers.model import Discarded, DiscardReason, Link, LinkChange, RawScan, ScannerInput
 from drivers.serial_port import SEND_NS, SerialScanner
 
 GS1 = b"]d20108717648200274\x1d1728063010A1"
@@ -257,13 +257,13 @@ def test_a_code_that_is_too_long_is_reported_once(cable: SerialCable, scanner: S
     sender.join()
 
 
-def test_a_code_without_its_terminator_is_flagged(cable: SerialCable, scanner: SerialScanner, take: Take) -> None:
+def test_a_code_without_its_terminator_is_part_of_a_code(
+    cable: SerialCable, scanner: SerialScanner, take: Take
+) -> None:
     cable.plug()
     take(scanner, 1)
     cable.scan(GS1)
-    (scan,) = take(scanner, 1)
-    assert isinstance(scan, RawScan)
-    assert scan.quality == {InputQuality.UNTERMINATED}
+    assert said(take(scanner, 1)) == [(DiscardReason.UNTERMINATED, len(GS1))]
 
 
 def test_what_is_sent_reaches_the_scanner(cable: SerialCable, scanner: SerialScanner, take: Take) -> None:

@@ -162,7 +162,7 @@ def test_a_serial_scanner(item: RawScan, expected: list[str], proved: bool) -> N
 @pytest.mark.parametrize("driver", ["hid-keyboard", "hid-pos", "serial"])
 @pytest.mark.parametrize("keys", ["", "AltGr", "Ctrl", "F8", "another key"])
 def test_what_was_thrown_away_proves_nothing(reason: DiscardReason, driver: str, keys: str) -> None:
-    item = Discarded(scanner="desk", reason=reason, length=9, keys=keys)
+    item = Discarded(scanner="desk", reason=reason, length=9, clue=keys)
     (found,) = diagnose(item, settings(driver))
     assert not proves([found])
     assert found.mend
