@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from drivers.base import ScannerSettings
-from drivers.hid_keyboard import ENDINGS
+from drivers.keymap import ENDINGS
 from drivers.keymap import KeyDecoder
 from drivers.layouts import layout
 from drivers.model import Discarded, DiscardReason, Frame, InputQuality, RawScan
