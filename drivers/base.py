@@ -58,8 +58,6 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     firmware_profile: str | None = None
     """What its own settings must be (`scangate firmware profiles`): the daemon looks after them, and gives an alarm
     when they have changed. None: only settings that were checked or applied once are looked after."""
-    firmware_heal: bool = False
-    """Bring changed settings back to `firmware_profile` without being asked, when nothing is scanned."""
 
 
 class Reply(Struct, frozen=True, kw_only=True):

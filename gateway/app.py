@@ -16,30 +16,30 @@ from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
 from drivers.model import LinkChange
 from gateway.articles.store import ArticleMaster
-from gateway.calibrator import Calibrator
-from gateway.carried import Carried
-from gateway.clock import Clock
-from gateway.config import Config, ConfigError
-from gateway.control import ControlServer, RequestError
-from gateway.dead_letters import DeadLetters
-from gateway.delivery.identity import read_identity
-from gateway.delivery.salvage import open_outbox
-from gateway.delivery.settings import BrokerSettings
-from gateway.delivery.topics import Topics
-from gateway.delivery.wire import gateway_source
-from gateway.drift import Drift
-from gateway.housekeeping import Housekeeping
-from gateway.inbox import Inbox, Notice
-from gateway.pipeline import Pipeline
-from gateway.readers import Reader
-from gateway.registry import RegistryError, StationRegistry
-from gateway.service_manager import ServiceManager
-from gateway.turn import Memory
-from gateway.worker import Worker
+from gateway.config.loader import Config, ConfigError
+from gateway.devices.calibrator import Calibrator
+from gateway.devices.settings_monitor import SettingsMonitor
+from gateway.devices.station_registry import RegistryError, StationRegistry
+from gateway.events.cloudevent import gateway_source
+from gateway.events.topics import Topics
+from gateway.monitoring.monitor import Monitor
+from gateway.mqtt.settings import BrokerSettings
+from gateway.outbox.box_identity import read_identity
+from gateway.outbox.salvage import open_outbox
+from gateway.scanning.carry_over import CarryOver
+from gateway.scanning.inbox import Inbox, Notice
+from gateway.scanning.pipeline import Pipeline
+from gateway.scanning.reader import Reader
+from gateway.scanning.retry_request import DeadLetters
+from gateway.scanning.transaction import StationState
+from gateway.scanning.worker import Worker
+from gateway.system.clock import Clock
+from gateway.system.control_socket import ControlServer, RequestError
+from gateway.system.systemd import ServiceManager
 
 if TYPE_CHECKING:
-    from gateway.delivery.desk import Handler
-    from gateway.delivery.publisher import Publisher
+    from gateway.mqtt.delivery_state import Handler
+    from gateway.mqtt.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def run(
     life: Life | None = None,
     check_reload: Callable[[], None] | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
-    carried: Carried | None = None,
+    carried: CarryOver | None = None,
 ) -> Ending:
     """Live: start in order, work until SIGTERM, SIGINT or `life.end()`, stop in order within five seconds.
 
@@ -103,7 +103,7 @@ def run(
     request `reload` end this life with Ending.RELOAD. `carried`: from the life before, and for the next one. Raises
     AppError, OutboxError, DriverError.
     """
-    life, carried = life or Life(), carried or Carried()
+    life, carried = life or Life(), carried or CarryOver()
     service_manager = ServiceManager()
     state = config.state_directory
     with contextlib.ExitStack() as stack:
@@ -128,14 +128,14 @@ def run(
         registry = stack.enter_context(contextlib.closing(_registry(state)))
         readers = {one.name: Reader(one, inbox, registry.recognise) for one in config.scanner}
         pipeline = Pipeline(config, ArticleMaster(config.articles_directory, config.articles.priorities()))
-        pipeline.memory = Memory(station=carried.given(config))
+        pipeline.memory = StationState(station=carried.given(config))
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
         worker = Worker(inbox, outbox, pipeline, clock, readers, service_manager, calibrator.diversions)
         worker.indicator = _indicator(config, stack)
-        drift = Drift(state, readers, registry, clock)
+        drift = SettingsMonitor(state, readers, registry, clock)
         housekeeping = stack.enter_context(
-            contextlib.closing(Housekeeping(config, worker, inbox, readers, clock, registry, alarms))
+            contextlib.closing(Monitor(config, worker, inbox, readers, clock, registry, alarms))
         )
         housekeeping.drift = drift
         # 3. Whoever asks.
@@ -255,7 +255,7 @@ def _open(control: ControlServer, path: Path) -> None:
 
 
 def _announce(
-    housekeeping: Housekeeping, control: ControlServer, on_event: Callable[[Mapping[str, object]], None] | None
+    housekeeping: Monitor, control: ControlServer, on_event: Callable[[Mapping[str, object]], None] | None
 ) -> Callable[[Mapping[str, object]], None]:
     """Return what tells everybody who wants to know of a scan or a scanner."""
 
@@ -273,7 +273,7 @@ def _announce(
 def _inbound(
     config: Config,
     worker: Worker,
-    housekeeping: Housekeeping,
+    housekeeping: Monitor,
     clock: Clock,
     check_reload: Callable[[], None] | None,
     life: Life,
@@ -281,9 +281,9 @@ def _inbound(
     """Return who takes what the broker brings: topic filter -> handler."""
     if config.broker is None:
         return {}
-    from gateway.delivery.commands import Commands  # these bring paho along, too
-    from gateway.master_feed import MasterFeed
-    from gateway.remote import Remote
+    from gateway.monitoring.remote_commands import Remote
+    from gateway.mqtt.command_envelope import Commands  # these bring paho along, too
+    from gateway.recalls.delta_subscriber import MasterFeed
 
     def publisher() -> "Publisher":
         if worker.publisher is None:
@@ -309,7 +309,7 @@ def _sound_publisher(
     broker = config.broker
     if broker is None or (present is not None and not present.stuck(STUCK_SECONDS)):
         return present
-    from gateway.delivery.publisher import Publisher  # paho's import takes longer than the rest of the start
+    from gateway.mqtt.publisher import Publisher  # paho's import takes longer than the rest of the start
 
     if present is not None:
         log.error("the publisher is stuck; it is replaced")

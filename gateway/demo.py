@@ -23,10 +23,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway import app, samples
 from gateway.articles.settings import SourceSettings
 from gateway.articles.staging import import_file
-from gateway.config import Config, parse
-from gateway.control import DaemonUnreachableError
-from gateway.delivery import wire
-from gateway.delivery.topics import Topics
+from gateway.config.loader import Config, parse
+from gateway.events import cloudevent
+from gateway.events.topics import Topics
+from gateway.system.control_socket import DaemonUnreachableError
 
 BROKER_SECONDS: Final = 10.0
 """The broker starts in tenths of a second; a slow SD card gets its time."""
@@ -36,7 +36,7 @@ SOURCE: Final = "sample"
 
 
 @contextlib.contextmanager
-def demonstration() -> Iterator[Iterator[tuple[wire.ScanEvent, bytes]]]:
+def demonstration() -> Iterator[Iterator[tuple[cloudevent.ScanEvent, bytes]]]:
     """Set everything up in a temporary directory and yield the events as they arrive; clean up at the end.
 
     Raises DaemonUnreachableError when no event arrives.
@@ -140,10 +140,10 @@ def _daemon(config: Config, control_path: Path) -> Iterator[None]:
         thread.join()
 
 
-def _events(bodies: "queue.Queue[bytes]") -> Iterator[tuple[wire.ScanEvent, bytes]]:
+def _events(bodies: "queue.Queue[bytes]") -> Iterator[tuple[cloudevent.ScanEvent, bytes]]:
     while True:
         try:
             body = bodies.get(timeout=EVENT_SECONDS)
         except queue.Empty:
             raise DaemonUnreachableError(Path("demo"), f"no event for {EVENT_SECONDS:.0f} s") from None
-        yield msgspec.json.decode(body, type=wire.ScanEvent), body
+        yield msgspec.json.decode(body, type=cloudevent.ScanEvent), body

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from gateway import VERSION
 from gateway.articles.errors import ArticlesError
 from gateway.articles.settings import SourceSettings
-from gateway.credentials import locate
+from gateway.system.credentials import locate
 
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

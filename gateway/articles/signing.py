@@ -5,7 +5,7 @@ from base64 import b64decode
 from typing import Final
 
 from gateway.articles.deltas import KEY_BYTES, Verify
-from gateway.credentials import locate
+from gateway.system.credentials import locate
 
 _MAX_KEY_FILE: Final = 4096
 """Bytes of a key on one line, with room for white space; keeps a wrong path from being read as one."""

@@ -33,7 +33,7 @@ from gateway.articles.sync_state import (
     write_state,
 )
 from gateway.articles.validators import Validators
-from gateway.whole_file import whole_file
+from gateway.system.atomic_file import whole_file
 
 LOCK: Final = "sync.lock"
 """Held by the sync that runs; the kernel frees it with the process."""

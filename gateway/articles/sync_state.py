@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.articles.settings import SourceSettings
 from gateway.articles.validators import Validators
-from gateway.whole_file import whole_file
+from gateway.system.atomic_file import whole_file
 
 STATE: Final = "sync.json"
 STATE_MODE: Final = 0o640

@@ -56,7 +56,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def _status(arguments: argparse.Namespace) -> int:
     from gateway.articles.conflicts import MAX_CONFLICTS, conflicts
     from gateway.articles.telling import tell
-    from gateway.delivery import unknown
+    from gateway.outbox import unknown_articles
 
     master, directory = master_of(arguments)
     with master:
@@ -72,7 +72,7 @@ def _status(arguments: argparse.Namespace) -> int:
             print(f"the first {MAX_CONFLICTS}; there may be more", file=sys.stderr)
         return exits.DONE
     outbox = directory / "outbox.db"
-    missing = [one for one in unknown.read(outbox) if one.resolved_ns is None] if outbox.exists() else []
+    missing = [one for one in unknown_articles.read(outbox) if one.resolved_ns is None] if outbox.exists() else []
     told = tell(info, time.time_ns(), unknown=len(missing))
     sources = [{**msgspec.to_builtins(one), "ageDays": _age_days(one.version)} for one in told.sources]
     if arguments.json:
@@ -97,9 +97,9 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _lookup(arguments: argparse.Namespace) -> int:
     from gateway.articles.precedence import in_order
-    from gateway.notation import characters
     from gateway.udi import decode
     from gateway.udi.dispatch import split_symbology
+    from gateway.udi.notation import characters
 
     master, _ = master_of(arguments)
     symbology, text = split_symbology(characters(arguments.text))

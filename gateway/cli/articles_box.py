@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.cli.box import act_as_owner, add_config
 from gateway.cli.output import add_json
-from gateway.config import DEFAULT_PATH, StateSettings, load
+from gateway.config.loader import DEFAULT_PATH, StateSettings, load
 
 if TYPE_CHECKING:
     from gateway.articles.store import ArticleMaster
-    from gateway.config import Config
+    from gateway.config.loader import Config
 
 NO_MASTER: Final = "no article master yet: see `scangate articles import --help`"
 

@@ -20,11 +20,11 @@ from gateway.cli import exits
 from gateway.cli.articles_box import add_box, config_of, directory_of
 from gateway.cli.box import act_as_owner
 from gateway.cli.output import print_json
-from gateway.config import ConfigError
+from gateway.config.loader import ConfigError
 
 if TYPE_CHECKING:
     from gateway.articles.reports import ImportProgress, ImportReport, Rejection
-    from gateway.config import Config
+    from gateway.config.loader import Config
 
 SHOWN_REJECTIONS: Final = 10
 """Rejected rows shown on the terminal; `--rejected` takes more."""
@@ -132,7 +132,7 @@ def _rejected_file(path: Path | None) -> "Iterator[Callable[[Rejection], None] |
     if path is None:
         yield None
         return
-    from gateway.whole_file import whole_file
+    from gateway.system.atomic_file import whole_file
 
     with whole_file(path, REJECTED_MODE) as stream:
 

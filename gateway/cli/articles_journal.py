@@ -59,14 +59,14 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def _unknown(arguments: argparse.Namespace) -> int:
     from gateway.articles.telling import utc
-    from gateway.delivery import unknown
     from gateway.model import Match
+    from gateway.outbox import unknown_articles
 
     master, directory = master_of(arguments)
     outbox = directory / "outbox.db"
     rows: list[dict[str, Any]] = []
     with master:
-        for one in unknown.read(outbox) if outbox.exists() else ():
+        for one in unknown_articles.read(outbox) if outbox.exists() else ():
             found = master.look_up(one.identifier, one.identifier if one.issuer else None)
             known = found.match is not Match.NONE
             if not arguments.all and known is not arguments.resolved:
@@ -93,7 +93,7 @@ def _unknown(arguments: argparse.Namespace) -> int:
 
 
 def _print_csv(rows: list[dict[str, Any]]) -> None:
-    from gateway.delivery.projections.csv import cell
+    from gateway.events.exports.csv import cell
 
     writer = csv.writer(sys.stdout)
     writer.writerow(("identifier", "issuer", "scans", "first", "last", "resolved", "articleNumber"))
@@ -101,8 +101,8 @@ def _print_csv(rows: list[dict[str, Any]]) -> None:
 
 
 def _affected(arguments: argparse.Namespace) -> int:
-    from gateway.affected import affected, recall_of, undone
-    from gateway.delivery.backlog import Backlog
+    from gateway.outbox.reader import OutboxReader
+    from gateway.recalls.affected_scans import affected, recall_of, undone
 
     if arguments.article is None and (arguments.lot or arguments.serial):
         print("scangate: --lot and --serial need an ARTICLE", file=sys.stderr)
@@ -111,7 +111,7 @@ def _affected(arguments: argparse.Namespace) -> int:
     recalls = None
     if arguments.article is not None:
         recalls = [recall_of(arguments.article, arguments.lot, arguments.serial)]
-    backlog = Backlog(directory / "outbox.db")
+    backlog = OutboxReader(directory / "outbox.db")
     try:
         with master:
             since_ns = arguments.since or 0

@@ -12,7 +12,7 @@ import msgspec
 from gateway.cli import exits
 from gateway.cli.box import add_config, open_box
 from gateway.cli.output import add_json, print_json, show
-from gateway.config import ConfigError
+from gateway.config.loader import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

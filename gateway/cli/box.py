@@ -6,8 +6,8 @@ import pwd
 from pathlib import Path
 from typing import Final
 
-from gateway.config import DEFAULT_PATH, Config, load
-from gateway.control import DEFAULT_PATH as DEFAULT_SOCKET
+from gateway.config.loader import DEFAULT_PATH, Config, load
+from gateway.system.control_socket import DEFAULT_PATH as DEFAULT_SOCKET
 
 SERVICE_USER: Final = "scangate"
 

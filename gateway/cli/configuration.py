@@ -16,11 +16,11 @@ from drivers.base import ScannerSettings, Terminator
 from gateway.cli import exits
 from gateway.cli.box import SERVICE_USER, add_config
 from gateway.cli.output import add_json, print_json, show
-from gateway.config import DEFAULT_PATH, effective, load, parse, read
+from gateway.config.loader import DEFAULT_PATH, effective, load, parse, read
 from gateway.station.settings import StationSettings
 
 if TYPE_CHECKING:
-    from gateway.setup_file import Answers
+    from gateway.config.template import Answers
 
 FILE_MODE: Final = 0o640
 """The service's group reads it, nobody else."""
@@ -99,7 +99,7 @@ def _add_init(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from gateway.config_warnings import warnings
+    from gateway.config.warnings import warnings
 
     config = load(arguments.config)
     print(f"{arguments.config}: ok")
@@ -120,14 +120,14 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _schema(_arguments: argparse.Namespace) -> int:
-    from gateway.config_schema import documented_schema
+    from gateway.config.json_schema import documented_schema
 
     print_json(documented_schema())
     return exits.DONE
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from gateway.setup_file import compose
+    from gateway.config.template import compose
 
     output: Path | None = None if str(arguments.output) == "-" else arguments.output
     if output is not None and output.exists() and not arguments.force:
@@ -160,7 +160,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    from gateway.whole_file import whole_file
+    from gateway.system.atomic_file import whole_file
 
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     with whole_file(path, FILE_MODE) as stream:
@@ -185,7 +185,7 @@ def _ask(arguments: argparse.Namespace) -> "Answers":
 
 
 def _answers(arguments: argparse.Namespace) -> "Answers":
-    from gateway.setup_file import Answers
+    from gateway.config.template import Answers
 
     return Answers(
         tenant=arguments.tenant,
@@ -203,7 +203,7 @@ def _answers(arguments: argparse.Namespace) -> "Answers":
 
 
 def _device() -> str:
-    from gateway.setup_file import serial_devices
+    from gateway.config.template import serial_devices
 
     found = [str(path) for path in serial_devices()]
     if not found:

@@ -27,15 +27,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from gateway import log
     from gateway.app import Ending, run
-    from gateway.carried import Carried
-    from gateway.config import load
+    from gateway.config.loader import load
+    from gateway.scanning.carry_over import CarryOver
+    from gateway.system.logging import set_up
 
-    log.set_up()
+    set_up()
     # A signal that comes before the daemon is ready, or between two lives, waits: its default would end us at once.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-    ending, carried = Ending.RELOAD, Carried()
+    ending, carried = Ending.RELOAD, CarryOver()
     while ending is Ending.RELOAD:
         config = load(arguments.config)
         ending = run(config, arguments.socket, check_reload=lambda: _check(arguments), carried=carried)
@@ -43,13 +43,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    from gateway.config import load
+    from gateway.config.loader import load
 
     load(arguments.config)
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from gateway.control import ask
+    from gateway.system.control_socket import ask
 
     status = ask(arguments.socket, "status")
     if arguments.json:

@@ -9,7 +9,7 @@ from gateway.cli import exits
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gateway.delivery.wire import ScanEvent
+    from gateway.events.cloudevent import ScanEvent
 
 COLOURS = {"accepted": "green", "warning": "yellow", "refused": "red"}
 

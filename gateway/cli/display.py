@@ -22,11 +22,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _display(arguments: argparse.Namespace) -> int:
-    from gateway import log
-    from gateway.config import load
+    from gateway.config.loader import load
     from gateway.display.service import run
+    from gateway.system.logging import set_up
 
     config = load(arguments.config)
-    log.set_up()
+    set_up()
     run(config.display, config.station.language, arguments.socket)
     return exits.DONE

@@ -24,8 +24,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from gateway.app import client_id_of
-    from gateway.config import load
-    from gateway.doctor import Health, examine
+    from gateway.config.loader import load
+    from gateway.monitoring.doctor import Health, examine
 
     config = load(arguments.config)
     client_id = client_id_of(config, config.broker) if config.broker else ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from drivers.base import ScannerSettings
     from firmware_config.model import Profile, Report, Step
     from gateway.cli.lent import Borrowed
-    from gateway.config import Config
+    from gateway.config.loader import Config
 
 DIFFERENCES = {"setting": "setting", "present": "is", "wanted": "needed", "meaning": "which means"}
 
@@ -88,7 +88,7 @@ def _add_scanner(
 
 def _profiles(arguments: argparse.Namespace) -> int:
     from firmware_config.profiles import load, names
-    from gateway.firmware_told import profile_told, setting_told
+    from gateway.devices.firmware_report import profile_told, setting_told
 
     if arguments.profile is None:
         rows = [profile_told(load(name)) for name in names()]
@@ -109,7 +109,7 @@ def _profiles(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from gateway.firmware_told import present_told, report_told
+    from gateway.devices.firmware_report import present_told, report_told
 
     with _scanner(arguments) as (config, settings, profile, borrowed):
         report = _look(arguments, config, settings, profile, borrowed)
@@ -124,7 +124,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from gateway.firmware_told import report_told
+    from gateway.devices.firmware_report import report_told
 
     with _scanner(arguments) as (config, settings, profile, borrowed):
         report = _look(arguments, config, settings, profile, borrowed)
@@ -137,8 +137,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _apply(arguments: argparse.Namespace) -> int:
     from firmware_config.apply import apply
-    from gateway.drift import journal_of, record_of
-    from gateway.firmware_told import report_told
+    from gateway.devices.firmware_report import report_told
+    from gateway.devices.settings_monitor import journal_of, record_of
 
     with _scanner(arguments) as (config, settings, profile, borrowed):
         report = found = _look(arguments, config, settings, profile, borrowed)
@@ -163,7 +163,7 @@ def _apply(arguments: argparse.Namespace) -> int:
 
 def _page(arguments: argparse.Namespace) -> int:
     from firmware_config.profiles import load
-    from gateway.firmware_page import entries, title
+    from gateway.printing.firmware_page import entries, title
 
     profile = load(arguments.profile)
     return write_page(arguments, title(profile), list(entries(profile)))
@@ -176,7 +176,7 @@ def _scanner(arguments: argparse.Namespace) -> "Iterator[tuple[Config, ScannerSe
     from firmware_config.profiles import load
     from firmware_config.vendors import vendor_of
     from gateway.cli.lent import borrowed
-    from gateway.firmware_choice import chosen_profile, chosen_scanner
+    from gateway.devices.firmware_choice import chosen_profile, chosen_scanner
 
     config = open_box(arguments)
     settings = chosen_scanner(config.scanner, arguments.scanner)
@@ -207,7 +207,7 @@ def _look(
 ) -> "Report":
     """Compare the scanner with the profile; note what is as needed."""
     from firmware_config.apply import check
-    from gateway.drift import journal_of, record_of
+    from gateway.devices.settings_monitor import journal_of, record_of
 
     report = check(
         borrowed.port,
@@ -232,7 +232,7 @@ def _say_identity(name: str, report: "Report") -> None:
 
 
 def _say(settings: "ScannerSettings", profile: "Profile", report: "Report") -> None:
-    from gateway.firmware_told import difference_told, setting_told, unlike
+    from gateway.devices.firmware_report import difference_told, setting_told, unlike
 
     _say_identity(settings.name, report)
     show([difference_told(one) for one in report.differences], DIFFERENCES, as_json=False)
@@ -256,7 +256,7 @@ def _say(settings: "ScannerSettings", profile: "Profile", report: "Report") -> N
 
 
 def _say_bytes(report: "Report") -> None:
-    from gateway.firmware_told import readable
+    from gateway.devices.firmware_report import readable
 
     if report.messages:
         print("would be sent, in this order:")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.delivery.backlog import Backlog
-from gateway.delivery.search import read_since
+from gateway.outbox.reader import OutboxReader
+from gateway.outbox.search import read_since
 
 if TYPE_CHECKING:
-    from gateway.config import Config
+    from gateway.config.loader import Config
 
 
 def add_since(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +22,9 @@ def add_since(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def backlog_of(config: "Config", other: Path | None = None) -> Iterator[Backlog]:
+def backlog_of(config: "Config", other: Path | None = None) -> Iterator[OutboxReader]:
     """Open the outbox of a box, or another one, for reading, inside a `with`. Raises OutboxError."""
-    backlog = Backlog(other or config.state_directory / "outbox.db")
+    backlog = OutboxReader(other or config.state_directory / "outbox.db")
     try:
         yield backlog
     finally:

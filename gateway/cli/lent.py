@@ -13,14 +13,14 @@ from drivers.base import DriverError, ScannerSettings
 from drivers.model import Link, LinkChange
 from firmware_config.port import Port
 from gateway.app import state_lock
-from gateway.clock import Clock, local_rfc3339
-from gateway.config import Config
-from gateway.control import DaemonUnreachableError, talk
-from gateway.inbox import Inbox
-from gateway.lease import Lender
-from gateway.lease_port import LeasePort, LentPort, holds, last_words
-from gateway.readers import Reader
-from gateway.registry import FirmwareRecord, StationRegistry
+from gateway.config.loader import Config
+from gateway.devices.lease import Lender
+from gateway.devices.lease_port import LeasePort, LentPort, holds, last_words
+from gateway.devices.station_registry import FirmwareRecord, StationRegistry
+from gateway.scanning.inbox import Inbox
+from gateway.scanning.reader import Reader
+from gateway.system.clock import Clock, local_rfc3339
+from gateway.system.control_socket import DaemonUnreachableError, talk
 
 CONNECT_SECONDS: Final = 10.0
 """How long a scanner may take to be there; one that has just been plugged in needs a few."""

@@ -12,7 +12,7 @@ from gateway.cli import exits, outbox_dead, outbox_export, outbox_restore
 from gateway.cli.box import add_config, open_box
 from gateway.cli.journal import add_since, backlog_of
 from gateway.cli.output import add_json, print_json, show
-from gateway.delivery.search import Search, State, find_one
+from gateway.outbox.search import Search, State, find_one
 
 DEFAULT_LIMIT: Final = 50
 """Events a listing shows unless told otherwise: the last screenful or two."""

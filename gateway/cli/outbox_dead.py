@@ -11,7 +11,7 @@ from gateway.cli import exits, outbox_export
 from gateway.cli.box import add_config, add_socket, open_box
 from gateway.cli.journal import backlog_of
 from gateway.cli.output import add_json, show
-from gateway.clock import NS, local_rfc3339
+from gateway.system.clock import NS, local_rfc3339
 
 
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,15 +57,19 @@ def _dead(arguments: argparse.Namespace) -> int:
                 excel=False,
             )
         )
-    from gateway.delivery.backlog import Stored
-    from gateway.delivery.projections.flat import flat
+    from gateway.events.exports.flat import flat
+    from gateway.events.stored_event import StoredEvent
 
     with backlog_of(open_box(arguments)) as backlog:
         now_ns = time.time_ns()
         rows = [
             {
                 **msgspec.to_builtins(
-                    flat(Stored(sequence=letter.sequence, body=backlog.body(letter.sequence) or b"", state="dead"))
+                    flat(
+                        StoredEvent(
+                            sequence=letter.sequence, body=backlog.body(letter.sequence) or b"", state="dead"
+                        )
+                    )
                 ),
                 "reason": letter.reason,
                 "ageSeconds": max(0, now_ns - letter.parked_ns) // NS,

@@ -14,9 +14,10 @@ from typing import BinaryIO, Final, get_args
 from gateway.cli import exits
 from gateway.cli.box import add_config, add_socket, open_box
 from gateway.cli.journal import add_since, backlog_of
-from gateway.clock import local_rfc3339
-from gateway.delivery.backlog import Backlog, Stored
-from gateway.delivery.search import State
+from gateway.events.stored_event import StoredEvent
+from gateway.outbox.reader import OutboxReader
+from gateway.outbox.search import State
+from gateway.system.clock import local_rfc3339
 
 EXPORT_MODE: Final = 0o640
 
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _chosen(backlog: Backlog, arguments: argparse.Namespace) -> Iterator[Stored]:
+def _chosen(backlog: OutboxReader, arguments: argparse.Namespace) -> Iterator[StoredEvent]:
     for stored in backlog.journal(since_ns=arguments.since or 0):
         if arguments.state in {None, stored.state}:
             yield stored
@@ -99,39 +100,39 @@ def _chosen(backlog: Backlog, arguments: argparse.Namespace) -> Iterator[Stored]
 class _Taken:
     """Passes events on, and keeps count."""
 
-    def __init__(self, events: Iterable[Stored]) -> None:
+    def __init__(self, events: Iterable[StoredEvent]) -> None:
         self._events = events
         self.count = 0
         self.last = 0
         """Sequence of the last one."""
 
-    def __iter__(self) -> Iterator[Stored]:
+    def __iter__(self) -> Iterator[StoredEvent]:
         for stored in self._events:
             yield stored
             self.count += 1
             self.last = stored.sequence
 
 
-def _ndjson(events: Iterable[Stored], _arguments: argparse.Namespace) -> Iterator[bytes]:
+def _ndjson(events: Iterable[StoredEvent], _arguments: argparse.Namespace) -> Iterator[bytes]:
     return (stored.body + b"\n" for stored in events)
 
 
-def _csv(events: Iterable[Stored], arguments: argparse.Namespace) -> Iterator[bytes]:
-    from gateway.delivery.projections import csv
+def _csv(events: Iterable[StoredEvent], arguments: argparse.Namespace) -> Iterator[bytes]:
+    from gateway.events.exports import csv
 
     return csv.lines(events, excel=arguments.excel)
 
 
-def _epcis(events: Iterable[Stored], _arguments: argparse.Namespace) -> Iterator[bytes]:
-    from gateway.delivery.projections import acts, epcis
+def _epcis(events: Iterable[StoredEvent], _arguments: argparse.Namespace) -> Iterator[bytes]:
+    from gateway.events.exports import acts, epcis
 
     chosen = acts.Acts(events)
     yield from epcis.lines(chosen, local_rfc3339(time.time_ns()))
     _tell_left_out(chosen.left_out)
 
 
-def _fhir(events: Iterable[Stored], _arguments: argparse.Namespace) -> Iterator[bytes]:
-    from gateway.delivery.projections import acts, fhir
+def _fhir(events: Iterable[StoredEvent], _arguments: argparse.Namespace) -> Iterator[bytes]:
+    from gateway.events.exports import acts, fhir
 
     chosen = acts.Acts(events)
     yield from fhir.lines(chosen, local_rfc3339(time.time_ns()))
@@ -143,7 +144,7 @@ def _tell_left_out(counts: Counter[str]) -> None:
         print(f"left out: {count} ({reason})", file=sys.stderr)
 
 
-FORMATS: Final[dict[str, Callable[[Iterable[Stored], argparse.Namespace], Iterator[bytes]]]] = {
+FORMATS: Final[dict[str, Callable[[Iterable[StoredEvent], argparse.Namespace], Iterator[bytes]]]] = {
     "csv": _csv,
     "ndjson": _ndjson,
     "epcis": _epcis,
@@ -157,7 +158,7 @@ COMPLETE: Final = frozenset({"csv", "ndjson"})
 def _destination(path: Path | None) -> Iterator[BinaryIO]:
     """Hand out where to write; when it returns, everything is written, and on the disk where it is a file."""
     if path is not None:
-        from gateway.whole_file import whole_file
+        from gateway.system.atomic_file import whole_file
 
         with whole_file(path, EXPORT_MODE) as stream:
             yield stream

@@ -34,7 +34,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    from gateway.delivery.backup import back_up
+    from gateway.outbox.backup import back_up
 
     config = open_box(arguments)
     events = back_up(config.state_directory / "outbox.db", arguments.file)
@@ -44,9 +44,9 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 def _restore(arguments: argparse.Namespace) -> int:
     from gateway.app import source_of, state_lock
-    from gateway.clock import Clock
-    from gateway.delivery.backup import restore
-    from gateway.delivery.identity import read_identity
+    from gateway.outbox.backup import restore
+    from gateway.outbox.box_identity import read_identity
+    from gateway.system.clock import Clock
 
     config = open_box(arguments)
     with state_lock(config.state_directory):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.cli import exits
 
 if TYPE_CHECKING:
-    from gateway.sheet import Entry
+    from gateway.printing.sheet import Entry
 
 
 def add_page(parser: argparse.ArgumentParser) -> None:
@@ -20,8 +20,8 @@ def add_page(parser: argparse.ArgumentParser) -> None:
 
 def write_page(arguments: argparse.Namespace, title: str, cells: Sequence["Entry"]) -> int:
     """Draw the page where the options of `add_page` say; return the exit code."""
-    from gateway.sheet import Cell, pdf, svg
-    from gateway.whole_file import whole_file
+    from gateway.printing.sheet import Cell, pdf, svg
+    from gateway.system.atomic_file import whole_file
 
     output: Path | None = arguments.output
     form = arguments.format or (output.suffix.lstrip(".").lower() if output is not None else "pdf")

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 from gateway.cli import exits
 from gateway.cli.output import add_json, print_json, show
 from gateway.model import Decoded, Severity
-from gateway.notation import characters
+from gateway.udi.notation import characters
 
 CHUNK_BYTES: Final = 64 * 1024
 """Read at most at once; what is there is answered at once, so that a script may wait for each answer."""
@@ -68,7 +68,7 @@ def _parse(arguments: argparse.Namespace) -> int:
 
 
 def _answer_lines(today: date) -> int:
-    from gateway.ndjson import answer, split_lines
+    from gateway.udi.ndjson import answer, split_lines
 
     for lines in split_lines(_chunks(sys.stdin.buffer)):
         sys.stdout.buffer.writelines(answer(line, today) + b"\n" for line in lines)
@@ -95,7 +95,7 @@ def _print(decoded: Decoded, today: date) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from gateway.explain import explain, headline
+    from gateway.udi.explain import explain, headline
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(

@@ -78,9 +78,9 @@ def _seconds(text: str) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from gateway.config import ConfigError, load
-    from gateway.control import DaemonUnreachableError, ask
-    from gateway.plugged_in import everything, from_configuration, listing
+    from gateway.config.loader import ConfigError, load
+    from gateway.devices.inventory import everything, from_configuration, listing
+    from gateway.system.control_socket import DaemonUnreachableError, ask
 
     try:
         configured: Any = ask(arguments.socket, "scanners")
@@ -102,8 +102,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _watch(arguments: argparse.Namespace) -> int:
-    from gateway.control import watch
-    from gateway.watching import line
+    from gateway.scanning.watch_stream import line
+    from gateway.system.control_socket import watch
 
     seen = 0
     for event in watch(arguments.socket):
@@ -120,8 +120,8 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    from gateway.calibration import TEXT
-    from gateway.control import DaemonUnreachableError, ask
+    from gateway.devices.calibration import TEXT
+    from gateway.system.control_socket import DaemonUnreachableError, ask
 
     names = [one["name"] for one in ask(arguments.socket, "scanners")]
     if arguments.scanner not in ([None, *names] if len(names) == 1 else names):
@@ -130,7 +130,7 @@ def _test(arguments: argparse.Namespace) -> int:
     begun = ask(arguments.socket, "calibrate", scanner=arguments.scanner, seconds=arguments.seconds)
     try:
         if arguments.symbol != "none":
-            from gateway.sheet import terminal
+            from gateway.printing.sheet import terminal
 
             print(terminal(TEXT, arguments.symbol), file=sys.stderr)
         print(
@@ -171,6 +171,6 @@ def _tell(answer: Mapping[str, Any], *, stored: bool) -> None:
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
-    from gateway.calibration_sheet import TITLE, cells
+    from gateway.printing.calibration_sheet import TITLE, cells
 
     return write_page(arguments, TITLE, list(cells()))

@@ -49,10 +49,10 @@ def _add_key(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
-    from gateway.config import load
+    from gateway.config.loader import load
+    from gateway.printing.station_sheet import cells, title
     from gateway.station.control_codes import ControlCodes
     from gateway.station.keys import control_key_of
-    from gateway.station_sheet import cells, title
 
     config = load(arguments.config)
     site = config.gateway.site
@@ -61,7 +61,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
 
 
 def _key(arguments: argparse.Namespace) -> int:
-    from gateway import new_keys
+    from gateway.station import new_keys
 
     path: Path = arguments.output
     if (arguments.kind == "hmac") != (arguments.id is not None):

@@ -23,9 +23,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def _tail(arguments: argparse.Namespace) -> int:
     from gateway.app import client_id_of
-    from gateway.config import load
-    from gateway.delivery.listener import Listener
-    from gateway.delivery.topics import Topics
+    from gateway.config.loader import load
+    from gateway.events.topics import Topics
+    from gateway.mqtt.subscriber import Subscriber
 
     config = load(arguments.config)
     if config.broker is None:
@@ -33,7 +33,7 @@ def _tail(arguments: argparse.Namespace) -> int:
         return exits.USAGE
     topics = Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
     seen = 0
-    with Listener(config.broker, f"{client_id_of(config, config.broker)}-tail") as listener:
+    with Subscriber(config.broker, f"{client_id_of(config, config.broker)}-tail") as listener:
         listener.subscribe(topics.everything)
         for message in listener.messages():
             text = message.body.decode(errors="replace")

@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from gateway.control import DaemonUnreachableError, RequestError, ask, watch
 from gateway.display.screen import Page, Screen, after_answer, after_event, after_loss, after_unreadable, page
 from gateway.display.told import Event, Status, View, read
+from gateway.system.control_socket import DaemonUnreachableError, RequestError, ask, watch
 
 log = logging.getLogger(__name__)
 

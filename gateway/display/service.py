@@ -11,7 +11,7 @@ from gateway.display.screen import Screen
 from gateway.display.server import DisplayServer
 from gateway.display.settings import DisplaySettings
 from gateway.display.words import Language
-from gateway.service_manager import ServiceManager
+from gateway.system.systemd import ServiceManager
 
 log = logging.getLogger(__name__)
 

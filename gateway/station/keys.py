@@ -9,10 +9,10 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from gateway.credentials import locate
 from gateway.station.context_settings import ContextSettings
 from gateway.station.control_codes import LEAST_KEY_BYTES, WHAT_TO_DO, Foreign
 from gateway.station.protect import LEAST_HMAC_KEY_BYTES, SEAL_KEY_BYTES, Protector
+from gateway.system.credentials import locate
 
 MAX_KEY_FILE: Final = 4096
 """Bytes: some dozens of keys; keeps a wrong path from being read into memory."""

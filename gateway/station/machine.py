@@ -21,10 +21,10 @@ from gateway.station.values import (
     Counted,
     Done,
     Effect,
-    Held,
     Item,
     Kept,
     Meaning,
+    OpenLabel,
     Published,
     Rules,
     Station,
@@ -189,7 +189,7 @@ class _Move:
                 item = self._with_symbol(items.get(given.scanner))
                 items[given.scanner] = item
                 self.station = replace(self.station, open_items=items)
-                self.effects.append(Held(item=item))
+                self.effects.append(OpenLabel(item=item))
             case Output.REMIND:
                 item = items[given.scanner]
                 items[given.scanner] = replace(item, until_ns=self._later(item.until_ns, self._rules.pairing_ns))

@@ -135,7 +135,7 @@ class Published(Struct, frozen=True, kw_only=True):
     """It ends as it stood, without a further symbol."""
 
 
-class Held(Struct, frozen=True, kw_only=True):
+class OpenLabel(Struct, frozen=True, kw_only=True):
     """An item is to be journalled with its newest symbol."""
 
     item: Item
@@ -153,4 +153,4 @@ class TakenBack(Struct, frozen=True, kw_only=True):
     context: tuple[ContextItem, ...]
 
 
-Effect = Published | Held | TakenBack
+Effect = Published | OpenLabel | TakenBack

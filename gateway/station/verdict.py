@@ -12,7 +12,6 @@ from typing import Final
 from msgspec import Struct
 
 from drivers.model import InputQuality
-from gateway.clock import NS, ClockReading
 from gateway.model import (
     Article,
     ArticleStatus,
@@ -27,6 +26,7 @@ from gateway.model import (
 )
 from gateway.station.rules import RULES
 from gateway.station.settings import StationSettings
+from gateway.system.clock import NS, ClockReading
 
 SHELF_LABELS: Final = frozenset({Match.ARTICLE_NUMBER, Match.CATALOG_NUMBER})
 """A shelf label stands for the article and carries no production identifiers."""

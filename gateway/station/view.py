@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
-from gateway.clock import ClockReading, local_rfc3339
 from gateway.station.settings import Action, StationSettings
 from gateway.station.values import Station
+from gateway.system.clock import ClockReading, local_rfc3339
 
 
 class WaitingView(Struct, frozen=True, kw_only=True, rename="camel"):

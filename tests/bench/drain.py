@@ -11,10 +11,10 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from gateway.delivery.backlog import Backlog
-from gateway.delivery.publisher import Publisher
-from gateway.delivery.settings import BrokerSettings
-from gateway.delivery.topics import Topics
+from gateway.events.topics import Topics
+from gateway.mqtt.publisher import Publisher
+from gateway.mqtt.settings import BrokerSettings
+from gateway.outbox.reader import OutboxReader
 from tests.bench import samples
 from tests.bench.harness import BenchError, broker, sink, wait_until, workplace
 from tests.bench.rows import Benchmark, Row, row
@@ -57,7 +57,7 @@ def _way(
 
 
 def _bodies(outbox: Path) -> list[bytes]:
-    backlog = Backlog(outbox)
+    backlog = OutboxReader(outbox)
     try:
         return [body for _, body in backlog.next(0, EVENTS)]
     finally:

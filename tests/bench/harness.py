@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from gateway.control import DaemonUnreachableError, ask
+from gateway.system.control_socket import DaemonUnreachableError, ask
 from tests.bench import samples
 
 ROOT: Final = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from time import perf_counter_ns
 import msgspec
 from tinydb import TinyDB
 
-from gateway.delivery.outbox import Outbox
-from gateway.delivery.schema import AUTOCHECKPOINT_PAGES, PAGE_BYTES
+from gateway.outbox.schema import AUTOCHECKPOINT_PAGES, PAGE_BYTES
+from gateway.outbox.writer import Outbox
 from tests.bench import samples
 from tests.bench.harness import workplace
 from tests.bench.rows import Benchmark, Row, row

@@ -7,19 +7,19 @@ from uuid import uuid4
 
 from gateway.articles.settings import SourceSettings
 from gateway.articles.staging import import_file
-from gateway.clock import ClockReading
-from gateway.delivery import wire
-from gateway.delivery.identity import read_identity
-from gateway.delivery.outbox import Draft, Outbox
-from gateway.delivery.settings import OutboxSettings
+from gateway.events import cloudevent
 from gateway.model import Article, Disposition, Issuer, LookUp, Match, Verdict
+from gateway.outbox.box_identity import read_identity
+from gateway.outbox.settings import OutboxSettings
+from gateway.outbox.writer import NewEvent, Outbox
+from gateway.system.clock import ClockReading
 from gateway.udi import decode
 from gateway.udi.checks import gs1_check_digit
 
 TENANT: Final = "bench"
 SITE: Final = "hall"
 BOX: Final = "gw01"
-SOURCE: Final = wire.gateway_source(TENANT, SITE, BOX)
+SOURCE: Final = cloudevent.gateway_source(TENANT, SITE, BOX)
 SYMBOLOGY: Final = "]d2"
 WALL_NS: Final = 1_795_300_000_000_000_000
 """A moment of November 2026."""
@@ -62,7 +62,7 @@ def label(number: int, article: int = 1) -> bytes:
     return f"{SYMBOLOGY}{text(number, article)}\r".encode()
 
 
-def draft(number: int) -> Draft:
+def draft(number: int) -> NewEvent:
     """Return a scan event as the worker makes it."""
     symbol_text = text(number)
     raw = f"{SYMBOLOGY}{symbol_text}".encode()
@@ -73,29 +73,29 @@ def draft(number: int) -> Draft:
         master_version="2026-11-21T03:00:00Z",
         master_built_ns=BUILT_NS,
     )
-    data = wire.ScanData(
+    data = cloudevent.ScanData(
         action="consume",
         reason=None,
         quantity=1,
         undoes=None,
         repeats=None,
-        station=wire.Station(id="op3", scanner="usb-1-1.3", profile="operating-room"),
-        clock=wire.ClockStamp(
+        station=cloudevent.Station(id="op3", scanner="usb-1-1.3", profile="operating-room"),
+        clock=cloudevent.ClockStamp(
             synchronised=True, corrected=False, boot_id=CLOCK.boot_id, monotonic_ns=CLOCK.monotonic_ns
         ),
-        symbols=(wire.symbol(raw, SYMBOLOGY, symbol_text, frozenset()),),
+        symbols=(cloudevent.symbol(raw, SYMBOLOGY, symbol_text, frozenset()),),
         udi=decode(symbol_text, SYMBOLOGY, today=TODAY),
-        article=wire.event_article(look_up, WALL_NS),
+        article=cloudevent.event_article(look_up, WALL_NS),
         verdict=Verdict(disposition=Disposition.ACCEPTED),
-        context=wire.Context(),
+        context=cloudevent.Context(),
     )
-    return Draft(id=str(uuid4()), time_ns=WALL_NS, data=data, raw=(raw,))
+    return NewEvent(id=str(uuid4()), time_ns=WALL_NS, data=data, raw=(raw,))
 
 
-def body(one: Draft, sequence: int = 1) -> bytes:
+def body(one: NewEvent, sequence: int = 1) -> bytes:
     """Return the bytes of its event."""
-    at = wire.Position(epoch="5f0c2a9b1d7e4c83", sequence=sequence, recorded_ns=WALL_NS)
-    return wire.scan_event(one.id, SOURCE, one.time_ns, one.data, at)
+    at = cloudevent.Position(epoch="5f0c2a9b1d7e4c83", sequence=sequence, recorded_ns=WALL_NS)
+    return cloudevent.scan_event(one.id, SOURCE, one.time_ns, one.data, at)
 
 
 def new_outbox(path: Path) -> Outbox:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import pytest
 
 from gateway.cli import main
-from gateway.clock import NS, ClockReading
-from gateway.config import Config, load
-from gateway.delivery import wire
-from gateway.delivery.identity import BoxIdentity, read_identity
-from gateway.delivery.outbox import Draft, Outbox
-from gateway.delivery.settings import OutboxSettings
+from gateway.config.loader import Config, load
+from gateway.events import cloudevent
 from gateway.model import Disposition, Verdict
+from gateway.outbox.box_identity import BoxIdentity, read_identity
+from gateway.outbox.settings import OutboxSettings
+from gateway.outbox.writer import NewEvent, Outbox
+from gateway.system.clock import NS, ClockReading
 from gateway.udi import decode
 
 RECORDED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -82,26 +82,26 @@ def clock(second: int = 0, *, synchronised: bool = True) -> ClockReading:
     )
 
 
-def draft(text: str, at: ClockReading) -> Draft:
+def draft(text: str, at: ClockReading) -> NewEvent:
     """Make the event of a scan."""
     decoded = decode(text, today=date(2026, 11, 21))
-    data = wire.ScanData(
+    data = cloudevent.ScanData(
         action="consume",
         reason=None,
         quantity=1,
         undoes=None,
         repeats=None,
-        station=wire.Station(id="op3", scanner="front", profile="operating-room"),
-        clock=wire.ClockStamp(
+        station=cloudevent.Station(id="op3", scanner="front", profile="operating-room"),
+        clock=cloudevent.ClockStamp(
             synchronised=at.synchronised, corrected=False, boot_id=at.boot_id, monotonic_ns=at.monotonic_ns
         ),
-        symbols=(wire.symbol(text.encode(), None, text, frozenset()),),
+        symbols=(cloudevent.symbol(text.encode(), None, text, frozenset()),),
         udi=decoded if decoded.complete else None,
         article=None,
         verdict=Verdict(disposition=Disposition.ACCEPTED),
-        context=wire.Context(),
+        context=cloudevent.Context(),
     )
-    return Draft(id=str(uuid.uuid4()), time_ns=at.wall_ns, data=data, raw=(text.encode(),))
+    return NewEvent(id=str(uuid.uuid4()), time_ns=at.wall_ns, data=data, raw=(text.encode(),))
 
 
 def configuration(directory: Path, more: str = "") -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.affected import count_affected, recall_of
 from gateway.articles.changes import Recalled
 from gateway.articles.store import ArticleMaster
 from gateway.model import Disposition, Finding, Recall, Severity, Verdict
+from gateway.recalls.affected_scans import count_affected, recall_of
 from tests.cli.conftest import Box, Run, clock, draft
 
 GTIN, LOT, SERIAL = "09520001000102", "L2A0417", "NS700312"

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import load
-from gateway.setup_file import Answers, compose, serial_devices
+from gateway.config.loader import load
+from gateway.config.template import Answers, compose, serial_devices
 from tests.cli.conftest import Run, configuration
 
 NEEDED = ("--tenant", "vgr", "--site", "su", "--id", "gw01", "--scanner-device", "/dev/ttyACM0")

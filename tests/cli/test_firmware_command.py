@@ -53,7 +53,6 @@ def test_page(run: Run, tmp_path: Path, form: str) -> None:
         (('name = "a"\ndevice = "/dev/null0"',), ("--profile", "noname"), 2, "choose of cipherlab"),
         (('name = "a"\ndevice = "/dev/null0"',), ("--profile", "opticon"), 1, "is not confirmed"),
         (('name = "a"\ndevice = "/dev/null0"\nfirmware_profile = "noname"',), (), 2, "firmware_profile = 'noname'"),
-        (('name = "a"\ndevice = "/dev/null0"\nfirmware_heal = true',), (), 2, "needs a firmware_profile"),
         (('name = "a"\ndevice = "{}/gone"\nfirmware_profile = "honeywell"',), (), 3, "cannot reach scanner a"),
     ],
 )

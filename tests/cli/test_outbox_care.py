@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from gateway.app import state_lock
-from gateway.control import ControlServer
-from gateway.delivery.backlog import Backlog
-from gateway.delivery.outbox import Dead, Outbox
+from gateway.outbox.reader import OutboxReader
+from gateway.outbox.writer import Dead, Outbox
+from gateway.system.control_socket import ControlServer
 from tests.cli.conftest import LABELS, Box, Run, clock, configuration, draft
 
 BROKER = '[broker]\nurls = ["mqtt://127.0.0.1:1"]\n'
@@ -31,12 +31,12 @@ def dead_box(box: Box, tmp_path: Path) -> Box:
 
 
 def asked(box: Box) -> list[int]:
-    with closing(Backlog(box.outbox_file)) as backlog:
+    with closing(OutboxReader(box.outbox_file)) as backlog:
         return [sequence for sequence, _ in backlog.asked_again()]
 
 
 def bodies(path: Path) -> list[bytes]:
-    with closing(Backlog(path)) as backlog:
+    with closing(OutboxReader(path)) as backlog:
         return [one.body for one in backlog.journal()]
 
 
@@ -176,7 +176,7 @@ def test_backup_beside_a_daemon_and_restore_without(run: Run, box: Box, tmp_path
     arguments = ["outbox", "export", "-c", box.config_file, "--state", "waiting", "--from", aside, "-o", file]
     assert run(*arguments).code == 0
     assert file.read_bytes().splitlines()[4:] == bodies(aside)[4:]
-    with closing(Backlog(box.outbox_file)) as backlog:
+    with closing(OutboxReader(box.outbox_file)) as backlog:
         assert backlog.delivered() == 0, "an export of another outbox marks nothing here"
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from gateway.app import state_lock
-from gateway.clock import NS
-from gateway.control import ControlServer
-from gateway.delivery.backlog import Backlog
-from gateway.delivery.outbox import Dead, Outbox
-from gateway.delivery.projections.csv import COLUMNS
-from gateway.delivery.search import read_since
+from gateway.events.exports.csv import COLUMNS
+from gateway.outbox.reader import OutboxReader
+from gateway.outbox.search import read_since
+from gateway.outbox.writer import Dead, Outbox
+from gateway.system.clock import NS
+from gateway.system.control_socket import ControlServer
 from tests.cli.conftest import LABELS, RECORDED, Box, Run, clock, configuration, draft
 
 BROKER = '[broker]\nurls = ["mqtt://127.0.0.1:1"]\n'
@@ -30,7 +30,7 @@ def bodies(box: Box) -> list[bytes]:
 
 
 def delivered(box: Box) -> int:
-    with closing(Backlog(box.outbox_file)) as backlog:
+    with closing(OutboxReader(box.outbox_file)) as backlog:
         return backlog.delivered()
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ndjson import MAX_LINE_BYTES, MAX_SYMBOLS, answer, split_lines
+from gateway.udi.ndjson import MAX_LINE_BYTES, MAX_SYMBOLS, answer, split_lines
 from tests.cli.conftest import Run
 
 TODAY = date(2026, 11, 21)

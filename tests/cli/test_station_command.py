@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.printing.station_sheet import GROUPS, QUANTITIES
 from gateway.station.control_codes import COMMANDS, ControlCodes
-from gateway.station_sheet import GROUPS, QUANTITIES
 from tests.cli.conftest import Run
-from tests.gateway.printed import symbols_of_pdf, symbols_of_svg, text_of_pdf
+from tests.printing.printed import symbols_of_pdf, symbols_of_svg, text_of_pdf
 
 KEY = bytes(range(32))
 

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.control import ControlServer
 from gateway.display.feed import Feed
 from gateway.display.screen import Screen
 from gateway.display.server import DisplayServer
 from gateway.display.settings import Address
 from gateway.display.words import Language
+from gateway.system.control_socket import ControlServer
 from tests.display.told import status, view
 from tests.end_to_end.plant import wait_for
 

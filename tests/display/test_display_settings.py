@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway.config import ConfigError, parse
+from gateway.config.loader import ConfigError, parse
 from gateway.display.settings import DisplaySettings
 
 BOX = {

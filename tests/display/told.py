@@ -29,7 +29,7 @@ def view(**other: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
 
 
 def scan(signal: Signal = Signal.ACCEPTED, **data: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    """An event, as `gateway.outcome` tells it."""
+    """An event, as `gateway.scanning.outcome` tells it."""
     return {
         "scanner": "front",
         "station": view(),

@@ -13,13 +13,13 @@ from msgspec import Struct
 
 from gateway.articles.deltas import DeltaMessage
 from gateway.articles.telling import MasterTold
-from gateway.delivery.app_ack import Acknowledgement
-from gateway.delivery.commands import Command, Reply
-from gateway.delivery.health import Health
-from gateway.delivery.mqtt import CONTENT_TYPE
-from gateway.delivery.topics import Topics
-from gateway.delivery.wire import ClockEvent, ScanEvent
-from gateway.struct_docs import describe
+from gateway.config.struct_docs import describe
+from gateway.events.cloudevent import ClockEvent, ScanEvent
+from gateway.events.topics import Topics
+from gateway.monitoring.health import Health
+from gateway.mqtt.application_ack import Acknowledgement
+from gateway.mqtt.command_envelope import Command, Reply
+from gateway.mqtt.connection import CONTENT_TYPE
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -93,7 +93,7 @@ def document() -> dict[str, Any]:
             "title": "scangate",
             "version": "1",
             "description": "What a gateway at the scanners of a hospital sends over MQTT, and what it takes. "
-            "docs/consumer.md tells how to take it without loss.",
+            "docs/integration.md tells how to take it without loss.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": JSON,

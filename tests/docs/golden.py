@@ -19,15 +19,15 @@ from gateway import samples
 from gateway.articles.settings import SourceSettings
 from gateway.articles.staging import import_file
 from gateway.articles.store import ArticleMaster
-from gateway.clock import ClockReading
-from gateway.config import parse
-from gateway.delivery import wire
-from gateway.delivery.draft import Draft
-from gateway.pipeline import Pipeline
+from gateway.config.loader import parse
+from gateway.events import cloudevent
+from gateway.outbox.entry import NewEvent
+from gateway.scanning.pipeline import Pipeline
+from gateway.scanning.transaction import StationState
 from gateway.station.control_codes import ControlCodes
 from gateway.station.keys import StationKeys
 from gateway.station.protect import Protector
-from gateway.turn import Memory
+from gateway.system.clock import ClockReading
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "events"
 SOURCE: Final = "urn:scangate:vgr:su:su-op3-gw01"
@@ -69,12 +69,12 @@ def events(state: Path) -> Iterator[tuple[str, bytes]]:
     )
     for sequence, (name, symbols) in enumerate(SCENES.items(), 4711):
         draft = scene(store if name in AT_STORE else theatre, clock, symbols, sequence)
-        at = wire.Position(epoch=EPOCH, sequence=sequence, recorded_ns=RECORDED_NS)
-        yield name, wire.scan_event(draft.id, SOURCE, draft.time_ns, draft.data, at)
-    at = wire.Position(epoch=EPOCH, sequence=4711 + len(SCENES), recorded_ns=RECORDED_NS)
+        at = cloudevent.Position(epoch=EPOCH, sequence=sequence, recorded_ns=RECORDED_NS)
+        yield name, cloudevent.scan_event(draft.id, SOURCE, draft.time_ns, draft.data, at)
+    at = cloudevent.Position(epoch=EPOCH, sequence=4711 + len(SCENES), recorded_ns=RECORDED_NS)
     offset = SCANNED_NS - clock.monotonic_ns
-    clock_data = wire.ClockData(boot_id=clock.boot_id, offset_ns=offset)
-    yield "clock", wire.clock_event("00000000-0000-4000-8000-000000009999", SOURCE, clock_data, at)
+    clock_data = cloudevent.ClockData(boot_id=clock.boot_id, offset_ns=offset)
+    yield "clock", cloudevent.clock_event("00000000-0000-4000-8000-000000009999", SOURCE, clock_data, at)
     theatre.close()
     store.close()
 
@@ -89,16 +89,16 @@ def station(state: Path, name: str, profile: str) -> Pipeline:
     return Pipeline(parse(document, "golden"), ArticleMaster(state), KEYS)
 
 
-def scene(pipeline: Pipeline, start: ClockReading, symbols: Sequence[bytes], sequence: int) -> Draft:
+def scene(pipeline: Pipeline, start: ClockReading, symbols: Sequence[bytes], sequence: int) -> NewEvent:
     """Scan the symbols at a station just set up, wait until nothing is open, return the last event."""
-    pipeline.memory = Memory()
+    pipeline.memory = StationState()
     outcomes = []
     for place, data in enumerate(symbols):
         scan = to_raw_scan("front", Frame(data=data, started_ns=start.monotonic_ns + place * SECOND_NS))
         identity = f"00000000-0000-4000-8{place:03d}-{sequence:012d}"
         outcomes.append(pipeline.consider(scan, start, identity))
     outcomes.extend(pipeline.finish(start))
-    *_, last = (write for outcome in outcomes for write in outcome.writes if isinstance(write, Draft))
+    *_, last = (write for outcome in outcomes for write in outcome.writes if isinstance(write, NewEvent))
     return last
 
 

@@ -10,12 +10,12 @@ import pytest
 from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.delivery import wire
-from gateway.delivery.outbox import Outbox
-from gateway.delivery.topics import Topics
+from gateway.events import cloudevent
+from gateway.events.topics import Topics
+from gateway.outbox.writer import Outbox
 from tests.brokers import Broker, wait_for
-from tests.delivery.courier import courier
-from tests.delivery.events import BOX, ROOMY, draft, stored
+from tests.mqtt.courier import courier
+from tests.outbox.events import BOX, ROOMY, draft, stored
 
 if TYPE_CHECKING:
     import sqlite3
@@ -71,8 +71,8 @@ def test_copies_gaps_and_undo(consumer: tuple[Broker, Any]) -> None:
     for number in (1, 2, 2, 5, 6, 1):
         changes = {"action": "undo", "undoes": "id-2"} if number == 6 else {}
         data = msgspec.structs.replace(draft(number).data, **changes)
-        at = wire.Position(epoch="e1", sequence=number, recorded_ns=draft(number).time_ns)
-        body = wire.scan_event(f"id-{number}", "urn:scangate:vgr:su:gw01", draft(number).time_ns, data, at)
+        at = cloudevent.Position(epoch="e1", sequence=number, recorded_ns=draft(number).time_ns)
+        body = cloudevent.scan_event(f"id-{number}", "urn:scangate:vgr:su:gw01", draft(number).time_ns, data, at)
         say.publish(TOPIC, body, qos=1).wait_for_publish(10)
     wait_for(lambda: rows(one, "SELECT count(*) FROM event") == [(4,)], "four different ones")
     assert rows(one, "SELECT first, last FROM gap") == [(3, 4)]

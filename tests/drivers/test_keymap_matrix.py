@@ -14,7 +14,7 @@ from drivers.dialects.plain import PlainDialect
 from drivers.hid_keyboard import HidKeyboardScanner
 from drivers.locks import Locks
 from drivers.model import Discarded, InputQuality, Link, LinkChange, RawScan, ScannerInput
-from gateway.calibration import TEXT, diagnose, proves
+from gateway.devices.calibration import TEXT, diagnose, proves
 from tests.drivers.keyboards import Keyboards
 from tests.drivers.typist import Caps, Typist
 

@@ -22,8 +22,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway import samples
-from gateway.control import DaemonUnreachableError, ask, watch
-from gateway.delivery.backlog import Backlog
+from gateway.outbox.reader import OutboxReader
+from gateway.system.control_socket import DaemonUnreachableError, ask, watch
 
 PATIENCE = 90.0
 """Seconds to wait for what must happen: the publisher may sit out a back-off of up to a minute."""
@@ -238,7 +238,7 @@ min_free_bytes = 0
 
     def journal(self) -> list[bytes]:
         """Every event in the outbox file, whether the daemon runs or not."""
-        backlog = Backlog(self.state / "outbox.db")
+        backlog = OutboxReader(self.state / "outbox.db")
         try:
             return [one.body for one in backlog.journal()]
         finally:

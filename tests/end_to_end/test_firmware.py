@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from firmware_config.profiles import load
-from gateway.control import CLIENT_SECONDS, DaemonUnreachableError, RequestError, Talk, talk
+from gateway.system.control_socket import CLIENT_SECONDS, DaemonUnreachableError, RequestError, Talk, talk
 from tests.end_to_end.plant import ROOT, Gateway, free_port, label, wait_for
 from tests.end_to_end.wired import WiredDevice
 from tests.firmware_config.devices import DatalogicDevice, Device, HoneywellDevice, SlowDatalogicDevice, ZebraDevice

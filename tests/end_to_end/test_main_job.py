@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.control import DaemonUnreachableError
+from gateway.system.control_socket import DaemonUnreachableError
 from tests.end_to_end.plant import Gateway, Plant, everything_arrived, label, plant, wait_for
 
 LABEL = label(1)

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from nacl.public import PrivateKey, SealedBox
 
-from gateway.control import ask
 from gateway.station.control_codes import ControlCodes
+from gateway.system.control_socket import ask
 from tests.end_to_end.plant import Consumer, Gateway, Plant, label, plant, wait_for
 
 PATIENT = b"]d28018952000000000000019"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.control import ask
 from gateway.station.control_codes import ControlCodes
+from gateway.system.control_socket import ask
 from tests.end_to_end.plant import label, plant, wait_for
 
 KEY = bytes(range(16))

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.calibration import TEXT
-from gateway.control import RequestError, ask
+from gateway.devices.calibration import TEXT
+from gateway.system.control_socket import RequestError, ask
 from tests.end_to_end.plant import ROOT, Gateway, free_port, label, wait_for
 
 SYMBOL = b"]d1" + TEXT.encode() + b"\r"

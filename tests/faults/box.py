@@ -24,10 +24,10 @@ from msgspec import Struct
 
 from drivers.dialects.honeywell import HOST_ACK
 from drivers.model import Signal
-from gateway.control import DaemonUnreachableError, ask
-from gateway.delivery.backlog import Backlog
-from gateway.delivery.schema import connect
-from gateway.delivery.wire import SCAN_TYPE
+from gateway.events.cloudevent import SCAN_TYPE
+from gateway.outbox.reader import OutboxReader
+from gateway.outbox.schema import connect
+from gateway.system.control_socket import DaemonUnreachableError, ask
 from tests.end_to_end.plant import ROOT, Wire, label, wait_for
 
 ANSWERS: Final = {pattern: answer for answer, pattern in HOST_ACK.items()}
@@ -239,7 +239,7 @@ min_free_bytes = 0
 
     def journal(self) -> list[bytes]:
         """Every event in the outbox file."""
-        with closing(Backlog(self.state / "outbox.db")) as backlog:
+        with closing(OutboxReader(self.state / "outbox.db")) as backlog:
             return [one.body for one in backlog.journal()]
 
     def finish(self, arrivals: Callable[[], list[bytes]]) -> Outcome:
@@ -255,7 +255,7 @@ min_free_bytes = 0
             identity = msgspec.json.decode(body)["id"]
             _promise(first.setdefault(identity, body) == body, "a copy differs from its original")
         stored = {msgspec.json.decode(body)["id"]: body for body in self.journal()}
-        with closing(Backlog(self.state / "outbox.db")) as backlog:
+        with closing(OutboxReader(self.state / "outbox.db")) as backlog:
             dead = {sequence for sequence, _ in backlog.dead()}
         parked = {key for key, body in stored.items() if _sequence(body) in dead}
         _promise(first.keys() | parked == stored.keys(), "stored and delivered are not the same set")

@@ -19,8 +19,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final, Protocol
 
-from gateway.delivery.listener import Listener
-from gateway.delivery.settings import BrokerSettings
+from gateway.mqtt.settings import BrokerSettings
+from gateway.mqtt.subscriber import Subscriber
 from tests.bench.harness import BenchError, answers, mosquitto_environment, wait_until
 
 NODES: Final = 3
@@ -157,7 +157,7 @@ class NatsCluster:
         for node in self.nodes:
             node.start()
         wait_until(lambda: all(node.healthy() for node in self.nodes), "the nodes agree", HEALTHY_SECONDS)
-        with Listener(BrokerSettings(urls=self.urls(0)), "first"):  # the streams are made for whoever comes first
+        with Subscriber(BrokerSettings(urls=self.urls(0)), "first"):  # the streams are made for whoever comes first
             wait_until(lambda: self._leader() is not None, "the events' stream has a leader", HEALTHY_SECONDS)
         self._central = next(node for node in self.nodes if node is not self._leader())
 

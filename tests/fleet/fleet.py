@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from gateway.delivery.backlog import Backlog
+from gateway.outbox.reader import OutboxReader
 from tests.bench.harness import LOG_CHARACTERS, ROOT, BenchError, ended, wait_until
 from tests.fleet.central import Central
 from tests.fleet.cluster import Brokers
@@ -49,7 +49,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Different events in the outboxes."""
     arrived: int
     missing: int
-    """Stored and not arrived as they were stored."""
+    """StoredEvent and not arrived as they were stored."""
     copies: int
     """Arrived again."""
     faults: int
@@ -170,7 +170,7 @@ def _go(process: "subprocess.Popen[bytes]") -> None:
 def _stored(outboxes: Path) -> Iterator[tuple[str, int]]:
     """Yield id and hash of the body of every event that a gateway has stored."""
     for path in sorted(outboxes.glob("*.db")):
-        backlog = Backlog(path)
+        backlog = OutboxReader(path)
         try:
             for one in backlog.journal():
                 yield msgspec.json.decode(one.body)["id"], hash(one.body)

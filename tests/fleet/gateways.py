@@ -15,13 +15,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.clock import ClockReading
-from gateway.delivery import wire
-from gateway.delivery.identity import read_identity
-from gateway.delivery.outbox import Outbox
-from gateway.delivery.publisher import Publisher
-from gateway.delivery.settings import BrokerSettings, OutboxSettings
-from gateway.delivery.topics import Topics
+from gateway.events import cloudevent
+from gateway.events.topics import Topics
+from gateway.mqtt.publisher import Publisher
+from gateway.mqtt.settings import BrokerSettings
+from gateway.outbox.box_identity import read_identity
+from gateway.outbox.settings import OutboxSettings
+from gateway.outbox.writer import Outbox
+from gateway.system.clock import ClockReading
 from tests.bench import samples
 from tests.bench.harness import wait_until
 from tests.fleet.central import SITE, TENANT
@@ -69,7 +70,7 @@ class Gateway:
         self.outbox = Outbox(
             directory / f"{self.name}.db",
             OutboxSettings(min_free_bytes=0),
-            read_identity(wire.gateway_source(TENANT, SITE, self.name)),
+            read_identity(cloudevent.gateway_source(TENANT, SITE, self.name)),
         )
         self.publisher = Publisher(
             broker,

@@ -9,11 +9,11 @@ import pytest
 
 from drivers.model import Frame, RawScan, Signal
 from gateway.articles.store import ArticleMaster
-from gateway.config import parse
-from gateway.delivery.draft import Draft
-from gateway.delivery.outbox import Outbox
-from gateway.pipeline import Pipeline
-from tests.delivery.events import BOX, ROOMY, reading
+from gateway.config.loader import parse
+from gateway.outbox.entry import NewEvent
+from gateway.outbox.writer import Outbox
+from gateway.scanning.pipeline import Pipeline
+from tests.outbox.events import BOX, ROOMY, reading
 
 CONFIG = {
     "gateway": {"tenant": "vgr", "site": "su", "id": "gw01"},
@@ -59,7 +59,7 @@ def test_nothing_of_a_person_is_on_disk(
         assert outcome.signal is Signal.REFUSED
         return
     (result,) = outcome.writes
-    assert isinstance(result, Draft)
+    assert isinstance(result, NewEvent)
     assert "PERSON_DATA_REMOVED" in [finding.code for finding in result.data.verdict.findings]
     assert secret.encode() not in b64decode(result.data.symbols[0].raw)
     outbox = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
@@ -71,7 +71,7 @@ def test_nothing_of_a_person_is_on_disk(
 def test_a_label_is_kept_as_it_was_read(pipeline: Pipeline) -> None:
     one = scan("010952000100010221S1", "]d2")
     (result,) = pipeline.consider(one, reading(), "id-1").writes
-    assert isinstance(result, Draft)
+    assert isinstance(result, NewEvent)
     assert result.raw == (one.frame.data,)
     assert b64decode(result.data.symbols[0].raw) == one.frame.data
     assert msgspec.json.encode(result.data)

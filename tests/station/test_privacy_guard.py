@@ -10,7 +10,7 @@ from gateway.model import Article, Decoded, LookUp, Match
 from gateway.station.privacy import Kind, Withheld, withheld
 from gateway.udi import decode
 from gateway.udi.checks import gs1_check_digit, has_gs1_check_digit
-from tests.delivery.events import reading
+from tests.outbox.events import reading
 
 UNKNOWN = LookUp(match=Match.NONE, master_version="v")
 TODAY = reading().today()

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from drivers.model import InputQuality
-from gateway.clock import NS, ClockReading
 from gateway.model import Article, ArticleStatus, Decoded, Finding, Issuer, LookUp, Match, Recall, Severity
 from gateway.station.rules import PROFILES, RULES, Profile
 from gateway.station.settings import StationSettings
 from gateway.station.verdict import LOWER_TRUST, Circumstances, MissingPart, judge
-from tests.delivery.events import BOOT
+from gateway.system.clock import NS, ClockReading
+from tests.outbox.events import BOOT
 
 NOON = 1_795_258_800 * NS
 """2026-11-21T12:00:00 in UTC + 1 h, the zone of this test."""

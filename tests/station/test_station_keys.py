@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from nacl.public import PrivateKey
 
-from gateway import new_keys
+from gateway.station import new_keys
 from gateway.station.context_settings import ContextSettings
 from gateway.station.keys import (
     MAX_KEY_FILE,

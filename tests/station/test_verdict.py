@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.clock import ClockReading
 from gateway.model import Article, ArticleStatus, Decoded, Disposition, Finding, LookUp, Match, Severity
 from gateway.station.rules import RULES
 from gateway.station.settings import StationSettings
 from gateway.station.verdict import judge
-from tests.delivery.events import BOOT
+from gateway.system.clock import ClockReading
+from tests.outbox.events import BOOT
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,10 @@ from gateway.station.values import (
     Chosen,
     Counted,
     Done,
-    Held,
     Item,
     Kept,
     Meaning,
+    OpenLabel,
     Published,
     Rules,
     Station,
@@ -112,7 +112,12 @@ def test_an_illegal_move_raises_and_changes_nothing(what: Input) -> None:
 
 def test_outputs_are_signals_or_effects() -> None:
     """What the table promises is what comes out."""
-    effects = {Output.HOLD: Held, Output.PUBLISH: Published, Output.CLOSE: Published, Output.TAKE_BACK: TakenBack}
+    effects = {
+        Output.HOLD: OpenLabel,
+        Output.PUBLISH: Published,
+        Output.CLOSE: Published,
+        Output.TAKE_BACK: TakenBack,
+    }
     for before, what in product(STATIONS, FROM_OUTSIDE):
         try:
             made = step(before, make(what), RULES)

@@ -1,1 +1,0 @@
-"""From a verdict to the central system: outbox, publisher, events."""

@@ -1,0 +1,103 @@
+"""What a person should look at, in words, most urgent first."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from drivers.indicator import Indicator
+from drivers.model import Link
+from gateway.articles.telling import MasterTold
+from gateway.monitoring.health import BoardHealth
+from gateway.outbox.capacity import Capacity
+from gateway.outbox.salvage import quarantined, set_aside
+from gateway.scanning.reader import Reader
+from gateway.scanning.worker import Worker
+from gateway.system.clock import NS, local_rfc3339
+
+if TYPE_CHECKING:  # the publisher brings paho along, and is made when the box is ready
+    from gateway.mqtt.delivery_state import Progress
+
+CERTIFICATE_SECONDS: Final = 30 * 86_400
+"""A certificate that ends within so long is an alarm: renewing one takes people and tickets."""
+
+
+def storing(worker: Worker, state: Path) -> Iterator[str]:
+    """Whether scans can be kept; `state`: the state directory."""
+    if worker.trouble is not None:
+        yield f"scans are not stored: {worker.trouble}"
+    for name in quarantined(state):
+        yield f"the outbox was damaged and salvaged: check the disk, look at {name}, move it away"
+    for name in set_aside(state):
+        yield f"a backup was restored: check whether {name} holds scans that never left this box, then move it away"
+    room = worker.outbox.room.room
+    if room is not Capacity.FREE:
+        yield f"room for scans: {room.value}"
+    if worker.outbox.dead_letters:
+        yield f"dead letters: {worker.outbox.dead_letters}: see `scangate outbox dead`"
+
+
+def delivering(progress: "Progress | None") -> Iterator[str]:
+    """Whether scans reach the central system, and will go on to."""
+    if progress is None:
+        return
+    if progress.problem:
+        yield f"not delivering: {progress.problem}"
+    if progress.inbound_problem:
+        yield progress.inbound_problem
+    for whose, ends in (
+        ("the broker's", progress.broker_certificate_ends),
+        ("this box's", progress.client_certificate_ends),
+    ):
+        if ends is not None and ends < time.time() + CERTIFICATE_SECONDS:
+            yield f"{whose} certificate ends on {local_rfc3339(int(ends) * NS)[:10]}: renew it"
+
+
+def scanning(readers: Iterable[Reader]) -> Iterator[str]:
+    """Whether every scanner can be read."""
+    for reader in readers:
+        scanner = reader.scanner
+        if trouble := reader.trouble:
+            yield f"scanner {reader.name}: {trouble}"
+        elif scanner.link is not Link.CONNECTED:
+            why = f" ({scanner.link_detail})" if scanner.link_detail else ""
+            yield f"scanner {reader.name}: {scanner.link.value}{why}"
+
+
+def drifting(troubles: Mapping[str, str]) -> Iterator[str]:
+    """Whether every scanner's own settings are what they were; scanner -> what is wrong with them."""
+    for name, trouble in sorted(troubles.items()):
+        yield f"scanner {name}: {trouble}: see `scangate firmware check {name}`"
+
+
+def showing(indicator: Indicator | None) -> Iterator[str]:
+    """Whether lamps and buzzer can speak for the scanners."""
+    if indicator is not None and indicator.trouble is not None:
+        yield indicator.trouble
+
+
+def mastering(
+    told: MasterTold, problem: str | None, refused_delta: str | None, affected: int | None
+) -> Iterator[str]:
+    """Whether what the box knows of articles is whole and current; `affected`: past scans that a recall touches."""
+    if affected:
+        yield f"recall: it touches {affected} past scans: see `scangate articles affected`"
+    if problem:
+        yield f"article master: {problem}"
+    if told.problem and told.problem != problem:
+        yield f"article deltas: {told.problem}"
+    if refused_delta:
+        yield f"article deltas: the newest was refused: {refused_delta}"
+    for source in told.sources:
+        if source.gap:
+            yield f"article deltas of {source.name} are missing: a sync has been asked for"
+    if told.old:
+        yield f"the article master is {told.age_days} days old: see `scangate articles sources`"
+
+
+def of_board(board: BoardHealth | None) -> Iterator[str]:
+    """Whether the board has power and air."""
+    if board is not None and board.under_voltage:
+        yield "the power supply is too weak: use the one made for this board"
+    if board is not None and board.throttled:
+        yield "the board is slowed by heat or want of power: check its place and its power supply"

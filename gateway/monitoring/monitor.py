@@ -1,0 +1,335 @@
+"""What the main thread does beside the scans: health, clock, registry, and rebuilding what got stuck."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from drivers.model import Link, LinkChange
+from gateway import VERSION
+from gateway.articles.errors import MasterError
+from gateway.articles.store import ArticleMaster, MasterInfo
+from gateway.articles.sync_request import request_sync
+from gateway.articles.telling import MasterTold, encode, tell
+from gateway.config.loader import Config
+from gateway.devices.station_registry import RegistryError, StationRegistry
+from gateway.events.cloudevent import DAY_NS, gateway_source
+from gateway.monitoring import alarms
+from gateway.monitoring.health import (
+    BrokerHealth,
+    ClockHealth,
+    DiskHealth,
+    Health,
+    MasterHealth,
+    ScannerHealth,
+    SequenceHealth,
+    essence,
+)
+from gateway.monitoring.host import read_board
+from gateway.scanning.inbox import Inbox, Notice
+from gateway.scanning.reader import Reader
+from gateway.scanning.worker import Worker
+from gateway.system.atomic_file import whole_file
+from gateway.system.clock import NS, Clock, local_rfc3339
+from gateway.system.disk_writes import Wear
+
+if TYPE_CHECKING:  # the feed comes with the broker
+    from gateway.devices.settings_monitor import SettingsMonitor
+    from gateway.recalls.delta_subscriber import MasterFeed
+
+log = logging.getLogger(__name__)
+
+CLOCK_SECONDS: Final = 10.0
+"""Between two looks at a clock that is not set yet."""
+METRICS_MODE: Final = 0o644
+MAX_LINK_CHANGES: Final = 256
+"""Changes that wait for the registry; only the newest of each scanner matters."""
+
+
+class Monitor:
+    """Used by the main thread, except `note_link`."""
+
+    def __init__(
+        self,
+        config: Config,
+        worker: Worker,
+        inbox: Inbox,
+        readers: Mapping[str, Reader],
+        clock: Clock,
+        registry: StationRegistry,
+        start_alarms: Sequence[str],
+    ) -> None:
+        self._config = config
+        self._worker = worker
+        self._inbox = inbox
+        self._readers = readers
+        self._clock = clock
+        self._registry = registry
+        self._start_alarms = tuple(start_alarms)
+        self._master = ArticleMaster(config.articles_directory, config.articles.priorities())
+        self._started = time.monotonic()
+        self._links: deque[LinkChange] = deque(maxlen=MAX_LINK_CHANGES)
+        self._replaced: dict[str, str] = {}
+        self._gs_noted: set[str] = set()
+        self._clock_at = 0.0
+        self._told_at = 0.0
+        self._told: Health | None = None
+        self.feed: MasterFeed | None = None
+        """Who takes article deltas; None without a broker."""
+        self.drift: SettingsMonitor | None = None
+        """Who looks after the scanners' own settings."""
+        self._info = MasterInfo()
+        self._info_problem: str | None = None
+        self._overlay_lost = False
+        self._board = read_board()
+        self._wear = Wear(worker.outbox.last)
+        self._metrics_problem: str | None = None
+        self._source = gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+    def note_link(self, change: LinkChange) -> None:
+        """A scanner came or went. Safe from any thread."""
+        self._links.append(change)
+        if self.drift is not None and change.link is Link.CONNECTED:
+            self.drift.connected(change.scanner)
+
+    def turn(self) -> str:
+        """Do what is due; return one line that says how the box is."""
+        self._write_registry()
+        if self.drift is not None:
+            self.drift.turn()
+        now = time.monotonic()
+        if now >= self._clock_at:
+            self._clock_at = now + CLOCK_SECONDS
+            self._board = read_board()
+            if not self._clock.now().synchronised and self._clock.observe():
+                log.info("clock synchronised")
+                self._inbox.post(Notice.CLOCK_SET)
+        self._look_at_master()
+        current = self.examine()
+        if self._worker.publisher is not None:
+            self._worker.publisher.tell_articles(encode(self._told_master()))  # sent when it has changed
+        changed = self._told is None or essence(current) != essence(self._told)
+        if changed or now - self._told_at >= self._config.health.interval:
+            self._tell(current)
+            self._told, self._told_at = current, now
+        summary = f"{current.sequence.stored} scans stored, {current.sequence.waiting} waiting"
+        return f"{summary}; {current.alarms[0]}" if current.alarms else summary
+
+    def _tell(self, current: Health) -> None:
+        publisher = self._worker.publisher
+        if publisher is not None:
+            publisher.tell_health(current.encode())
+        metrics = self._config.health.prometheus_file
+        if metrics is not None:
+            try:
+                from gateway.monitoring import prometheus
+
+                with whole_file(Path(metrics), METRICS_MODE) as file:
+                    file.write(prometheus.text(current).encode())
+            except OSError as error:
+                self._metrics_problem = f"cannot write {metrics}: {error.strerror}; check [health] prometheus_file"
+            else:
+                self._metrics_problem = None
+
+    def examine(self) -> Health:
+        """Say how the box is."""
+        outbox, worker = self._worker.outbox, self._worker
+        reading = self._clock.now()
+        room = outbox.room
+        publisher = worker.publisher
+        delivered = max(outbox.delivered, publisher.progress.delivered if publisher else 0)
+        waiting = max(0, outbox.last - delivered)
+        oldest = worker.oldest_waiting_ns if waiting else None
+        written, written_per_scan = self._wear.look(outbox.last)
+        master, feed = self._info, self.feed
+        master_problem = self._info_problem or worker.master_trouble
+        affected = None if feed is None else feed.affected
+        found = (
+            *self._start_alarms,
+            *alarms.storing(worker, self._config.state_directory),
+            *alarms.delivering(None if publisher is None else publisher.progress),
+            *alarms.scanning(self._readers.values()),
+            *alarms.drifting(self._settings_troubles),
+            *alarms.showing(worker.indicator),
+            *alarms.of_board(self._board),
+            *((self._metrics_problem,) if self._metrics_problem else ()),
+            *alarms.mastering(
+                self._told_master(), master_problem, None if feed is None else feed.problem, affected
+            ),
+        )
+        return Health(
+            gateway=self._source,
+            version=VERSION,
+            time=local_rfc3339(reading.wall_ns),
+            uptime_seconds=int(time.monotonic() - self._started),
+            ok=not found,
+            alarms=found,
+            sequence=SequenceHealth(
+                epoch=outbox.epoch,
+                epoch_begins=outbox.epoch_begins,
+                stored=outbox.last,
+                delivered=delivered,
+                waiting=waiting,
+                oldest_waiting_seconds=None if oldest is None else max(0, (reading.wall_ns - oldest) // NS),
+                dead_letters=outbox.dead_letters,
+            ),
+            disk=DiskHealth(
+                room=room.room.value,
+                used_bytes=room.used_bytes,
+                free_bytes=room.free_bytes,
+                written_bytes=written,
+                written_bytes_per_scan=written_per_scan,
+            ),
+            broker=self._broker(),
+            scanners=tuple(
+                ScannerHealth(
+                    name=reader.name,
+                    link=reader.scanner.link.value,
+                    detail=reader.scanner.link_detail or None,
+                    failure=reader.trouble,
+                    calibrated=reader.scanner.calibrated
+                    if reader.scanner.settings.driver == "hid-keyboard"
+                    else None,
+                    replaced=self._replaced.get(reader.name),
+                    settings=self._settings_troubles.get(reader.name),
+                    queue_full=reader.dropped,
+                )
+                for reader in self._readers.values()
+            ),
+            master=MasterHealth(
+                version=master.version,
+                age_days=None if master.built_ns is None else max(0, (reading.wall_ns - master.built_ns) // DAY_NS),
+                rows=sum(source.rows for source in master.sources),
+                problem=master_problem,
+                affected_scans=affected,
+            ),
+            clock=ClockHealth(synchronised=reading.synchronised, boot_id=reading.boot_id),
+            board=self._board,
+            counters=dict(worker.counters),
+        )
+
+    @property
+    def _settings_troubles(self) -> dict[str, str]:
+        return {} if self.drift is None else self.drift.troubles
+
+    def status(self) -> dict[str, object]:
+        """Return the box's health as plain values."""
+        plain: dict[str, object] = msgspec.to_builtins(self.examine())
+        return plain
+
+    def scanners(self) -> list[dict[str, object]]:
+        """List the configured scanners, what answers under their names, and why one does not."""
+        listed: list[dict[str, object]] = []
+        for reader in self._readers.values():
+            settings = reader.scanner.settings
+            listed.append(
+                {
+                    "name": reader.name,
+                    "driver": settings.driver,
+                    "device": settings.device,
+                    "match": None if settings.match is None else msgspec.to_builtins(settings.match),
+                    "dialect": settings.dialect,
+                    "link": reader.scanner.link.value,
+                    "detail": reader.scanner.link_detail or None,
+                    "failure": reader.trouble,
+                    "calibrated": reader.scanner.calibrated,
+                    "gsSeen": reader.scanner.gs_seen,
+                    "replaced": self._replaced.get(reader.name),
+                    "identity": msgspec.to_builtins(reader.scanner.identity()),
+                }
+            )
+        return listed
+
+    def close(self) -> None:
+        """Write what is left and let everything go."""
+        self._write_registry()
+        self._master.close()
+
+    def _broker(self) -> BrokerHealth | None:
+        publisher = self._worker.publisher
+        if publisher is None:
+            return None
+        progress = publisher.progress
+        proven = progress.protocol == "5" and progress.acknowledged > 0
+        return BrokerHealth(
+            url=progress.url,
+            protocol=progress.protocol,
+            problem=progress.problem,
+            authorisation="proven" if proven else "unproven",
+            acknowledged=progress.acknowledged,
+            refused=progress.refused,
+            inbound_problem=progress.inbound_problem,
+            certificate_ends=_day(progress.broker_certificate_ends),
+            client_certificate_ends=_day(progress.client_certificate_ends),
+        )
+
+    def _look_at_master(self) -> None:
+        """Read the master's state; only here, because one thread uses it."""
+        try:
+            self._info, self._info_problem = self._master.info(), None
+        except MasterError as error:
+            self._info, self._info_problem = MasterInfo(), str(error)
+        if self._info.overlay_problem is not None and not self._overlay_lost:
+            self._sync_everything()
+        self._overlay_lost = self._info.overlay_problem is not None
+        if self._info.built_ns is not None:
+            self._clock.not_before(self._info.built_ns)
+
+    def _sync_everything(self) -> None:
+        """What deltas had said is lost: newer files must say it."""
+        for source in self._config.articles.source:
+            try:
+                request_sync(self._config.articles_directory, source.name)
+            except OSError as error:
+                log.error("a sync cannot be asked for: %s", error)  # noqa: TRY400 - its words say it all
+
+    def _told_master(self) -> MasterTold:
+        return tell(
+            self._info,
+            self._clock.now().wall_ns,
+            max_age_days=self._config.articles.max_age_days,
+            unknown=self._worker.unknown_articles,
+            problem=self._info_problem,
+        )
+
+    def _write_registry(self) -> None:
+        while self._links:
+            change = self._links.popleft()
+            if change.link is not Link.CONNECTED:
+                continue
+            self._gs_noted.discard(change.scanner)
+            identity = msgspec.to_builtins(self._readers[change.scanner].scanner.identity())
+            try:
+                replaced = self._registry.scanner_seen(
+                    change.scanner, identity, local_rfc3339(self._clock.now().wall_ns)
+                )
+            except RegistryError as error:
+                log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
+                continue
+            if replaced:
+                self._replaced[change.scanner] = replaced
+                log.warning(
+                    "scanner=%s is another one, or sits elsewhere, than before=%s", change.scanner, replaced
+                )
+        self._note_gs()
+
+    def _note_gs(self) -> None:
+        for reader in self._readers.values():
+            scanner = reader.scanner
+            if scanner.gs_seen and reader.name not in self._gs_noted:
+                self._gs_noted.add(reader.name)
+                if self._registry.trust(scanner).gs_seen:
+                    continue
+                try:
+                    self._registry.note_gs(scanner)
+                except RegistryError as error:
+                    log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
+
+
+def _day(moment: float | None) -> str | None:
+    """Return a moment, seconds since 1970, as RFC 3339."""
+    return None if moment is None else local_rfc3339(int(moment) * NS)

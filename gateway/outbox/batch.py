@@ -1,0 +1,53 @@
+"""The rows of one append to the outbox: what is written of events, symbols and items that stay open."""
+
+from collections.abc import Sequence
+
+from gateway.events import cloudevent
+from gateway.outbox import entry as drafting
+from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.system.clock import ClockReading
+
+
+class Batch:
+    """The rows of one append: whatever can go wrong here happens before a transaction begins."""
+
+    def __init__(
+        self,
+        writes: Sequence[NewEvent | JournalledSymbol],
+        first: int,
+        epoch: str,
+        source: str,
+        clock: ClockReading,
+    ) -> None:
+        self.drafts: list[NewEvent] = []
+        self.events: list[tuple[int, bytes]] = []
+        self.closed: set[str] = set()
+        """Scanners whose open item became an event."""
+        self.holds: dict[str, bytes] = {}
+        """Scanner -> its item, open at the end of the batch, as it is kept."""
+        settled: list[tuple[object, ...]] = []
+        waiting: dict[str, list[tuple[object, ...]]] = {}
+        for write in writes:
+            if isinstance(write, JournalledSymbol):
+                self.holds[write.scanner] = drafting.encode(write.draft)
+                waiting.setdefault(write.scanner, []).append(_symbol_rows(None, write.draft)[-1])
+                continue
+            draft = write.in_true_time(clock)
+            if draft.closes is not None:
+                self.closed.add(draft.closes)
+                self.holds.pop(draft.closes, None)
+                waiting.pop(draft.closes, None)
+            sequence = first + len(self.events)
+            at = cloudevent.Position(epoch=epoch, sequence=sequence, recorded_ns=clock.wall_ns)
+            self.events.append((sequence, cloudevent.scan_event(draft.id, source, draft.time_ns, draft.data, at)))
+            self.drafts.append(draft)
+            settled.extend(_symbol_rows(sequence, draft))
+        self.symbols = [*settled, *(row for rows in waiting.values() for row in rows)]
+
+
+def _symbol_rows(sequence: int | None, draft: NewEvent) -> list[tuple[object, ...]]:
+    scanner, when = draft.data.station.scanner, draft.data.clock.monotonic_ns
+    return [
+        (sequence, scanner, when, symbol.symbology, raw)
+        for symbol, raw in zip(draft.data.symbols, draft.raw, strict=True)
+    ]

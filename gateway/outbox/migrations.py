@@ -1,0 +1,55 @@
+"""The outbox's tables, as steps from each version of its schema to the next.
+
+Boxes upgrade with a backlog: a step that has been released is never edited, a change is a new step.
+"""
+
+from typing import Final
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE cursor (id INTEGER PRIMARY KEY CHECK (id = 1), delivered INTEGER NOT NULL);
+    INSERT INTO cursor VALUES (1, 0);
+    CREATE TABLE event (
+        sequence INTEGER PRIMARY KEY,
+        recorded_ns INTEGER NOT NULL,
+        trusted INTEGER NOT NULL,
+        sealed INTEGER NOT NULL,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX event_unsealed ON event (sequence) WHERE sealed = 0;
+    CREATE TABLE symbol (
+        id INTEGER PRIMARY KEY,
+        event INTEGER,
+        scanner TEXT NOT NULL,
+        monotonic_ns INTEGER NOT NULL,
+        symbology TEXT,
+        raw BLOB NOT NULL
+    );
+    CREATE TABLE dead (sequence INTEGER PRIMARY KEY, parked_ns INTEGER NOT NULL, reason TEXT NOT NULL);
+    """,
+    """
+    CREATE TABLE open_item (scanner TEXT PRIMARY KEY, draft BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX symbol_open ON symbol (scanner) WHERE event IS NULL;
+    ALTER TABLE dead ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE unknown (
+        identifier TEXT PRIMARY KEY,
+        issuer TEXT,
+        scans INTEGER NOT NULL,
+        first_ns INTEGER NOT NULL,
+        last_ns INTEGER NOT NULL,
+        resolved_ns INTEGER
+    ) WITHOUT ROWID;
+    """,
+)
+"""Statement blocks: number n leads from version n to n + 1.
+
+cursor.delivered: every event up to it is delivered or dead. An event that is not `sealed` may still get its time
+corrected and is not handed over; `trusted`: its recorded_ns is of a synchronised clock. symbol.event is NULL while
+the item waits for its other symbols; open_item.draft is then the event it becomes if nothing more comes, as
+`gateway.outbox.entry` encodes it. dead.retry: when a person asked for it to be sent again, wall time in
+nanoseconds; 0 while nobody has.
+
+unknown.identifier: the device identifier, or where issuer is NULL the text of a label that is no UDI. first_ns,
+last_ns: wall time. resolved_ns: when the master was seen to know it; NULL while it does not.
+"""

@@ -1,0 +1,377 @@
+"""The outbox: where a scan becomes durable. One writer, one transaction for what is queued, synchronous=FULL.
+
+`append` returns when the scans are on the disk: only then may a scanner be told `accepted`. What was delivered
+rides in the next append's transaction, or goes alone when the box is idle; losing that mark only sends again.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway.events import cloudevent
+from gateway.outbox import dead_letters, maintenance, unknown_articles
+from gateway.outbox import entry as drafting
+from gateway.outbox.batch import Batch
+from gateway.outbox.box_identity import BoxIdentity
+from gateway.outbox.capacity import Capacity, measure
+from gateway.outbox.entry import Dead, JournalledSymbol, NewEvent
+from gateway.outbox.maintenance import SEAL_ROWS
+from gateway.outbox.retention import Ageing
+from gateway.outbox.schema import CorruptOutboxError, OutboxError, is_damage, open_writer
+from gateway.outbox.settings import OutboxSettings
+from gateway.system.clock import ClockReading
+
+ROOM_CHECK_SCANS: Final = 64
+"""Scans stored between two looks at the free space: 0.2 MB, far below any sensible margin."""
+TRUSTED_LOOK_BACK: Final = 10_000
+"""Events searched at a start for the last trusted time: a box that never had one must not read all its history."""
+
+
+class FullOutboxError(OutboxError):
+    """No room for a scan; nothing was stored."""
+
+
+class Outbox:
+    """The writing side. Used by one thread. Raises OutboxError; after one, `append` may be called again."""
+
+    def __init__(self, path: Path, settings: OutboxSettings, identity: BoxIdentity) -> None:
+        self.path = path
+        self.settings = settings
+        self.identity = identity
+        self._source = identity.gateway
+        self._db = open_writer(path)
+        self._open = True
+        self._next = 1
+        self._mark: int | None = None
+        self._dead: list[Dead] = []
+        self._revived: list[int] = []
+        self._until_room_check = 0
+        self._untrusted_boot: str | None = None
+        self.left_open: tuple[NewEvent, ...] = ()
+        """Items that an earlier life left half scanned. The next append makes events of them."""
+        try:
+            self.new_epoch_because = self._settle_epoch(identity)
+            self._resume()
+        except sqlite3.Error as error:
+            failed = self._failed("read", error)
+            self._db.close()
+            raise failed from error
+        except BaseException:
+            self._db.close()
+            raise
+
+    def append(
+        self, writes: Sequence[NewEvent | JournalledSymbol], clock: ClockReading, *, seal: bool
+    ) -> list[int]:
+        """Store scans durably, in order, in one transaction; return the sequence numbers of the events among them.
+
+        Items that an earlier life left open become events before them, and have their numbers in front. `seal`: the
+        events' times are final at once, because the publisher waits for them. Raises FullOutboxError when there is
+        no room, OutboxError when the disk fails; then none of them is stored.
+        """
+        self._make_room(len(writes), clock)
+        left, self.left_open = self.left_open, ()  # making room may fail; what follows puts them back when it does
+        batch = Batch((*left, *writes), self._next, self.epoch, self._source, clock)
+        trusted = int(clock.synchronised)
+        sealed = int(seal or clock.synchronised)
+        try:
+            with self._transaction("store a scan in", clock):
+                self._db.executemany(
+                    "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
+                    [(sequence, clock.wall_ns, trusted, sealed, body) for sequence, body in batch.events],
+                )
+                if batch.closed or batch.holds:
+                    self._write_open(batch)
+                self._db.executemany("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", batch.symbols)
+                unknown_articles.note(self._db, batch.drafts, clock.wall_ns)
+                if sealed and not trusted and batch.events:
+                    self._remember_untrusted(clock)
+        except BaseException:
+            self.left_open = left
+            raise
+        self._next += len(batch.events)
+        return [sequence for sequence, _ in batch.events]
+
+    def _write_open(self, batch: Batch) -> None:
+        """Bring the open items up to date: those that became events go, those that grew are replaced."""
+        for scanner in batch.closed:
+            self._db.execute("DELETE FROM open_item WHERE scanner = ?", (scanner,))
+            self._db.execute("DELETE FROM symbol WHERE event IS NULL AND scanner = ?", (scanner,))
+        for scanner, draft in batch.holds.items():
+            self._db.execute("REPLACE INTO open_item VALUES (?, ?)", (scanner, draft))
+
+    def recent(self, limit: int) -> list[bytes]:
+        """Return the newest events, the oldest of them first."""
+        try:
+            rows = self._db.execute("SELECT body FROM event ORDER BY sequence DESC LIMIT ?", (limit,)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._failed("read", error) from error
+        return [body for (body,) in reversed(rows)]
+
+    def mark_delivered(self, upto: int) -> None:
+        """Note that every event up to this one is delivered or dead; durable with the next write."""
+        if upto > max(self._mark or 0, self.delivered):
+            self._mark = upto
+
+    def park(self, dead: Dead) -> None:
+        """Note that an event went to the dead letters; durable with the next write."""
+        self._dead.append(dead)
+
+    def revive(self, sequence: int) -> None:
+        """Note that a dead letter was sent again and delivered; durable with the next write."""
+        self._revived.append(sequence)
+
+    def retry(self, wanted: Collection[int] | None, clock: ClockReading) -> list[int]:
+        """Have dead letters sent again, those named or all; return which will be. They keep sequence and id."""
+        self.write_marks(clock)  # what was parked just now is one of them
+        with self._transaction("have dead letters sent again from", clock):
+            return dead_letters.ask_again(self._db, wanted, clock.wall_ns)
+
+    @property
+    def marks_pending(self) -> bool:
+        """There are marks that are not on disk yet."""
+        return self._mark is not None or bool(self._dead) or bool(self._revived)
+
+    def write_marks(self, clock: ClockReading) -> None:
+        """Write the marks in a transaction of their own, for when no scan comes."""
+        if self.marks_pending:
+            with self._transaction("mark delivered scans in", clock):
+                pass
+
+    def seal(self, clock: ClockReading) -> int:
+        """Settle the times of events that may be handed over now; return how many there were.
+
+        A clock that has been set in the meantime corrects the events of this boot; the others keep their times.
+        """
+        try:
+            rows = maintenance.unsettled(self._db)
+        except sqlite3.Error as error:
+            raise self._failed("settle times in", error) from error
+        if rows:
+            with self._transaction("settle times in", clock):
+                maintenance.settle(self._db, rows, clock)
+                if not clock.synchronised:
+                    self._remember_untrusted(clock)
+        return len(rows)
+
+    def clock_learnt(self, identity: str, clock: ClockReading) -> int | None:
+        """Append a clock event if events of this boot were handed over with a time that could not be believed."""
+        if not clock.synchronised or self._meta("untrusted_boot") != clock.boot_id:
+            return None
+        at = cloudevent.Position(epoch=self.epoch, sequence=self._next, recorded_ns=clock.wall_ns)
+        data = cloudevent.ClockData(boot_id=clock.boot_id, offset_ns=clock.wall_ns - clock.monotonic_ns)
+        with self._transaction("store a clock event in", clock):
+            self._db.execute(
+                "INSERT INTO event VALUES (?, ?, 1, 1, ?)",
+                (self._next, clock.wall_ns, cloudevent.clock_event(identity, self._source, data, at)),
+            )
+            self._db.execute("DELETE FROM meta WHERE key = 'untrusted_boot'")
+        self._untrusted_boot = None
+        self._next += 1
+        return self.last
+
+    def tidy(self, clock: ClockReading) -> bool:
+        """Do one piece of housekeeping while no scan comes; True when there is more to do."""
+        self._look_at_room()
+        too_old_ns = self._ageing.cutoff(clock, self.settings.keep_delivered_days)
+        scarce = self.room.room in {Capacity.NEARLY_FULL, Capacity.FULL}
+        if (scarce or too_old_ns is not None) and self._prune(None if scarce else too_old_ns):
+            return True
+        self._checkpoint()
+        return False
+
+    def close(self, clock: ClockReading) -> None:
+        """Write the marks and let the file go."""
+        try:
+            self.write_marks(clock)
+        finally:
+            self._db.close()
+
+    def abandon(self) -> bool:
+        """Let a damaged file go as it is; False when that was done before."""
+        open_until_now, self._open = self._open, False
+        with suppress(sqlite3.Error):
+            self._db.close()
+        return open_until_now
+
+    @property
+    def last(self) -> int:
+        """Sequence of the newest stored event; 0 before the first."""
+        return self._next - 1
+
+    def last_trusted_ns(self) -> int | None:
+        """When the newest event with a synchronised clock had been recorded as this outbox was opened."""
+        return self._last_trusted_ns
+
+    def oldest_waiting_ns(self) -> int | None:
+        """When the oldest event that is not delivered was recorded."""
+        try:
+            row = self._db.execute(
+                "SELECT recorded_ns FROM event WHERE sequence > ? ORDER BY sequence LIMIT 1", (self.delivered,)
+            ).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._failed("read", error) from error
+        return None if row is None else int(row[0])
+
+    def unknown_articles(self) -> int:
+        """How many articles were scanned that the master does not know."""
+        try:
+            return unknown_articles.count_open(self._db)
+        except sqlite3.DatabaseError as error:
+            raise self._failed("read", error) from error
+
+    def settle_unknown(
+        self, known: Callable[[str, str | None], bool], clock: ClockReading, after: str
+    ) -> tuple[int, str | None]:
+        """Mark unknown articles that the master knows now: how many, and where to go on (None: at the end)."""
+        try:
+            return unknown_articles.settle(self._db, known, clock.wall_ns, after=after)
+        except sqlite3.DatabaseError as error:
+            raise self._failed("list unknown articles in", error) from error
+
+    def _settle_epoch(self, identity: BoxIdentity) -> str | None:
+        """Keep the epoch, or begin a new one when this file came from another box. Returns why."""
+        stored = self._meta("epoch")
+        known = BoxIdentity(
+            machine=self._meta("machine"), board=self._meta("board"), gateway=self._meta("gateway") or ""
+        )
+        because = identity.differs_from(known) if stored else "first start"
+        if stored and because is None:
+            self.epoch = stored
+            self.epoch_begins = int(self._meta("epoch_begins") or 1)
+        else:
+            self.epoch = os.urandom(8).hex()
+            self.epoch_begins = self._read_next()
+        facts = {
+            "epoch": self.epoch,
+            "epoch_begins": str(self.epoch_begins),
+            "machine": identity.machine,
+            "board": identity.board,
+            "gateway": identity.gateway,
+        }
+        news = [(key, value) for key, value in facts.items() if value is not None and self._meta(key) != value]
+        if news:  # also what could not be told before, so that a later copy is noticed
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("REPLACE INTO meta VALUES (?, ?)", news)
+            self._db.execute("COMMIT")
+        return because if stored else None
+
+    def _resume(self) -> None:
+        self._next = self._read_next()
+        self.dead_letters = dead_letters.count(self._db)
+        self._untrusted_boot = self._meta("untrusted_boot")
+        row = self._db.execute(
+            "SELECT recorded_ns FROM event WHERE trusted = 1 AND sequence > ? ORDER BY sequence DESC LIMIT 1",
+            (self.last - TRUSTED_LOOK_BACK,),
+        ).fetchone()
+        self._last_trusted_ns = None if row is None else int(row[0])
+        self._ageing = Ageing(self._last_trusted_ns)
+        self.left_open = tuple(self._read_left_open())
+        self._look_at_room()
+
+    def _read_left_open(self) -> Iterator[NewEvent]:
+        """Yield the items that were half scanned when the daemon ended: as they stand they become events."""
+        for scanner, text in self._db.execute("SELECT scanner, draft FROM open_item ORDER BY scanner"):
+            with suppress(*cloudevent.UNREADABLE):  # a damaged disk; its symbols stay in the journal
+                yield msgspec.structs.replace(drafting.decode(text), closes=scanner)
+
+    def _read_next(self) -> int:
+        """Next sequence number. Only delivered events are ever removed, so the cursor remembers the highest."""
+        newest, delivered = self._db.execute(
+            "SELECT ifnull((SELECT max(sequence) FROM event), 0), delivered FROM cursor"
+        ).fetchone()
+        self.delivered = int(delivered)
+        return max(int(newest), self.delivered) + 1
+
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _remember_untrusted(self, clock: ClockReading) -> None:
+        if self._untrusted_boot != clock.boot_id:
+            self._db.execute("REPLACE INTO meta VALUES ('untrusted_boot', ?)", (clock.boot_id,))
+            self._untrusted_boot = clock.boot_id
+
+    @contextmanager
+    def _transaction(self, operation: str, clock: ClockReading) -> Iterator[None]:
+        """Do what is within in one transaction, and write the marks of delivery along with it."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._write_marks(clock.wall_ns)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed(operation, error) from error
+        self._marks_written()
+
+    def _write_marks(self, now_ns: int) -> None:
+        if self._mark is not None:
+            self._db.execute("UPDATE cursor SET delivered = ?", (self._mark,))
+        if self._dead or self._revived:
+            self.dead_letters = dead_letters.write(self._db, self._dead, self._revived, now_ns)
+
+    def _marks_written(self) -> None:
+        if self._mark is not None:
+            self.delivered = self._mark
+            self._mark = None
+        self._dead, self._revived = [], []
+
+    def _failed(self, operation: str, error: sqlite3.Error) -> OutboxError:
+        """Undo the transaction, and say what the error means."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._next = self._read_next()
+            self._untrusted_boot = self._meta("untrusted_boot")
+        except sqlite3.DatabaseError:
+            pass  # the first error says more; the next operation meets this one again
+        if is_damage(error):
+            return CorruptOutboxError(operation, self.path, error, "it will be set aside and salvaged")
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            return FullOutboxError(operation, self.path, error, "make room on the disk")
+        return OutboxError(operation, self.path, error, "check the disk; the scan was not stored")
+
+    def _make_room(self, scans: int, clock: ClockReading) -> None:
+        """Refuse visibly rather than fill the disk; what is told elsewhere, then what is delivered, goes first."""
+        self._until_room_check -= scans
+        if self._until_room_check <= 0 or self.room.room is Capacity.FULL:
+            self._look_at_room()
+        while self.room.room is Capacity.FULL:
+            self.write_marks(clock)
+            if not self._prune(None):
+                raise FullOutboxError(
+                    "store a scan in",
+                    self.path,
+                    "its room is used up by scans that are not delivered",
+                    "restore the way to the broker, export them, or raise outbox.max_bytes",
+                )
+            self._look_at_room()
+
+    def _look_at_room(self) -> None:
+        try:
+            self.room = measure(self._db, self.path.parent, self.settings)
+        except sqlite3.Error as error:
+            raise self._failed("measure", error) from error
+        except OSError as error:
+            raise OutboxError("measure", self.path, error.strerror, "check the disk") from error
+        self._until_room_check = ROOM_CHECK_SCANS
+
+    def _prune(self, recorded_before_ns: int | None) -> int:
+        try:
+            return maintenance.prune(self._db, self.delivered, recorded_before_ns)
+        except sqlite3.Error as error:
+            raise self._failed("remove delivered scans from", error) from error
+
+    def _checkpoint(self) -> None:
+        try:
+            maintenance.checkpoint(self._db, self.path)
+        except sqlite3.Error as error:
+            raise self._failed("checkpoint", error) from error
+
+
+__all__ = ["SEAL_ROWS", "Dead", "FullOutboxError", "JournalledSymbol", "NewEvent", "Outbox"]

@@ -1,0 +1,137 @@
+"""Commands over MQTT: what is done, what is refused, and that each is answered."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.events.topics import Topics
+from gateway.mqtt.command_envelope import MAX_COMMAND_BYTES, MAX_REMEMBERED, CommandError, Commands
+from gateway.mqtt.connection import Message
+from tests.outbox.events import NOW_NS, reading
+
+if TYPE_CHECKING:
+    from gateway.mqtt.delivery_state import Outgoing
+
+TOPICS = Topics.of("vgr", "su", "gw01")
+BASE = "udi/v1/vgr/su/gw01/cmd"
+NOW = datetime.fromtimestamp(NOW_NS / 1e9, UTC)
+
+
+class Box:
+    """Commands with two handlers, and what was answered."""
+
+    def __init__(self, *, synchronised: bool = True) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.sent: list[Outgoing] = []
+        self.commands = Commands(
+            TOPICS,
+            {"health": self._health, "reload": self._reload, "identify": self._broken},
+            lambda: reading(set_=synchronised),
+            self.sent.append,
+        )
+
+    def _health(self, args: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(args)
+        return {"ok": True}
+
+    def _reload(self, _args: dict[str, Any]) -> None:
+        raise CommandError("the present configuration stays: it has a fault")
+
+    def _broken(self, _args: dict[str, Any]) -> None:
+        raise RuntimeError("secret words")
+
+    def take(self, name: str, body: bytes | dict[str, Any], **message: Any) -> dict[str, Any]:  # noqa: ANN401
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        fields = {"retained": False, **message}
+        self.commands.take(Message(topic=f"{BASE}/{name}", body=data, **fields))
+        reply: dict[str, Any] = json.loads(self.sent[-1].body)
+        return reply
+
+
+def command(identity: str = "c1", age: float = 0, **args: object) -> dict[str, Any]:
+    return {"id": identity, "issuedAt": (NOW - timedelta(seconds=age)).isoformat(), "args": args}
+
+
+def test_a_command_is_done_and_answered_below_its_own_topic() -> None:
+    box = Box()
+    assert box.take("health", command(deep=True)) == {"id": "c1", "ok": True, "result": {"ok": True}}
+    assert box.asked == [{"deep": True}]
+    assert box.sent[0].topic == f"{BASE}/health/reply"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "message", "words"),
+    [
+        ("health", command(age=301), {}, "stale"),
+        ("health", command(age=-61), {}, "future"),
+        ("health", command(), {"retained": True}, "retained"),
+        ("health", {**command(), "issuedAt": "2026-11-21T10:00:00"}, {}, "time zone"),
+        ("health", {**command(), "issuedAt": "yesterday"}, {}, "issuedAt"),
+        ("health", {"issuedAt": NOW.isoformat()}, {}, "id"),
+        ("health", command("with space"), {}, "id"),
+        ("health", command("x" * 65), {}, "id"),
+        ("health", b"\xff\x00", {}, "expected"),
+        ("health", b"[" * 15_000, {}, "expected"),
+        ("health", b"x" * (MAX_COMMAND_BYTES + 1), {}, "longer than"),
+        ("explode", command(), {}, "unknown command; known: health, identify, reload"),
+        ("reload", command(), {}, "the present configuration stays"),
+    ],
+)
+def test_what_is_refused_is_answered_with_the_reason(
+    name: str, body: bytes | dict[str, Any], message: dict[str, Any], words: str
+) -> None:
+    box = Box()
+    reply = box.take(name, body, **message)
+    assert reply["ok"] is False
+    assert words in reply["error"]
+    assert box.asked == []
+
+
+def test_a_repeated_id_is_refused() -> None:
+    box = Box()
+    assert box.take("health", command())["ok"]
+    assert "repeated" in box.take("health", command())["error"]
+    assert len(box.asked) == 1
+
+
+def test_only_so_many_ids_are_remembered() -> None:
+    box = Box()
+    for number in range(MAX_REMEMBERED + 1):
+        assert box.take("health", command(f"n{number}"))["ok"]
+    assert box.take("health", command("n0"))["ok"]
+
+
+def test_a_box_whose_clock_is_not_set_cannot_tell_a_stale_command() -> None:
+    assert Box(synchronised=False).take("health", command(age=86_400))["ok"]
+
+
+def test_a_failing_handler_is_answered_without_its_words() -> None:
+    reply = Box().take("identify", command())
+    assert reply == {"id": "c1", "ok": False, "error": "RuntimeError: see the box's log"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [
+        ("central/replies/7", "central/replies/7"),
+        (None, f"{BASE}/health/reply"),
+        ("udi/v1/vgr/su/gw02/cmd/reload", f"{BASE}/health/reply"),
+        ("udi/v1/vgr/su/gw01/scan", f"{BASE}/health/reply"),
+        ("$SYS/x", f"{BASE}/health/reply"),
+        ("central/#", f"{BASE}/health/reply"),
+        ("x" * 257, f"{BASE}/health/reply"),
+    ],
+)
+def test_the_reply_goes_to_the_response_topic_unless_that_is_a_box_s_own(asked: str | None, used: str) -> None:
+    box = Box()
+    box.take("health", command(), response_topic=asked, correlation=b"42")
+    assert box.sent[0].topic == used
+    assert box.sent[0].correlation == b"42"
+
+
+def test_a_command_with_a_name_that_is_none_is_not_answered_on_its_topic() -> None:
+    box = Box()
+    box.commands.take(Message(topic=f"{BASE}/../../x", body=b"{}", retained=False))
+    assert box.sent == []

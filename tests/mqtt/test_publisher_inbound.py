@@ -1,0 +1,266 @@
+"""What comes in and goes beside the events, with a real mosquitto: commands, state, replays, acknowledgements."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.mqtt.command_envelope import Commands
+from gateway.mqtt.connection import Message
+from gateway.outbox.writer import Outbox
+from tests.brokers import Broker, Subscriber, wait_for
+from tests.mqtt.courier import TOPICS, Courier, courier
+from tests.outbox.events import reading
+
+pytestmark = pytest.mark.usefixtures("hurried")
+Start = Callable[..., Broker]
+HEALTH = "udi/v1/vgr/su/gw01/cmd/health"
+
+
+class Central:
+    """The central system's client: hears everything, and says things."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.heard = Subscriber(broker.port, "udi/#")
+        self.heard.subscribed()
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id="central", protocol=MQTTv5)
+        connected = threading.Event()
+        self._client.on_connect = lambda *_: connected.set()
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+        assert connected.wait(10)
+
+    def say(self, topic: str, body: object, properties: Properties | None = None, *, retain: bool = False) -> None:
+        data = json.dumps(body)
+        self._client.publish(topic, data, qos=1, retain=retain, properties=properties).wait_for_publish(10)
+
+    def scans(self) -> list[int]:
+        """Sequence numbers in order of arrival."""
+        return [int(msgspec.json.decode(body)["sequence"]) for body in self.heard.on("/scan")]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        self.heard.close()
+
+
+@pytest.fixture
+def central() -> Iterator[Callable[[Broker], Central]]:
+    made: list[Central] = []
+
+    def connect(broker: Broker) -> Central:
+        made.append(Central(broker))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.close()
+
+
+Connect = Callable[[Broker], Central]
+
+
+@contextmanager
+def commanded(outbox: Outbox, **broker: Any) -> Iterator[Courier]:  # noqa: ANN401 - keys of [broker]
+    """A box with one command."""
+
+    def take(message: Message) -> None:
+        Commands(TOPICS, {"health": lambda _: {"waiting": 0}}, reading, one.publisher.reply).take(message)
+
+    with courier(outbox, {TOPICS.commands: take}, **broker) as one:
+        yield one
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_command_comes_in_and_its_reply_goes_out(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect, protocol: str
+) -> None:
+    broker = mosquitto(tmp_path)
+    system = central(broker)
+    with commanded(outbox, urls=(broker.url,), protocol=protocol):
+        wait_for(lambda: system.heard.on("/status") == [b"online"], "the box is there")
+        at = reading().wall_ns / 1e9
+        system.say(HEALTH, {"id": "q1", "issuedAt": datetime.fromtimestamp(at, UTC).isoformat(), "args": {}})
+        wait_for(lambda: system.heard.on("/cmd/health/reply"), "the reply")
+        assert json.loads(system.heard.on("/reply")[0]) == {"id": "q1", "ok": True, "result": {"waiting": 0}}
+
+
+def test_mqtt_5_takes_the_correlation_data_back(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect
+) -> None:
+    broker = mosquitto(tmp_path)
+    system = central(broker)
+    with commanded(outbox, urls=(broker.url,)):
+        wait_for(lambda: system.heard.on("/status") == [b"online"], "the box is there")
+        asked = Properties(PacketTypes.PUBLISH)
+        asked.CorrelationData = b"\x00\x2a"
+        asked.ResponseTopic = "udi-replies/central"
+        hear = Subscriber(broker.port, "udi-replies/#")
+        hear.subscribed()
+        try:
+            system.say(HEALTH, {"no": "command"}, asked)
+            wait_for(lambda: hear.messages, "the reply")
+            (reply,) = hear.messages
+            assert reply.properties is not None
+            assert reply.properties.json()["CorrelationData"] == "002a"
+            assert json.loads(reply.payload)["ok"] is False
+        finally:
+            hear.close()
+
+
+def test_a_handler_that_fails_costs_no_event(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect
+) -> None:
+    def broken(_message: Message) -> None:
+        raise RuntimeError
+
+    broker = mosquitto(tmp_path)
+    system = central(broker)
+    with courier(outbox, {TOPICS.deltas: broken}, urls=(broker.url,)) as one:
+        wait_for(lambda: system.heard.on("/status") == [b"online"], "the box is there")
+        system.say(TOPICS.deltas, {})
+        one.store(3)
+        one.until_delivered()
+        assert one.publisher.progress.url == broker.url
+
+
+def test_retained_state_comes_again_after_a_reconnect(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect
+) -> None:
+    broker = mosquitto(tmp_path)
+    with courier(outbox, urls=(broker.url,)) as one:
+        one.publisher.tell_articles(b'{"rows":1}')
+        one.publisher.tell_health(b'{"ok":true}')
+        wait_for(lambda: one.publisher.connected, "connected")
+        broker.kill()
+        wait_for(lambda: not one.publisher.connected, "the end is noticed")
+        broker.start()
+        system = central(broker)
+        wait_for(lambda: system.heard.on("/articles") and system.heard.on("/health"), "both are there")
+        assert system.heard.on("/articles")[-1] == b'{"rows":1}'
+
+
+class TestReplay:
+    def test_a_range_comes_again_as_it_was(
+        self, tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect
+    ) -> None:
+        broker = mosquitto(tmp_path, "allow_anonymous true\nmax_queued_messages 0")
+        system = central(broker)
+        with courier(outbox, urls=(broker.url,)) as one:
+            one.store(300)
+            one.until_delivered()
+            assert one.publisher.replay(11, 160)
+            wait_for(lambda: len(system.scans()) == 450, "all, and the range again")
+            assert system.scans() == [*range(1, 301), *range(11, 161)]
+            bodies = system.heard.on("/scan")
+            assert bodies[10:160] == bodies[300:]
+            one.store(1)
+            one.until_delivered(301)
+
+    def test_a_range_without_events_is_passed_over(
+        self, tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect
+    ) -> None:
+        broker = mosquitto(tmp_path)
+        system = central(broker)
+        with courier(outbox, urls=(broker.url,)) as one:
+            one.store(2)
+            one.until_delivered()
+            assert one.publisher.replay(500, 600)
+            assert one.publisher.replay(2, 2)
+            wait_for(lambda: system.scans() == [1, 2, 2], "the second range")
+
+    def test_there_is_an_end_to_wishes(self, outbox: Outbox) -> None:
+        one = Courier(outbox, urls=("mqtt://127.0.0.1:1",))
+        answers = [one.publisher.replay(1, 2) for _ in range(17)]
+        assert answers == [True] * 16 + [False]
+
+
+class TestConfirmedByTheCentralSystem:
+    """delivery.md 2: `confirm = "ack"`."""
+
+    def test_only_what_is_acknowledged_is_delivered(
+        self, tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect
+    ) -> None:
+        broker = mosquitto(tmp_path)
+        system = central(broker)
+        with courier(outbox, urls=(broker.url,), confirm="ack") as one:
+            one.store(5)
+            wait_for(lambda: set(system.scans()) == {1, 2, 3, 4, 5}, "they are there")
+            assert one.delivered == 0
+            wrong: tuple[object, ...] = (
+                {"epoch": "0" * 16, "upTo": 5},
+                {"epoch": outbox.epoch, "upTo": 2**70},
+                {"upTo": 3},
+                [],
+            )
+            for body in wrong:
+                system.say(TOPICS.ack, body)
+            system.say(TOPICS.ack, {"epoch": outbox.epoch, "upTo": 3})
+            wait_for(lambda: one.delivered == 3, "three")
+            system.say(TOPICS.ack, {"epoch": outbox.epoch, "upTo": 5})
+            one.until_delivered()
+
+    def test_what_is_not_acknowledged_comes_again(
+        self, tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect
+    ) -> None:
+        broker = mosquitto(tmp_path)
+        system = central(broker)
+        with courier(outbox, urls=(broker.url,), confirm="ack") as one:
+            one.store(3)
+            wait_for(lambda: len(system.scans()) >= 6, "all of them twice")
+            one.until_problem("does not acknowledge")
+            system.say(TOPICS.ack, {"epoch": outbox.epoch, "upTo": 3})
+            one.until_delivered()
+            wait_for(lambda: one.publisher.progress.problem is None, "the problem is over")
+
+
+def test_the_preferred_broker_is_gone_back_to(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect
+) -> None:
+    first = mosquitto(tmp_path / "first")
+    second = mosquitto(tmp_path / "second")
+    first.stop()
+    elsewhere = central(second)
+    with courier(outbox, urls=(first.url, second.url)) as one:
+        one.store(2)
+        one.until_delivered()
+        assert one.publisher.progress.url == second.url
+        first.start()
+        home = central(first)
+        wait_for(lambda: one.publisher.progress.url == first.url, "back at the first")
+        one.store(2)
+        one.until_delivered()
+        assert home.scans() == [3, 4]
+        assert elsewhere.scans() == [1, 2]
+        assert elsewhere.heard.on("/status")[-1] == b"offline"
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_message_too_large_is_not_read_and_events_flow(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect, protocol: str
+) -> None:
+    """A retained one would come again with each connection; MQTT 3.1.1 cannot tell the broker what is too large."""
+    broker = mosquitto(tmp_path)
+    system = central(broker)
+    system.say(TOPICS.deltas, "x" * 20_000_000, retain=True)
+    taken: list[Message] = []
+    with courier(outbox, {TOPICS.deltas: taken.append}, urls=(broker.url,), protocol=protocol) as one:
+        one.store(50)
+        one.until_delivered()
+        if protocol == "3.1.1":
+            wait_for(lambda: "20000" in (one.publisher.progress.inbound_problem or ""), "it is said")
+        one.store(50)
+        one.until_delivered()
+        assert not one.dead
+    assert taken == []
+    wait_for(lambda: set(system.scans()) == set(range(1, 101)), "all arrive")

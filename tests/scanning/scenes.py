@@ -1,0 +1,319 @@
+"""Scenes at a station, as a nurse in a theatre and a keeper of a store room live them: one table.
+
+Sources of the rules: gateway/station/pairing.py and profiles.py name them, row by row.
+"""
+
+from drivers.model import Signal
+from tests.scanning.stage import (
+    CASE,
+    GLOVE,
+    GRAFT,
+    GRAFT_EXPIRY,
+    GRAFT_SERIAL,
+    NAIL,
+    NAIL_LOT,
+    NEXT_CASE,
+    NEXT_PATIENT,
+    PATIENT,
+    PLATE,
+    PLATE_LOT,
+    SCREW,
+    SHELF,
+    STEM,
+    TAPE,
+    TYPED,
+    WIRE,
+    WIRE_LOT,
+    WRISTBAND,
+    control,
+)
+
+MORE, ACCEPTED, WARNING, REFUSED = Signal.MORE, Signal.ACCEPTED, Signal.WARNING, Signal.REFUSED
+THEATRE, STORE, CLINIC = "operating-room", "supply-room", "clinic"
+WAIT = ""
+"""Nothing is scanned; time passes until then."""
+Scene = list[tuple[float, str, Signal | None]]
+"""Second, code (or WAIT), what the scanner signals (None: nothing)."""
+
+RETURN, UNDO, CANCEL, FIVE = control("RETURN"), control("UNDO"), control("CANCEL"), control("QTY5")
+EXPIRED, CLEAR, WHO = control("DISCARDEXPIRED"), control("CLEARCONTEXT"), control("WHOAMI")
+FOREIGN = "]d2QZSG1AAAAAUNDOAAAAAAAAAAAAAAAA"
+STEM_IS = "09520001000102 lot=L2A0417 sn=NS700312"
+
+SCENES: list[tuple[str, str, Scene, list[str]]] = [
+    ("a stem with everything in one symbol", THEATRE, [(0, STEM, ACCEPTED)], [f"consume {STEM_IS}"]),
+    (
+        "a plate with its label in two symbols",
+        THEATRE,
+        [(0, PLATE, MORE), (2, PLATE_LOT, ACCEPTED)],
+        ["consume 09520001000508 lot=K7"],
+    ),
+    (
+        "the same, lot first",
+        THEATRE,
+        [(0, PLATE_LOT, MORE), (2, PLATE, ACCEPTED)],
+        ["consume 09520001000508 lot=K7"],
+    ),
+    (
+        "three symbols, the GTIN last",
+        THEATRE,
+        [(0, "]C110K7", MORE), (4, "]C117451231", MORE), (8, PLATE, ACCEPTED)],
+        ["consume 09520001000508 lot=K7"],
+    ),
+    (
+        "the nurse scans the first symbol again: it is not its own partner, and is waited for anew",
+        THEATRE,
+        [(0, PLATE, MORE), (4, PLATE, MORE), (8, PLATE_LOT, ACCEPTED)],
+        ["consume 09520001000508 lot=K7"],
+    ),
+    (
+        "the second symbol does not come: the plate goes out as incomplete, and the scanner says so",
+        THEATRE,
+        [(0, PLATE, MORE), (5.2, WAIT, None), (5.4, WAIT, WARNING)],
+        ["consume 09520001000508 lacks 10"],
+    ),
+    (
+        "it comes too late: half a label each",
+        THEATRE,
+        [(0, PLATE, MORE), (6, PLATE_LOT, MORE), (12, WAIT, WARNING)],
+        ["consume 09520001000508 lacks 10", "consume no-DI lot=K7 lacks 01"],
+    ),
+    (
+        "half a label of one article, and then the whole label of another: its lot stays where it belongs",
+        THEATRE,
+        [(0, "]C110A-LOT", MORE), (1, "]d2010952000100040917451231", MORE), (7, WAIT, WARNING)],
+        ["consume no-DI lot=A-LOT lacks 01", "consume 09520001000409 lacks 10"],
+    ),
+    (
+        "another implant instead of the second symbol",
+        THEATRE,
+        [(0, PLATE, MORE), (1, STEM, ACCEPTED)],
+        ["consume 09520001000508 lacks 10", f"consume {STEM_IS}"],
+    ),
+    (
+        "a damaged second symbol is refused at once, and a sound one still comes",
+        THEATRE,
+        [(0, PLATE, MORE), (1, "]C117459999", REFUSED), (2, PLATE_LOT, ACCEPTED)],
+        ["consume no-DI lacks 01", "consume 09520001000508 lot=K7"],
+    ),
+    (
+        "HIBC: primary and secondary",
+        STORE,
+        [(0, NAIL, MORE), (1, NAIL_LOT, WARNING)],
+        ["consume A123BJC5D6E71 lot=7K3"],
+    ),
+    (
+        "HIBC: another label's secondary is refused, and the right one still comes",
+        THEATRE,
+        [(0, NAIL, MORE), (1, WIRE_LOT, REFUSED), (2, NAIL_LOT, WARNING)],
+        ["consume no-DI lot=8L9 lacks DI", "consume A123BJC5D6E71 lot=7K3"],
+    ),
+    (
+        "HIBC: two primaries, then the second one's lot",
+        STORE,
+        [(0, NAIL, MORE), (1, WIRE, MORE), (2, WIRE_LOT, WARNING)],
+        ["consume A123BJC5D6E71 lacks None", "consume A99SKRUV200 lot=8L9"],
+    ),
+    (
+        "HIBC: two secondaries, then the second one's primary",
+        STORE,
+        [(0, NAIL_LOT, MORE), (1, WIRE_LOT, MORE), (2, WIRE, WARNING)],
+        ["consume no-DI lot=7K3 lacks DI", "consume A99SKRUV200 lot=8L9"],
+    ),
+    (
+        "ISBT 128: a graft with three symbols, in any order",
+        CLINIC,
+        [(0, GRAFT_EXPIRY, MORE), (4, GRAFT, MORE), (8, GRAFT_SERIAL, WARNING)],
+        ["consume A9999XYZ100T0944 sn=000025"],
+    ),
+    (
+        "ISBT 128: its expiry is missing",
+        CLINIC,
+        [(0, GRAFT, MORE), (1, GRAFT_SERIAL, MORE), (9, WAIT, WARNING)],
+        ["consume A9999XYZ100T0944 sn=000025 lacks =>"],
+    ),
+    (
+        "in a store room a GTIN alone does not wait, unless the master demands more",
+        STORE,
+        [(0, TAPE, ACCEPTED), (1, GLOVE, MORE), (2, "]C11745123110H1", ACCEPTED)],
+        ["consume 09520007000304", "consume 09520005000207 lot=H1"],
+    ),
+    (
+        "EAN-13 and then the Data Matrix of the same gloves are one label",
+        STORE,
+        [(0, "]E09520005000207", MORE), (1, "]d201095200050002071745123110H1", ACCEPTED)],
+        ["consume 09520005000207 lot=H1"],
+    ),
+    (
+        "the same stem twice in an operation is a repeat, and so is a third time",
+        THEATRE,
+        [(0, STEM, ACCEPTED), (30, STEM, WARNING), (140, STEM, WARNING), (300, STEM, ACCEPTED)],
+        [
+            f"consume {STEM_IS}",
+            f"consume {STEM_IS} repeats id-1",
+            f"consume {STEM_IS} repeats id-1",
+            f"consume {STEM_IS}",
+        ],
+    ),
+    (
+        "two screws of a lot: a repeat in theatre",
+        THEATRE,
+        [(0, SCREW, ACCEPTED), (3, SCREW, WARNING)],
+        ["consume 09520001000409 lot=S1", "consume 09520001000409 lot=S1 repeats id-1"],
+    ),
+    (
+        "two screws of a lot: one more piece in a store room, where shelf labels are scanned like that, too",
+        STORE,
+        [(0, SCREW, ACCEPTED), (3, SCREW, ACCEPTED), (4, SHELF, ACCEPTED), (5, SHELF, ACCEPTED)],
+        [*["consume 09520001000409 lot=S1"] * 2, *[f"consume {SHELF}"] * 2],
+    ),
+    (
+        "the same serial number is a repeat in a store room, too",
+        STORE,
+        [(0, STEM, ACCEPTED), (3, STEM, WARNING)],
+        [f"consume {STEM_IS}", f"consume {STEM_IS} repeats id-1"],
+    ),
+    (
+        "consumed, and then returned: that is no repeat",
+        THEATRE,
+        [(0, STEM, ACCEPTED), (3, RETURN, ACCEPTED), (4, STEM, ACCEPTED)],
+        [f"consume {STEM_IS}", f"return {STEM_IS}"],
+    ),
+    (
+        "an action stays while it is used, and ends a minute after it was used last",
+        STORE,
+        [(0, RETURN, ACCEPTED), (50, SCREW, ACCEPTED), (100, SCREW, ACCEPTED), (170, SCREW, ACCEPTED)],
+        [*["return 09520001000409 lot=S1"] * 2, "consume 09520001000409 lot=S1"],
+    ),
+    (
+        "thrown away because it is expired",
+        STORE,
+        [(0, EXPIRED, ACCEPTED), (1, SCREW, ACCEPTED), (2, CANCEL, ACCEPTED), (3, SCREW, ACCEPTED)],
+        ["discard expired 09520001000409 lot=S1", "consume 09520001000409 lot=S1"],
+    ),
+    (
+        "five of it: for the next item only, and for the whole of its label",
+        STORE,
+        [(0, FIVE, ACCEPTED), (1, GLOVE, MORE), (2, "]C11745123110H1", ACCEPTED), (3, SCREW, ACCEPTED)],
+        ["consume x5 09520005000207 lot=H1", "consume 09520001000409 lot=S1"],
+    ),
+    (
+        "five, and then nothing for a minute",
+        STORE,
+        [(0, FIVE, ACCEPTED), (61, SCREW, ACCEPTED)],
+        ["consume 09520001000409 lot=S1"],
+    ),
+    (
+        "an action code between two symbols is about the next label",
+        THEATRE,
+        [(0, PLATE, MORE), (1, RETURN, ACCEPTED), (2, PLATE_LOT, ACCEPTED), (3, STEM, ACCEPTED)],
+        ["consume 09520001000508 lot=K7", f"return {STEM_IS}"],
+    ),
+    (
+        "undo, and undo again",
+        STORE,
+        [(0, STEM, ACCEPTED), (1, SCREW, ACCEPTED), (2, UNDO, ACCEPTED), (3, UNDO, ACCEPTED), (4, UNDO, REFUSED)],
+        [f"consume {STEM_IS}", "consume 09520001000409 lot=S1", "undo id-2", "undo id-1"],
+    ),
+    (
+        "what was taken back and is scanned again is no repeat",
+        THEATRE,
+        [(0, STEM, ACCEPTED), (1, UNDO, ACCEPTED), (2, STEM, ACCEPTED)],
+        [f"consume {STEM_IS}", "undo id-1", f"consume {STEM_IS}"],
+    ),
+    ("undo comes too late", STORE, [(0, STEM, ACCEPTED), (121, UNDO, REFUSED)], [f"consume {STEM_IS}"]),
+    ("undo of five takes five back", STORE, [(0, FIVE, ACCEPTED), (1, SCREW, ACCEPTED), (2, UNDO, ACCEPTED)],
+     ["consume x5 09520001000409 lot=S1", "undo x5 id-2"]),
+    (
+        "undo of half a label: nothing is lost, and it is taken back",
+        THEATRE,
+        [(0, PLATE, MORE), (1, UNDO, ACCEPTED)],
+        ["consume 09520001000508 lacks 10", "undo id-1"],
+    ),
+    (
+        "cancel of half a label and of an action",
+        THEATRE,
+        [(0, RETURN, ACCEPTED), (1, PLATE, MORE), (2, CANCEL, ACCEPTED), (3, STEM, ACCEPTED)],
+        ["return 09520001000508 lacks 10", f"consume {STEM_IS}"],
+    ),
+    (
+        "case and patient, until the code clears them",
+        THEATRE,
+        [
+            (0, CASE, ACCEPTED), (5, PATIENT, ACCEPTED), (9, STEM, ACCEPTED), (10, CLEAR, ACCEPTED),
+            (11, SCREW, ACCEPTED),
+        ],
+        [f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer", "consume 09520001000409 lot=S1"],
+    ),
+    (
+        "the next case does not inherit the patient, but keeps one scanned just before it",
+        THEATRE,
+        [
+            (0, CASE, ACCEPTED), (1, PATIENT, ACCEPTED), (500, NEXT_CASE, ACCEPTED), (501, STEM, ACCEPTED),
+            (900, PATIENT, ACCEPTED), (905, CASE, ACCEPTED), (906, STEM, ACCEPTED),
+        ],
+        [f"consume {STEM_IS} case=orbit:OP-2", f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer"],
+    ),
+    (
+        "the next patient does not inherit the case, but the same one scanned again changes nothing",
+        THEATRE,
+        [
+            (0, CASE, ACCEPTED), (70, PATIENT, ACCEPTED), (500, PATIENT, ACCEPTED), (501, CASE, ACCEPTED),
+            (502, STEM, ACCEPTED), (900, NEXT_PATIENT, ACCEPTED), (901, STEM, ACCEPTED),
+        ],
+        [f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer", f"consume {STEM_IS} patient=personnummer"],
+    ),
+    (
+        "the next patient, scanned just behind the case, has it",
+        THEATRE,
+        [(0, CASE, ACCEPTED), (1, PATIENT, ACCEPTED), (900, NEXT_CASE, ACCEPTED), (930, NEXT_PATIENT, ACCEPTED),
+         (931, STEM, ACCEPTED)],
+        [f"consume {STEM_IS} case=orbit:OP-2 patient=personnummer"],
+    ),
+    (
+        "two vaccinations with one lot: each patient's dose is its own, twice the same patient's is a repeat",
+        CLINIC,
+        [
+            (0, PATIENT, ACCEPTED), (1, SCREW, ACCEPTED), (20, NEXT_PATIENT, ACCEPTED), (21, SCREW, ACCEPTED),
+            (30, NEXT_PATIENT, ACCEPTED), (31, SCREW, WARNING),
+        ],
+        [
+            *["consume 09520001000409 lot=S1 patient=personnummer"] * 2,
+            "consume 09520001000409 lot=S1 repeats id-4 patient=personnummer",
+        ],
+    ),
+    (
+        "the patient was forgotten, and the screw is scanned again: it is one screw",
+        CLINIC,
+        [(0, SCREW, ACCEPTED), (5, PATIENT, ACCEPTED), (9, SCREW, WARNING)],
+        ["consume 09520001000409 lot=S1", "consume 09520001000409 lot=S1 repeats id-1 patient=personnummer"],
+    ),
+    (
+        "one stem is one stem, whoever gets it",
+        THEATRE,
+        [(0, PATIENT, ACCEPTED), (1, STEM, ACCEPTED), (20, NEXT_PATIENT, ACCEPTED), (21, STEM, WARNING)],
+        [f"consume {STEM_IS} patient=personnummer", f"consume {STEM_IS} repeats id-2 patient=personnummer"],
+    ),
+    (
+        "a context ends by itself",
+        THEATRE,
+        [(0, CASE, ACCEPTED), (14_401, STEM, ACCEPTED)],
+        [f"consume {STEM_IS}"],
+    ),
+    (
+        "a context code between two symbols is about the next label",
+        THEATRE,
+        [(0, PLATE, MORE), (1, CASE, ACCEPTED), (2, PLATE_LOT, ACCEPTED), (3, STEM, ACCEPTED)],
+        ["consume 09520001000508 lot=K7", f"consume {STEM_IS} case=orbit:OP-1"],
+    ),
+    ("who am I", THEATRE, [(0, WHO, MORE), (1, PLATE, MORE), (2, WHO, MORE), (3, PLATE_LOT, ACCEPTED)],
+     ["consume 09520001000508 lot=K7"]),
+    (
+        "what is no label leaves no trace and disturbs nothing",
+        THEATRE,
+        [(0, PLATE, MORE), (1, TYPED, REFUSED), (2, FOREIGN, REFUSED), (3, PLATE_LOT, ACCEPTED)],
+        ["consume 09520001000508 lot=K7"],
+    ),
+    ("a wristband sets the patient", THEATRE, [(0, WRISTBAND, ACCEPTED), (1, STEM, ACCEPTED)],
+     [f"consume {STEM_IS} patient=gsrn"]),
+]  # fmt: skip
