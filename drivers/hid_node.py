@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from drivers.base import DialectOutput, DriverError
 from drivers.framing import Framed
-from drivers.model import InputQuality, Link, RawScan
+from drivers.model import ConnectionState, InputQuality, RawScan
 from drivers.node import FORBIDDEN, NodeScanner
 from drivers.raw_scan import inputs_of
 
@@ -119,12 +119,12 @@ class HidScanner(NodeScanner):
             marked = replace(item, quality=item.quality | self._quality()) if isinstance(item, RawScan) else item
             self._pending.append(marked)
 
-    def _explain(self, error: OSError, path: str) -> tuple[Link, str]:
-        """Return the link and what to do about it. Raises DriverError where waiting does not help."""
+    def _explain(self, error: OSError, path: str) -> tuple[ConnectionState, str]:
+        """Return the connection and what to do about it. Raises DriverError where waiting does not help."""
         if error.errno == errno.EBUSY:
-            return Link.BUSY, f"{path} is held by another program: stop that program"
+            return ConnectionState.BUSY, f"{path} is held by another program: stop that program"
         if error.errno in FORBIDDEN:
-            return Link.NO_PERMISSION, (
+            return ConnectionState.NO_PERMISSION, (
                 f"{path} may not be opened by this user: install the udev rules of scangate, "
                 "or add the user to the group that owns it"
             )
@@ -136,7 +136,7 @@ class HidScanner(NodeScanner):
                 f"correct `device` or `match` of {self.settings.name}; `scangate scanners list` shows what is",
                 recoverable=False,
             ) from error
-        return Link.MISSING, f"{path} does not answer ({error}): unplug the scanner and plug it in again"
+        return ConnectionState.MISSING, f"{path} does not answer ({error}): unplug the scanner and plug it in again"
 
     def send(self, data: bytes) -> bool:  # noqa: ARG002  (the interface's argument)
         """Return False: these scanners take nothing from the host."""

@@ -88,7 +88,7 @@ class ReportDecoder:
         return [] if continued else self._finish(code)
 
     def lost(self) -> None:
-        """Be told that the kernel may have dropped reports after the last one."""
+        """Note that the kernel may have dropped reports after the last one."""
         self._dropped = True
         if self._code is None:
             self._doubt = DiscardReason.DROPPED  # what comes next may be the end of a code
@@ -179,7 +179,7 @@ class Hidraw(Protocol):
         """Its report descriptor."""
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the node."""
 
 
 class Opener(Protocol):
@@ -204,7 +204,7 @@ class KernelHidraw:
             raise
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the node."""
         os.close(self.fd)
 
 

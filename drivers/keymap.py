@@ -68,7 +68,7 @@ class _KeyFramer(TerminatorFramer):
         return self._held.startswith(_ENVELOPE, start)
 
     def touch(self, now_ns: int) -> None:
-        """Be told that keys move, though no character has come of it yet: it is not silent."""
+        """Note that keys move, though no character has come of it yet: it is not silent."""
         self._last_ns = now_ns
 
     def spoil(self, reason: DiscardReason, now_ns: int, clue: str = "") -> None:
@@ -143,7 +143,7 @@ class KeyDecoder:
         return self._lost
 
     def restate(self, held: Iterable[int]) -> None:
-        """Be told which keys are held, after events were lost."""
+        """Take the keys that are held now, after events were lost."""
         self._lost = False
         self._forget(held)
 

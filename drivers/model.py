@@ -93,7 +93,7 @@ class Discarded(Struct, frozen=True, kw_only=True):
     `AltGr`; never a key that writes something. UNTERMINATED, GARBLED: `drivers.clues.looks_of`."""
 
 
-class Link(StrEnum):
+class ConnectionState(StrEnum):
     """Whether a scanner can be read now. A missing scanner is a state, not an error."""
 
     MISSING = "missing"
@@ -105,11 +105,11 @@ class Link(StrEnum):
     CONNECTED = "connected"
 
 
-class LinkChange(Struct, frozen=True, kw_only=True):
+class ConnectionChange(Struct, frozen=True, kw_only=True):
     """The scanner came, went, or cannot be opened."""
 
     scanner: str
-    link: Link
+    connection: ConnectionState
     detail: str = ""
     """What to do about it, for a person."""
 
@@ -129,5 +129,5 @@ class ScannerIdentity(Struct, frozen=True, kw_only=True):
     """USB interface number, two hex digits, of a device with several."""
 
 
-ScannerInput = RawScan | Discarded | LinkChange
+ScannerInput = RawScan | Discarded | ConnectionChange
 """What `Scanner.read` returns."""

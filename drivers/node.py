@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Protocol
 
 from drivers.base import Dialect, DialectOutput, Scanner, ScannerSettings
 from drivers.hardware import Choice, Subsystem, choose, identity_of
-from drivers.model import Link, LinkChange, ScannerIdentity, ScannerInput
+from drivers.model import ConnectionChange, ConnectionState, ScannerIdentity, ScannerInput
 from drivers.raw_scan import inputs_of
 
 FIRST_RETRY_NS: Final = 100_000_000
@@ -48,7 +48,7 @@ class Session(Protocol):
         """Forget what is half read; return its FrameDiscarded."""
 
     def close(self) -> None:
-        """Let the device go."""
+        """Close the device."""
 
 
 class NodeScanner(Scanner):
@@ -61,7 +61,7 @@ class NodeScanner(Scanner):
         self.dialect = dialect
         self._session: Session | None = None
         self._path: str | None = None
-        self._link: Link | None = None
+        self._connection: ConnectionState | None = None
         self._pending: deque[ScannerInput] = deque()  # filled by one read at a time, and only when empty
         self._retry_ns: int | None = 0  # None: when there is news
         self._pause_ns = FIRST_RETRY_NS
@@ -81,25 +81,25 @@ class NodeScanner(Scanner):
         """Open the node (or nodes). Raises OSError, and DriverError for a device that can never be read."""
 
     @abstractmethod
-    def _explain(self, error: OSError, path: str) -> tuple[Link, str]:
-        """Return the link and what to do about it. Raises DriverError where waiting does not help."""
+    def _explain(self, error: OSError, path: str) -> tuple[ConnectionState, str]:
+        """Return the connection and what to do about it. Raises DriverError where waiting does not help."""
 
     def _choose(self) -> Choice:
         """Return which node to open."""
         return choose(self.settings, self._subsystem)
 
     @property
-    def link(self) -> Link:
-        """Whether the scanner can be read now."""
-        return Link.MISSING if self._closed or self._link is None else self._link
+    def connection(self) -> ConnectionState:
+        """Return whether the scanner can be read now."""
+        return ConnectionState.MISSING if self._closed or self._connection is None else self._connection
 
     def identity(self) -> ScannerIdentity:
-        """Tell which device it is, as far as the system says."""
+        """Return which device it is, as far as the system says."""
         path = self._path or self.settings.device
         return ScannerIdentity() if path is None else identity_of(path, self._subsystem)
 
     def read(self, timeout: float) -> ScannerInput | None:
-        """Return the next scan, discarded frame or change of link, or None after `timeout` seconds.
+        """Return the next scan, discarded frame or change of connection, or None after `timeout` seconds.
 
         Raises DriverError for a device that is none of its kind.
         """
@@ -156,17 +156,17 @@ class NodeScanner(Scanner):
         self._pending.extend(inputs_of(self, outputs))
 
     def _open(self, now: int) -> None:
-        """Try to open the node; say so when the link changed, and when not, plan the next attempt."""
+        """Try to open the node; say so when the connection changed, and when not, plan the next attempt."""
         self._news = False  # what comes from here on is news again
         choice = self._choose()
         if choice.path is None:
-            self._stay_closed(now, choice.link, choice.detail, announced=True)
+            self._stay_closed(now, choice.connection, choice.detail, announced=True)
             return
         try:
             session = self._begin(choice)
         except OSError as error:
-            link, detail = self._explain(error, choice.path)
-            self._stay_closed(now, link, detail, announced=link is Link.NO_PERMISSION)
+            connection, detail = self._explain(error, choice.path)
+            self._stay_closed(now, connection, detail, announced=connection is ConnectionState.NO_PERMISSION)
             return
         with self._changing:
             self._session = session
@@ -175,13 +175,13 @@ class NodeScanner(Scanner):
         self._announced = False
         self._announce_at_rest()
 
-    def _stay_closed(self, now: int, link: Link, detail: str, *, announced: bool) -> None:
+    def _stay_closed(self, now: int, connection: ConnectionState, detail: str, *, announced: bool) -> None:
         """Say why nothing is open, and try again when there is news, or soon where a change is not `announced`."""
         if self.watched and announced:
             self._retry_ns = None
         else:
             self._plan_retry(now)
-        self._report(link, detail)
+        self._report(connection, detail)
 
     def _lose(self, now: int) -> None:
         if self._session is not None:
@@ -189,10 +189,10 @@ class NodeScanner(Scanner):
         gone = self._path
         self._let_go()
         self._plan_retry(now)
-        self._report(Link.MISSING, f"{gone} went away: plug the scanner in again")
+        self._report(ConnectionState.MISSING, f"{gone} went away: plug the scanner in again")
 
     def _renew(self, now: int) -> None:
-        """Let the node go and open it again. That is no change of the link unless it fails."""
+        """Close the node and open it again. That is no change of the connection unless it fails."""
         if self._session is not None:
             self._take(self._session.broken())
             self._let_go()
@@ -220,14 +220,14 @@ class NodeScanner(Scanner):
         if not self._announced:
             self._announced = True
             self._pause_ns = FIRST_RETRY_NS
-            self._report(Link.CONNECTED, "")
+            self._report(ConnectionState.CONNECTED, "")
 
-    def _report(self, link: Link, detail: str) -> None:
-        """Hand on a change of link, once."""
-        self.link_detail = detail
-        if link is not self._link:
-            self._link = link
-            self._pending.append(LinkChange(scanner=self.settings.name, link=link, detail=detail))
+    def _report(self, connection: ConnectionState, detail: str) -> None:
+        """Hand on a change of connection, once."""
+        self.connection_detail = detail
+        if connection is not self._connection:
+            self._connection = connection
+            self._pending.append(ConnectionChange(scanner=self.settings.name, connection=connection, detail=detail))
 
     def look_again(self) -> None:
         """Try to open the node now, if it is not open. Safe from any thread."""

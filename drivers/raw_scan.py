@@ -15,7 +15,7 @@ _AIM_ID_LENGTH = 3
 
 
 def begins_with_aim_id(data: bytes | bytearray) -> bool:
-    """Tell whether the data begins with an AIM symbology identifier."""
+    """Return whether the data begins with an AIM symbology identifier."""
     return _AIM_ID.match(data) is not None
 
 

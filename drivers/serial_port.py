@@ -20,7 +20,7 @@ import serial
 
 from drivers.base import Dialect, DialectOutput, DriverError, Loan, ScannerSettings, Send
 from drivers.hardware import Choice
-from drivers.model import Link
+from drivers.model import ConnectionState
 from drivers.node import FORBIDDEN, NodeScanner, Session
 
 READ_BYTES = 4096
@@ -136,13 +136,16 @@ class SerialScanner(NodeScanner):
         self._deaf = False
         return _SerialSession(port, self.dialect, self._heard)
 
-    def _explain(self, error: OSError, path: str) -> tuple[Link, str]:
-        """Return the link and what to do about it. Raises DriverError where waiting does not help."""
+    def _explain(self, error: OSError, path: str) -> tuple[ConnectionState, str]:
+        """Return the connection and what to do about it. Raises DriverError where waiting does not help."""
         number = _errno(error)
         if number in _BUSY:
-            return Link.BUSY, f"{path} is held by another program (ModemManager, a terminal): stop that program"
+            return (
+                ConnectionState.BUSY,
+                f"{path} is held by another program (ModemManager, a terminal): stop that program",
+            )
         if number in FORBIDDEN:
-            return Link.NO_PERMISSION, (
+            return ConnectionState.NO_PERMISSION, (
                 f"{path} may not be opened by this user: add the user to the group that owns it (usually dialout)"
             )
         if number in _NO_PORT:
@@ -153,7 +156,7 @@ class SerialScanner(NodeScanner):
                 f"correct `device` of {self.settings.name}",
                 recoverable=False,
             ) from error
-        return Link.MISSING, f"{path} does not answer ({error}): unplug the scanner and plug it in again"
+        return ConnectionState.MISSING, f"{path} does not answer ({error}): unplug the scanner and plug it in again"
 
     def send(self, data: bytes) -> bool:
         """Write bytes to the scanner within SEND_NS; False when it is gone or does not take them.
@@ -204,7 +207,7 @@ class SerialScanner(NodeScanner):
             return self._loan
 
     def is_open_for(self, loan: "SerialLoan") -> bool:
-        """Whether the borrower may write now."""
+        """Return whether the borrower may write now."""
         with self._changing:
             return self._loan is loan and self._session is not None and not self._renewing
 
@@ -264,7 +267,7 @@ class SerialScanner(NodeScanner):
 
 
 class SerialLoan:
-    """The line of a serial scanner in somebody else's hands (`drivers.base.Loan`)."""
+    """The line of a serial scanner while it is lent (`drivers.base.Loan`)."""
 
     def __init__(self, scanner: SerialScanner, hear: Callable[[bytes], None], *, hold: bool) -> None:
         self.hear = hear

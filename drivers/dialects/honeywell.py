@@ -120,7 +120,7 @@ class HoneywellDialect(PlainDialect):
         self._since = b""  # the last code or answer, at most one byte more than an answer has
 
     def opened(self, now_ns: int) -> None:
-        """Be told that the transport was opened just now."""
+        """Note that the transport was opened just now."""
         self._since = b""
         super().opened(now_ns)
 

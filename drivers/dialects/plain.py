@@ -14,7 +14,7 @@ class PlainDialect(Dialect):
         self._framer = framer(settings.terminator, settings.idle_ms)
 
     def opened(self, now_ns: int) -> None:
-        """Be told that the transport was opened just now."""
+        """Note that the transport was opened just now."""
         self._framer.opened(now_ns)
 
     def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:

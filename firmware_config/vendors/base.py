@@ -90,5 +90,5 @@ class Vendor(ABC):
         """
 
     def same(self, present: str, wanted: str) -> bool:
-        """Tell whether two values are the same setting."""
+        """Return whether two values are the same setting."""
         return present == wanted

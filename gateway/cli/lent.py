@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from drivers.base import DriverError, ScannerSettings
-from drivers.model import Link, LinkChange
+from drivers.model import ConnectionChange, ConnectionState
 from firmware_config.port import Port
 from gateway.app import state_lock
 from gateway.config.loader import Config
@@ -83,12 +83,14 @@ def _wait_connected(reader: Reader, inbox: Inbox) -> None:
     deadline = time.monotonic() + CONNECT_SECONDS
     while time.monotonic() < deadline:
         items, _ = inbox.take(deadline - time.monotonic())
-        if any(isinstance(item, LinkChange) and item.link is Link.CONNECTED for item in items):
+        if any(
+            isinstance(item, ConnectionChange) and item.connection is ConnectionState.CONNECTED for item in items
+        ):
             return
     raise DriverError(
         "reach",
         f"scanner {reader.name}",
-        f"it is {reader.scanner.link}",
-        reader.trouble or reader.scanner.link_detail or "plug it in",
+        f"it is {reader.scanner.connection}",
+        reader.trouble or reader.scanner.connection_detail or "plug it in",
         recoverable=True,
     )

@@ -64,7 +64,7 @@ def diagnose(item: RawScan | Discarded, settings: ScannerSettings) -> list[Calib
 
 
 def proves(findings: Sequence[CalibrationFinding]) -> bool:
-    """Tell whether the scanner types what labels say."""
+    """Return whether the scanner types what labels say."""
     return not any(finding.wrong for finding in findings)
 
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from drivers.base import DriverError, Loan
-from drivers.model import Discarded, Link, RawScan, ScannerInput
+from drivers.model import ConnectionState, Discarded, RawScan, ScannerInput
 from gateway.devices.scanner_reader import ScannerReader
 from gateway.system.control_socket import RequestError
 from gateway.udi import decode
@@ -146,7 +146,7 @@ class Lease:
         self._loan.end(b"" if returned else self._last_words)
 
     def withholds(self, item: ScannerInput) -> bool:
-        """Tell whether this is an answer, or may be one, and no code. Called by the reading thread.
+        """Return whether this is an answer, or may be one, and no code. Called by the reading thread.
 
         A code is known by its AIM identifier, by standing in a packet, by coming when nothing was asked, or by
         being what labels of devices say. Text with none of these that comes behind a question is an answer.
@@ -228,8 +228,11 @@ class Lender:
         if not isinstance(hold, bool):
             raise RequestError('expected args {"scanner": NAME, "hold": BOOLEAN, "lastWords": BASE64}')
         reader = self._readers[name]
-        if reader.scanner.settings.driver == "serial" and reader.scanner.link is not Link.CONNECTED:
-            raise RequestError(f"scanner {name} is {reader.scanner.link}: {reader.scanner.link_detail}")
+        if (
+            reader.scanner.settings.driver == "serial"
+            and reader.scanner.connection is not ConnectionState.CONNECTED
+        ):
+            raise RequestError(f"scanner {name} is {reader.scanner.connection}: {reader.scanner.connection_detail}")
         try:
             lease = self.begin(name, hold=hold, last_words=_bytes(args.get("lastWords", "")))
         except (DriverError, LeaseOverError) as error:

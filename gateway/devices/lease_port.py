@@ -43,7 +43,7 @@ class LeasePort:
             raise _gone(self._lease.scanner, error) from error
 
     def reopen(self, timeout: float, baud: int | None) -> None:
-        """Let the line go and open it again. Raises PortGoneError when it does not come back in time."""
+        """Close the line and open it again. Raises PortGoneError when it does not come back in time."""
         try:
             self._lease.reopen(baud)
             back = self._lease.wait_open(timeout)
@@ -82,7 +82,7 @@ class LentPort:
                 return data
 
     def reopen(self, timeout: float, baud: int | None) -> None:
-        """Let the line go and open it again. Raises PortGoneError when it does not come back in time."""
+        """Close the line and open it again. Raises PortGoneError when it does not come back in time."""
         end = time.monotonic() + timeout
         self._ask("reopen", baud=baud)
         while not self._ask("opened", seconds=min(READ_SECONDS, max(0.0, end - time.monotonic()))):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from drivers.base import DriverError, ScannerSettings
-from drivers.model import Link
+from drivers.model import ConnectionState
 from gateway.devices.lease import LeaseOverError, Lender
 from gateway.devices.scanner_reader import ScannerReader
 from gateway.devices.station_registry import FirmwareRecord, RegistryError, StationRegistry
@@ -102,7 +102,10 @@ class SettingsMonitor:
         now = time.monotonic()
         for name, due in list(self._due.items()):
             reader = self._readers[name]
-            if now < max(due, reader.heard_at + QUIET_SECONDS) or reader.scanner.link is not Link.CONNECTED:
+            if (
+                now < max(due, reader.heard_at + QUIET_SECONDS)
+                or reader.scanner.connection is not ConnectionState.CONNECTED
+            ):
                 continue
             self._due[name] = now + DAY_SECONDS
             profile = self._profile_of(reader.scanner.settings)

@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from drivers.base import ScannerSettings
-from drivers.keymap import ENDINGS
-from drivers.keymap import KeyDecoder
+from drivers.keymap import ENDINGS, KeyDecoder, KeyEvent
 from drivers.layouts import layout
 from drivers.model import Discarded, DiscardReason, Frame, InputQuality, RawScan
 from drivers.raw_scan import to_inputs, to_raw_scan
@@ -29,7 +28,7 @@ def typed(ours: ScannerSettings, text: str = AIM + TEXT, **theirs: Any) -> RawSc
     decoder = KeyDecoder(layout(ours.layout), ours.gs, ENDINGS[ours.terminator], IDLE_NS)
     decoder.opened(0)
     events = Typist(**theirs).events(text, 10 * IDLE_NS)
-    outputs = [output for event in events for output in decoder.feed(*event)]
+    outputs = [output for event in events for output in decoder.feed(KeyEvent(*event))]
     (item,) = to_inputs("desk", outputs + decoder.idle(events[-1][3] + IDLE_NS))
     assert isinstance(item, RawScan | Discarded)
     return item

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drivers.base import DriverError, ScannerSettings
-from drivers.model import Discarded, DiscardReason, Frame, Link, LinkChange, RawScan, ScannerInput
+from drivers.model import ConnectionChange, ConnectionState, Discarded, DiscardReason, Frame, RawScan, ScannerInput
 from gateway.devices.lease import ANSWER_NS, MAX_HEARD, MAX_WRITE, Borrowing, Lease, LeaseOverError, Lender
 from gateway.scanning.inbox import Inbox
 from gateway.scanning.reader import Reader
@@ -33,7 +33,7 @@ def read_by(wire: Wire, dialect: str) -> Iterator[Reader]:
     made = Reader(settings, inbox)
     made.start()
     end = monotonic() + DEADLINE_S
-    while made.scanner.link is not Link.CONNECTED:
+    while made.scanner.connection is not ConnectionState.CONNECTED:
         assert monotonic() < end
         inbox.take(0.1)
     yield made
@@ -73,7 +73,7 @@ DISCARDED = Discarded(scanner="front", reason=DiscardReason.GARBLED, length=9)
         (scan("+A99912345/$$52001510X3/16D20111212/S77DEFG457"), False),
         (scan("VGR-200010", began_ns=0), False),
         (scan("VGR-200010", began_ns=2**62), False),
-        (LinkChange(scanner="front", link=Link.CONNECTED), False),
+        (ConnectionChange(scanner="front", connection=ConnectionState.CONNECTED), False),
     ],
 )
 def test_what_is_taken_for_an_answer(reader: Reader, item: ScannerInput, withheld: bool) -> None:  # noqa: FBT001 - a column of the table
@@ -146,7 +146,7 @@ def test_a_scanner_that_is_gone(reader: Reader, wire: Wire, monkeypatch: pytest.
     lease = Lease(reader, hold=True)
     wire.unplug()
     end = monotonic() + DEADLINE_S
-    while reader.scanner.link is Link.CONNECTED:
+    while reader.scanner.connection is ConnectionState.CONNECTED:
         assert monotonic() < end
         with lease._news:
             lease._news.wait(0.01)

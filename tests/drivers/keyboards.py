@@ -9,7 +9,7 @@ from drivers.base import ScannerSettings
 from drivers.hardware import Choice
 from drivers.keymap import KeyEvent
 from drivers.locks import Locks
-from drivers.model import Link
+from drivers.model import ConnectionState
 from tests.drivers.typist import INPUT_EVENT, Event, pack
 
 MOST_EVENTS = 64
@@ -34,7 +34,7 @@ class Keyboards:
     def choose(self, settings: ScannerSettings) -> Choice:
         if not self.plugged:
             return Choice(path=None, detail="plug it in")
-        return Choice(path=settings.device, link=Link.CONNECTED)
+        return Choice(path=settings.device, connection=ConnectionState.CONNECTED)
 
     def open(self, path: str) -> "Keyboards":
         if self.refusal is not None:

@@ -15,7 +15,7 @@ from drivers.evdev_keyboard import EvdevKeyboard
 from drivers.hid_keyboard import HidKeyboardScanner
 from drivers.keymap import KeyEvent
 from drivers.locks import Locks
-from drivers.model import Link, LinkChange, RawScan
+from drivers.model import ConnectionChange, ConnectionState, RawScan
 from tests.drivers.input_kernel import InputKernel
 from tests.drivers.typist import Typist
 
@@ -118,7 +118,7 @@ def test_a_label_from_the_node_to_the_scan(kernel: InputKernel) -> None:
     settings = ScannerSettings(name="desk", driver="hid-keyboard", device=str(kernel.path), idle_ms=10)
     scanner = HidKeyboardScanner(settings, PlainDialect(settings))
     kernel.leds = {}
-    assert isinstance(scanner.read(10), LinkChange)
+    assert isinstance(scanner.read(10), ConnectionChange)
     kernel.type(Typist().events("]d2A-12", time.monotonic_ns()))
     scan = scanner.read(10)
     assert isinstance(scan, RawScan)
@@ -126,8 +126,8 @@ def test_a_label_from_the_node_to_the_scan(kernel: InputKernel) -> None:
     kernel.type(Typist(terminator="none").events("A", time.monotonic_ns()))
     kernel.unplug()
     kernel.path.unlink()
-    links = [item.link for item in (scanner.read(10), scanner.read(10)) if isinstance(item, LinkChange)]
-    assert links == [Link.MISSING]
+    links = [item.connection for item in (scanner.read(10), scanner.read(10)) if isinstance(item, ConnectionChange)]
+    assert links == [ConnectionState.MISSING]
     scanner.close()
 
 
@@ -136,7 +136,7 @@ def test_without_python_evdev_the_driver_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['evdev'] = None\n"
         "from drivers.base import DriverError, ScannerSettings\n"
-        "from drivers.registry import open_scanner\n"
+        "from drivers.catalogue import open_scanner\n"
         "settings = ScannerSettings(name='desk', driver='hid-keyboard', device='/dev/null')\n"
         "try: open_scanner(settings).read(0)\n"
         "except DriverError as error: print(error)\n"

@@ -16,7 +16,16 @@ from drivers.dialects.plain import PlainDialect
 from drivers.framing import Framed
 from drivers.hid_keyboard import HidKeyboardScanner
 from drivers.keymap import key_decoder
-from drivers.model import Discarded, DiscardReason, Frame, InputQuality, Link, LinkChange, RawScan, ScannerInput
+from drivers.model import (
+    ConnectionChange,
+    ConnectionState,
+    Discarded,
+    DiscardReason,
+    Frame,
+    InputQuality,
+    RawScan,
+    ScannerInput,
+)
 from drivers.typing_session import TypingSession
 from tests.drivers import typist
 from tests.drivers.keyboards import MOST_EVENTS, Keyboards
@@ -27,7 +36,7 @@ GS1 = "]d20108717648200274\x1d10A-12"
 NODE = "/dev/input/event7"
 SETTINGS = ScannerSettings(name="desk", driver="hid-keyboard", device=NODE, idle_ms=20)
 UNCALIBRATED, NO_AIM_ID = InputQuality.UNCALIBRATED, InputQuality.NO_AIM_ID
-CONNECTED = LinkChange(scanner="desk", link=Link.CONNECTED)
+CONNECTED = ConnectionChange(scanner="desk", connection=ConnectionState.CONNECTED)
 Take = Callable[[Scanner, int], list[ScannerInput]]
 
 
@@ -46,9 +55,9 @@ def scanner(bench: Keyboards) -> Iterator[HidKeyboardScanner]:
 
 
 def test_codes_through_the_driver(bench: Keyboards, scanner: HidKeyboardScanner, take: Take) -> None:
-    links = [scanner.link]
+    links = [scanner.connection]
     assert take(scanner, 1) == [CONNECTED]
-    assert [*links, scanner.link] == [Link.MISSING, Link.CONNECTED]
+    assert [*links, scanner.connection] == [ConnectionState.MISSING, ConnectionState.CONNECTED]
     began = monotonic_ns()
     bench.type(Typist().events(GS1, began))
     (scan,) = take(scanner, 1)
@@ -120,8 +129,8 @@ def test_unplugged_in_the_middle_and_back(bench: Keyboards, scanner: HidKeyboard
     scan, discarded, link = take(scanner, 3)
     assert isinstance(scan, RawScan)
     assert discarded == Discarded(scanner="desk", reason=DiscardReason.BROKEN_OFF, length=2)
-    assert link == LinkChange(
-        scanner="desk", link=Link.MISSING, detail=f"{NODE} went away: plug the scanner in again"
+    assert link == ConnectionChange(
+        scanner="desk", connection=ConnectionState.MISSING, detail=f"{NODE} went away: plug the scanner in again"
     )
     bench.plugged = True
     scanner.look_again()
@@ -184,20 +193,20 @@ def test_enter_is_the_end_of_every_kind_of_line(bench: Keyboards, take: Take, te
 @pytest.mark.parametrize(
     ("number", "link", "detail"),
     [
-        (16, Link.BUSY, f"{NODE} is held by another program: stop that program"),
-        (13, Link.NO_PERMISSION, f"{NODE} may not be opened by this user: install the udev rules"),
-        (19, Link.MISSING, f"{NODE} does not answer"),
+        (16, ConnectionState.BUSY, f"{NODE} is held by another program: stop that program"),
+        (13, ConnectionState.NO_PERMISSION, f"{NODE} may not be opened by this user: install the udev rules"),
+        (19, ConnectionState.MISSING, f"{NODE} does not answer"),
     ],
 )
 def test_a_keyboard_that_cannot_be_opened(
-    bench: Keyboards, scanner: HidKeyboardScanner, take: Take, number: int, link: Link, detail: str
+    bench: Keyboards, scanner: HidKeyboardScanner, take: Take, number: int, link: ConnectionState, detail: str
 ) -> None:
     bench.refusal = OSError(number, os.strerror(number))
     (change,) = take(scanner, 1)
-    assert isinstance(change, LinkChange)
-    assert change.link is link
+    assert isinstance(change, ConnectionChange)
+    assert change.connection is link
     assert change.detail.startswith(detail)
-    assert scanner.link_detail == change.detail
+    assert scanner.connection_detail == change.detail
     assert scanner.read(0) is None
     bench.refusal = None
     scanner.look_again()
@@ -224,8 +233,8 @@ def test_a_device_that_is_not_there_is_a_state() -> None:
     scanner = HidKeyboardScanner(nothing, PlainDialect(nothing))
     change = scanner.read(0)
     scanner.close()
-    assert isinstance(change, LinkChange)
-    assert change.link is Link.MISSING
+    assert isinstance(change, ConnectionChange)
+    assert change.connection is ConnectionState.MISSING
 
 
 def test_two_scanners_at_once_at_full_speed(take: Take) -> None:

@@ -12,7 +12,16 @@ from drivers.dialects.plain import PlainDialect
 from drivers.framing import ENDINGS, LATE_NS, Framed
 from drivers.hid_pos import QUEUE_REPORTS, HidPosScanner, ReportDecoder
 from drivers.hid_report import report_layout
-from drivers.model import Discarded, DiscardReason, Frame, InputQuality, Link, LinkChange, RawScan, ScannerInput
+from drivers.model import (
+    ConnectionChange,
+    ConnectionState,
+    Discarded,
+    DiscardReason,
+    Frame,
+    InputQuality,
+    RawScan,
+    ScannerInput,
+)
 from tests.drivers.hid_pos_reports import (
     ACCESS_IS,
     BOARDING_PASS,
@@ -244,7 +253,7 @@ def scanner(bench: Hidraws) -> Iterator[HidPosScanner]:
 
 
 def test_codes_through_the_driver(bench: Hidraws, scanner: HidPosScanner, take: Take) -> None:
-    assert take(scanner, 1) == [LinkChange(scanner="desk", link=Link.CONNECTED)]
+    assert take(scanner, 1) == [ConnectionChange(scanner="desk", connection=ConnectionState.CONNECTED)]
     bench.send(access_is(BOARDING_PASS[:56], continued=True), access_is(BOARDING_PASS[56:]))
     bench.send(access_is(GS1, aim_id=b"]d2"))
     first, second = take(scanner, 2)
@@ -276,12 +285,14 @@ def test_unplugged_in_the_middle_and_back(bench: Hidraws, scanner: HidPosScanner
     scan, discarded, link = take(scanner, 3)
     assert isinstance(scan, RawScan)
     assert discarded == Discarded(scanner="desk", reason=BROKEN_OFF, length=56)
-    assert link == LinkChange(
-        scanner="desk", link=Link.MISSING, detail="/dev/hidraw0 went away: plug the scanner in again"
+    assert link == ConnectionChange(
+        scanner="desk",
+        connection=ConnectionState.MISSING,
+        detail="/dev/hidraw0 went away: plug the scanner in again",
     )
     bench.plugged = True
     scanner.look_again()
-    assert take(scanner, 1) == [LinkChange(scanner="desk", link=Link.CONNECTED)]
+    assert take(scanner, 1) == [ConnectionChange(scanner="desk", connection=ConnectionState.CONNECTED)]
     assert bench.opened == ["/dev/hidraw0"] * 2
 
 

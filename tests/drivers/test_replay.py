@@ -8,8 +8,8 @@ from time import monotonic
 import pytest
 
 from drivers.base import ReplayError, Scanner, ScannerSettings, Terminator
+from drivers.catalogue import open_scanner
 from drivers.model import InputQuality, RawScan, ScannerInput
-from drivers.registry import open_scanner
 from drivers.replay import MAX_RECORDING_BYTES, RecordedScan, Recording, load_recording
 
 Take = Callable[[Scanner, int], list[ScannerInput]]
