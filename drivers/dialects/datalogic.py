@@ -4,14 +4,13 @@ Source: product reference guides of the Gryphon I GD44xx/GBT4400/GM44xx and GD/G
 and Beeper Control), of the Gryphon and PowerScan (RS-232 Host Commands), and the service mode description.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
 
-from drivers.base import DialectOutput, Reply, ScannerSettings
+from drivers.base import ScannerSettings
 from drivers.dialects.plain import PlainDialect
-from drivers.framing import ENDINGS, SKIPPED
 from drivers.model import Signal
 
 GOOD_READ: Final = b"\x01"
@@ -19,11 +18,6 @@ GOOD_READ: Final = b"\x01"
 NOT_ON_FILE: Final = b"F"
 """A long series of beeps. It disables the scanner, which ENABLE undoes."""
 ENABLE: Final = b"E"
-
-DONE: Final = b"$>"
-FAILED: Final = b"$@"
-"""How an answer in service mode begins. No text of a device label begins so: GS1 element strings begin with a
-digit, HIBC with `+`, ISBT 128 with `=` or `&`, IFA with `9N` or `[`."""
 
 TONES: Final[Mapping[Signal, bytes]] = {
     Signal.ACCEPTED: GOOD_READ,
@@ -61,10 +55,6 @@ DISCARD: Final = "s"
 IDENTIFY: Final = "+$!"
 _WIPES_EVERYTHING: Final = frozenset({"AE", "Ae", "P"})
 """`$P,AE,P` and `$P,Ae,P` wipe every setting, the interface type included: the host would lose the scanner."""
-
-
-MAX_ANSWER_BYTES: Final = 1024
-"""Longest answer; those to chained questions stay well below. Longer text is a code."""
 
 
 class ServiceAnswer(Struct, frozen=True, kw_only=True):
@@ -106,66 +96,11 @@ def service_answers(reply: bytes) -> tuple[ServiceAnswer, ...]:
 
 
 class DatalogicDialect(PlainDialect):
-    """Codes, and answers of service mode: known by their beginning, ended by CR under every terminator."""
+    """Codes and answers, and tones."""
 
     def __init__(self, settings: ScannerSettings) -> None:
         super().__init__(settings)
         self._signals = {"beep": TONES, "cordless": CORDLESS}.get(settings.feedback, {})
-        self._idle_ns = settings.idle_ms * 1_000_000
-        self._mark = ENDINGS[settings.terminator][-1:]
-        self._answer = b""  # what has come of an answer, or may become one
-        self._last_ns = 0
-
-    def opened(self, now_ns: int) -> None:
-        """Note that the transport was opened just now."""
-        self._answer = b""
-        super().opened(now_ns)
-
-    def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:
-        """Return the codes and answers that became complete with `data`."""
-        done: list[DialectOutput] = []
-        data = self._answer + data
-        self._answer = b""
-        self._last_ns = now_ns
-        while data:
-            if self._framer.at_rest:
-                data = data.lstrip(SKIPPED) if data.lstrip(SKIPPED)[:1] == DONE[:1] else data
-                if DONE.startswith(data[:2]) or FAILED.startswith(data[:2]):
-                    answer, end, rest = data.partition(b"\r")
-                    if not end and len(data) <= MAX_ANSWER_BYTES:
-                        self._answer = data
-                        break
-                    if end and len(answer) <= MAX_ANSWER_BYTES:
-                        done.append(Reply(data=answer))
-                        data = rest
-                        continue
-            piece, data = self._to_next_frame(data)
-            done += self._framer.feed(piece, now_ns)
-        return done
-
-    def _to_next_frame(self, data: bytes) -> tuple[bytes, bytes]:
-        """Cut behind the first ending, where an answer may follow."""
-        at = data.find(self._mark) if self._mark else -1
-        return (data, b"") if at < 0 else (data[: at + 1], data[at + 1 :])
-
-    def idle(self, now_ns: int) -> Iterable[DialectOutput]:
-        """Return what counts as finished because nothing came until `now_ns`."""
-        done: list[DialectOutput] = []
-        if self._answer and now_ns >= self._last_ns + self._idle_ns:
-            answer, self._answer = self._answer, b""
-            if answer.startswith((DONE, FAILED)):
-                return [Reply(data=answer)]
-            done += self._framer.feed(answer, self._last_ns)
-        return [*done, *self._framer.idle(now_ns)]
-
-    def deadline_ns(self) -> int | None:
-        """When `idle` must be called next, or None."""
-        return self._last_ns + self._idle_ns if self._answer else self._framer.deadline_ns()
-
-    def broken(self) -> Iterable[DialectOutput]:
-        """Forget what is half read; return its FrameDiscarded."""
-        self._answer = b""
-        return self._framer.broken()
 
     def signal(self, signal: Signal) -> bytes:
         """Return the tones that tell the operator."""

@@ -15,7 +15,8 @@ from firmware_config.port import Port
 from gateway.app import state_lock
 from gateway.config.loader import Config
 from gateway.devices.lease import Lender
-from gateway.devices.lease_port import LeasePort, LentPort, holds, last_words
+from gateway.devices.lease_port import LeasePort, LentPort
+from gateway.devices.lease_terms import terms_of
 from gateway.devices.station_registry import FirmwareRecord, StationRegistry
 from gateway.scanning.inbox import Inbox
 from gateway.scanning.reader import Reader
@@ -60,7 +61,7 @@ def _opened(config: Config, settings: ScannerSettings, vendor: str) -> Iterator[
         reader.start()
         try:
             _wait_connected(reader, inbox)
-            lease = lender.begin(settings.name, hold=holds(vendor), last_words=last_words(vendor))
+            lease = lender.begin(settings.name, terms_of(vendor))
 
             def give_back() -> int:
                 lease.end(returned=True)

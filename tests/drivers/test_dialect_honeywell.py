@@ -3,9 +3,9 @@
 import pytest
 
 from drivers.base import DialectOutput, FrameDiscarded, Reply, ScannerSettings, Terminator
+from drivers.dialects.answers import MAX_ANSWER_BYTES
 from drivers.dialects.honeywell import (
     BEEP,
-    MAX_ANSWER_BYTES,
     RELEASE,
     TRIGGER,
     Answer,
