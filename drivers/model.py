@@ -77,6 +77,8 @@ class DiscardReason(StrEnum):
     UNTERMINATED = "unterminated"
     """A terminator is configured, and silence ended the frame without it: part of a code, or a scanner that is set
     up otherwise."""
+    TAKEN = "taken"
+    """Another program reads the same port, and took bytes of it."""
     UNREADABLE = "unreadable"
     """Keys that stand for no character in the configured layout."""
 

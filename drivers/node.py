@@ -39,7 +39,7 @@ class Session(Protocol):
         """Read what is there. Raises BlockingIOError if that is nothing, another OSError if the device is gone."""
 
     def idle(self, now_ns: int) -> Iterable[DialectOutput]:
-        """Return what counts as finished because nothing came until `now_ns`."""
+        """Return what counts as finished because nothing came until `now_ns`. Raises OSError as `receive` does."""
 
     def deadline_ns(self) -> int | None:
         """When `idle` must be called next, or None."""
@@ -129,9 +129,7 @@ class NodeScanner(Scanner):
                 if self._session.fd in ready:
                     self._receive(self._session, hung_up=not ready[self._session.fd] & select.POLLIN, now=now)
                 else:
-                    # Only now: the time is up and nothing is waiting in the node either.
-                    self._take(self._session.idle(now))
-                    self._announce_at_rest()
+                    self._rest(self._session, now)
             if not self._pending and now >= end_ns:
                 return None
 
@@ -146,11 +144,21 @@ class NodeScanner(Scanner):
             if hung_up:
                 self._lose(now)
             return
-        except OSError:
-            self._lose(now)
+        except OSError as error:
+            self._lose(now, error)
             return
         self._announce()
         self._take(outputs)
+
+    def _rest(self, session: Session, now: int) -> None:
+        """Note that the time is up and nothing waits in the node either."""
+        try:
+            outputs = session.idle(now)
+        except OSError as error:
+            self._lose(now, error)
+            return
+        self._take(outputs)
+        self._announce_at_rest()
 
     def _take(self, outputs: Iterable[DialectOutput]) -> None:
         self._pending.extend(inputs_of(self, outputs))
@@ -183,19 +191,23 @@ class NodeScanner(Scanner):
             self._plan_retry(now)
         self._report(connection, detail)
 
-    def _lose(self, now: int) -> None:
+    def _lose(self, now: int, error: OSError | None = None) -> None:
+        """Close the node, because the device is gone, or because another program holds it too (EBUSY)."""
         if self._session is not None:
             self._take(self._session.broken())
-        gone = self._path
-        self._let_go()
+        path = self._path or ""
+        self._close_node()
         self._plan_retry(now)
-        self._report(ConnectionState.MISSING, f"{gone} went away: plug the scanner in again")
+        if error is not None and error.errno == errno.EBUSY:
+            self._report(*self._explain(error, path))
+        else:
+            self._report(ConnectionState.MISSING, f"{path} went away: plug the scanner in again")
 
     def _renew(self, now: int) -> None:
         """Close the node and open it again. That is no change of the connection unless it fails."""
         if self._session is not None:
             self._take(self._session.broken())
-            self._let_go()
+            self._close_node()
         self._retry_ns, self._pause_ns = now, FIRST_RETRY_NS
         self._renewing = False
 
@@ -203,7 +215,7 @@ class NodeScanner(Scanner):
         self._retry_ns = now + self._pause_ns
         self._pause_ns = min(2 * self._pause_ns, LAST_RETRY_NS)
 
-    def _let_go(self) -> None:
+    def _close_node(self) -> None:
         with self._changing:
             session, self._session, self._path = self._session, None, None
             if session is not None:
@@ -251,7 +263,7 @@ class NodeScanner(Scanner):
         self._closed = True
         self.wake()
         with self._reading:
-            self._let_go()
+            self._close_node()
             with self._waking:
                 if self._wake_fd is not None:
                     os.close(self._wake_fd)
