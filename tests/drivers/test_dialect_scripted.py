@@ -12,9 +12,9 @@ from time import monotonic
 import pytest
 
 from drivers.base import Scanner, ScannerSettings
+from drivers.catalogue import open_scanner
 from drivers.dialects.ssi_packet import NakCause, Op, SsiPacket, Status, encode
 from drivers.model import RawScan, ScannerInput, Signal
-from drivers.registry import open_scanner
 from drivers.serial_port import SEND_NS
 from tests.drivers.scripted import DatalogicScanner, HostAckScanner, ScriptedScanner, SsiScanner
 
