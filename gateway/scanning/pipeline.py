@@ -25,7 +25,7 @@ from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
 from gateway.station.keys import StationKeys, read_keys
 from gateway.station.machine import Given
 from gateway.station.patterns import bounded
-from gateway.station.privacy import is_person, withheld
+from gateway.station.privacy import PERSONS, withheld
 from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Item, Rules, Symbol
 from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
@@ -107,7 +107,7 @@ class Pipeline:
 
     def _consider_text(self, scan: RawScan, turn: ScanTransaction, given: Given) -> Outcome:
         """Take what is no control code: a context code, a label, or neither."""
-        text, redacted = redact(scan.text, scan.symbology, is_person)
+        text, redacted = redact(scan.text, scan.symbology, PERSONS)
         today = turn.clock.today()
         decoded = decode(text, scan.symbology, today=today)
         look_up = self._drafting.look_up(text, decoded.device_identifier)
