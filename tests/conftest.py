@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.outbox.writer import Outbox
 from tests.brokers import Broker
+from tests.outbox.events import BOX, ROOMY
 
 
 @pytest.fixture
@@ -22,3 +24,11 @@ def mosquitto() -> Iterator[Callable[..., Broker]]:
     yield start
     for broker in started:
         broker.kill()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    """An outbox with room, open for writing."""
+    opened = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
+    yield opened
+    opened.abandon()

@@ -18,7 +18,7 @@ CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class _KeyValue(logging.Formatter):
-    """`level=info area=delivery.publisher connected url=...`; the journal adds the time itself."""
+    """`level=info area=mqtt.publisher connected url=...`; the journal adds the time itself."""
 
     def __init__(self, *, journal: bool) -> None:
         super().__init__()

@@ -151,7 +151,7 @@ def test_a_technician_can_read_it(registry: StationRegistry, path: Path) -> None
 WRITER = """
 import os, sys, signal
 from pathlib import Path
-from gateway import registry
+from gateway.devices import station_registry as registry
 def cut(*_): os.kill(os.getpid(), signal.SIGKILL)
 setattr(*{
     "before-flush": (registry.os, "fsync", cut),

@@ -36,7 +36,7 @@ def test_a_line(lines: Lines) -> None:
     (line,) = lines()
     assert re.fullmatch(
         r"(<4>|time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d )"
-        r"level=warning area=delivery.publisher not delivering problem='x y'",
+        r"level=warning area=mqtt.publisher not delivering problem='x y'",
         line,
     )
 
@@ -61,7 +61,7 @@ def test_an_exception_says_where_and_not_what(lines: Lines) -> None:
         )
     (line,) = lines()
     assert "hunter2" not in line
-    assert "scanner=front a scan could not be judged length=13 exception=ValueError at=test_log.py:" in line
+    assert "scanner=front a scan could not be judged length=13 exception=ValueError at=test_logging.py:" in line
     assert ":parse_time" in line
 
 
