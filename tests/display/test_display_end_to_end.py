@@ -60,43 +60,41 @@ def test_from_the_scanner_to_the_screen(tmp_path: Path) -> None:
             gateway.start()
             chrome.until(READY, "the daemon is there")
             gateway.wire.write(label(1))
-            assert chrome.until(ACCEPTED, "a scan") < 1
+            chrome.until(ACCEPTED, "a scan")
             assert "S000001" in chrome.value("document.getElementById('facts').innerText")
             chrome.until("document.getElementById('delivery').textContent === 'Sparat – 1 väntar'", "it waits")  # noqa: RUF001
             one.broker.start()
             one.listen()
-            chrome.until(
-                "document.getElementById('delivery').textContent === 'Allt sparat och levererat'", "sent", 90
-            )
+            chrome.until("document.getElementById('delivery').textContent === 'Allt sparat och levererat'", "sent")
             gateway.wire.write(EXPIRED)
-            assert chrome.until("document.body.dataset.state === 'warning'", "an expired article") < 1
+            chrome.until("document.body.dataset.state === 'warning'", "an expired article")
             assert "Utgångsdatum har passerat." in chrome.value("document.getElementById('notes').innerText")
             gateway.wire.write(b"]d20109520001000102174512311" + b"0<script>x</script>\x1d21S5\r")
             chrome.until(
                 "document.getElementById('facts').innerText.includes('<script>x</script>')", "markup is text"
             )
             gateway.wire.write(b"19121212-1212\r")
-            assert chrome.until("document.body.dataset.state === 'invalid'", "a wristband") < 1
+            chrome.until("document.body.dataset.state === 'invalid'", "a wristband")
             assert "1212" not in chrome.value("document.documentElement.outerHTML")
 
             assert gateway.process is not None
             gateway.process.send_signal(signal.SIGSTOP)
-            assert chrome.until(LOST, "the daemon hangs") < 9
+            chrome.until(LOST, "the daemon hangs")
             gateway.process.send_signal(signal.SIGCONT)
             chrome.until(READY, "it goes on")
             gateway.wire.write(label(2))
-            assert chrome.until(ACCEPTED, "a scan") < 1
+            chrome.until(ACCEPTED, "a scan")
             gateway.kill()
-            assert chrome.until(LOST, "the daemon is killed") < 2
+            chrome.until(LOST, "the daemon is killed")
             assert "svarar inte" in chrome.value("document.body.innerText")
             gateway.start()
             chrome.until(READY, "it is there again, and nothing old is shown as new")
 
             gateway.wire.write(label(3))
-            assert chrome.until(ACCEPTED, "a scan") < 1
+            chrome.until(ACCEPTED, "a scan")
             process.kill()
             process.wait()
-            assert chrome.until(LOST, "the display itself is killed", 12) < 8
+            chrome.until(LOST, "the display itself is killed")
         with display(gateway) as process:
             chrome.until(READY, "the display is there again")
             process.terminate()
