@@ -3,6 +3,8 @@
 #   PYTHON=python3.12   another interpreter (3.11 to 3.13)
 
 PYTHON ?= python3
+# Half of their time the tests wait for servers, so that two workers a core keep it busy.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 BIN := .venv/bin
 LOCK = build/release/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
@@ -24,7 +26,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 # A file's tests stay in one worker, one after the other: they share its server or browser.
 test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
 	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell
-	@$(BIN)/python -m pytest -n $(or $(WORKERS),auto) --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
 	@scripts/environment.sh dev

@@ -230,8 +230,8 @@ min_free_bytes = 0
 
     def problem(self) -> str | None:
         """What keeps the daemon from delivering; nothing before its publisher has begun."""
-        broker = self.status()["broker"]
-        return broker and broker["problem"]
+        problem: str | None = (self.status()["broker"] or {}).get("problem")
+        return problem
 
     def scanner(self) -> dict[str, Any]:
         one: dict[str, Any] = ask(self.socket, "scanners")[0]

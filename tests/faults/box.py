@@ -164,8 +164,8 @@ min_free_bytes = 0
 
     def problem(self) -> str | None:
         """What keeps the daemon from delivering; nothing before its publisher has begun."""
-        broker = self.status()["broker"]
-        return broker and broker["problem"]
+        problem: str | None = (self.status()["broker"] or {}).get("problem")
+        return problem
 
     def scan(self, serial: int) -> Signal | None:
         """Scan a label and return the scanner's answer; None when the daemon, or the line, died over it."""
