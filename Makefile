@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint check bench vm-test fleet faults soak lock wheelhouse sbom install uninstall clean
+.PHONY: help demo test lint check bench vm-test fleet faults soak mutants lock wheelhouse sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,10 @@ faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut ne
 soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace
 	@$(BIN)/python -m tests.faults.soak $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+mutants: ## wrong lines in the promise's core that no test notices (AREA=outbox: of that area only)
+	@scripts/environment.sh dev mosquitto
+	@$(BIN)/python -m tests.mutants.run $(AREA)
 
 lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions)
 	@VENV=build/release scripts/environment.sh release

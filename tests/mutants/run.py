@@ -1,8 +1,9 @@
-"""`make mutants`: does a wrong line turn a test red?
+"""`make mutants`: a wrong line must turn a test red.
 
-Each mutant of `table.py` is one wrong line in the code that keeps the promise. It is put into a copy of the project,
-the tests of its area run there, and whatever they do not notice is printed. Exit code: 0 when every mutant was
-noticed, 1 when one survived, 2 when a line of the table is no longer in its file or an area's tests are red anyway.
+Each mutant of `table.py` is one wrong line in the code that keeps the promise. It is put into a copy of the
+project, the tests of its area run there, and whatever they do not notice is printed. Exit code: 0 when every mutant
+was noticed, 1 when one survived, 2 when a line of the table is no longer in its file or an area's tests are red
+anyway.
 
     .venv/bin/python -m tests.mutants.run [AREA ...] [--jobs N]
 """
@@ -25,7 +26,16 @@ from typing import Final
 from tests.mutants.table import AREAS, Mutant
 
 ROOT: Final = Path(__file__).parents[2]
-SKIPPED: Final = (".git", ".venv", ".hypothesis", ".mypy_cache", ".ruff_cache", "__pycache__", "build", "wheelhouse")
+SKIPPED: Final = (
+    ".git",
+    ".venv",
+    ".hypothesis",
+    ".mypy_cache",
+    ".ruff_cache",
+    "__pycache__",
+    "build",
+    "wheelhouse",
+)
 HANGS_SECONDS: Final = 300
 """A mutant whose tests have not ended by then waits for ever: it was noticed."""
 ALL_PASSED: Final = 0
@@ -137,7 +147,9 @@ def work(areas: Sequence[str], jobs: int) -> int:
             finally:
                 free.put(one)
 
-        red = [(area, log) for area, (green, log) in zip(areas, pool.map(is_green, areas), strict=True) if not green]
+        red = [
+            (area, log) for area, (green, log) in zip(areas, pool.map(is_green, areas), strict=True) if not green
+        ]
         if red:
             say("\n".join(f"{area}: its tests are red without a mutant\n{log[-3000:]}" for area, log in red))
             return 2
