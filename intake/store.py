@@ -168,6 +168,19 @@ class Store:
             found = connection.execute(query, {**msgspec.structs.asdict(which), "most": most})
             return [Gap(first=row.first, last=row.last) for row in found]
 
+    def missing(self, which: Stream, gap: Gap) -> list[int]:
+        """Return which numbers of a range are not held. Raises DatabaseError."""
+        held: set[int] = set()
+        with self._used("read") as connection:
+            for table in (event, stand_in):
+                query = sa.select(table.c.sequence).where(
+                    table.c.source == which.source,
+                    table.c.epoch == which.epoch,
+                    table.c.sequence.between(gap.first, gap.last),
+                )
+                held.update(connection.scalars(query))
+        return [number for number in range(gap.first, gap.last + 1) if number not in held]
+
     def claim(self, hole: Hole, now: datetime) -> bool:
         """Take the right to ask for a hole; False when another intake has it. Raises DatabaseError."""
         as_found = stream.c.asked.is_(None) if hole.asked is None else stream.c.asked == hole.asked
