@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from gateway.cli import exits
-from gateway.cli.box import add_config, open_box
+from gateway.cli.box import add_config, as_caller, open_box
 
 
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,7 +37,7 @@ def _backup(arguments: argparse.Namespace) -> int:
     from gateway.outbox.backup import back_up
 
     config = open_box(arguments)
-    events = back_up(config.state_directory / "outbox.db", arguments.file)
+    events = back_up(config.state_directory / "outbox.db", arguments.file, as_caller)
     print(f"{events} events are in {arguments.file}", file=sys.stderr)
     return exits.DONE
 
@@ -56,6 +56,7 @@ def _restore(arguments: argparse.Namespace) -> int:
             config.outbox,
             read_identity(source_of(config)),
             Clock().now(),
+            as_caller,
         )
     print(
         f"{done.events} events restored, {done.waiting} of them to be delivered; epoch {done.epoch} begins with "
