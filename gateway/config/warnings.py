@@ -46,7 +46,7 @@ def key_warnings(config: Config) -> Iterator[str]:
 def _delta_key(config: Config) -> Iterator[str]:
     name = config.articles.delta_key_file
     if name is not None and _can_know(locate(name)):
-        from gateway.articles.signing import KeyFileError, read_public_key
+        from gateway.articles.overlay.signing import KeyFileError, read_public_key
 
         try:
             read_public_key(name)

@@ -8,7 +8,7 @@ from msgspec import Struct, convert, to_builtins
 from msgspec.structs import replace
 
 from gateway.articles.errors import MasterError
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
 from gateway.model import Decoded, Disposition, Finding, LookUp, Match, Verdict

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
 from gateway.model import Decoded, Match

@@ -82,7 +82,7 @@ class Plant:
 
 
 def signed(body: dict[str, Any], key: SigningKey | None) -> bytes:
-    """docs/consumer.md: the payload itself, or an envelope with an Ed25519 signature over exactly its bytes."""
+    """docs/integration.md: the payload itself, or an envelope with an Ed25519 signature over exactly its bytes."""
     import base64
 
     payload = json.dumps(body).encode()

@@ -19,7 +19,7 @@ OUTSIDE = re.compile(r"\.\./shared|/work/|/home/\w+/|/root/\.")
 
 def texts() -> Iterator[Path]:
     """Every text file of the project, seen without git: an unpacked archive has none."""
-    yield from (path for path in ROOT.iterdir() if path.is_file())
+    yield from (path for path in ROOT.iterdir() if path.is_file() and path.name != ".git")  # a file in a work tree
     for folder in FOLDERS:
         yield from (p for p in (ROOT / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
 

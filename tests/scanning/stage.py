@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from drivers.model import Frame, Signal
 from drivers.raw_scan import to_raw_scan
 from gateway import samples
+from gateway.articles.build.import_job import import_file
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
 from gateway.config.loader import parse
 from gateway.outbox.entry import JournalledSymbol, NewEvent
 from gateway.scanning.outcome import Outcome

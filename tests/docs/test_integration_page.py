@@ -1,4 +1,4 @@
-"""docs/consumer.md tells the truth: its example events are what the gateway makes."""
+"""docs/integration.md tells the truth: its example events are what the gateway makes."""
 
 import re
 import time
@@ -13,7 +13,7 @@ from gateway.monitoring.health import Health
 from gateway.station.rules import RULES
 from tests.docs import findings, golden
 
-CONSUMER = golden.FOLDER.parent / "consumer.md"
+PAGE = golden.FOLDER.parent / "integration.md"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_the_example_events_are_what_the_gateway_makes(tmp_path: Path) -> None:
 
 
 def test_every_example_is_mentioned() -> None:
-    text = CONSUMER.read_text()
+    text = PAGE.read_text()
     assert [path.name for path in golden.FOLDER.glob("*.json") if f"events/{path.name}" not in text] == []
 
 
@@ -41,11 +41,11 @@ def test_every_example_is_mentioned() -> None:
     "struct", [cloudevent.ScanData, cloudevent.ScanEvent, cloudevent.ClockData, cloudevent.EventArticle, Health]
 )
 def test_every_field_is_explained(struct: type[msgspec.Struct]) -> None:
-    text = CONSUMER.read_text()
+    text = PAGE.read_text()
     fields = msgspec.structs.fields(struct)
     assert [field.encode_name for field in fields if f"`{field.encode_name}`" not in text] == []
 
 
 def test_every_finding_of_the_verdict_is_listed() -> None:
-    rows = re.findall(r"^\| (`[A-Z_]+`) \| (\S+) \| (\S+) \| (\S+) \|", CONSUMER.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (`[A-Z_]+`) \| (\S+) \| (\S+) \| (\S+) \|", PAGE.read_text(), re.MULTILINE)
     assert rows == [findings.rule_row(code)[:4] for code in RULES]

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
 from gateway.articles.fields import BadRow, read_article
-from gateway.articles.generation import (
+from gateway.articles.build.generation import (
     Builder,
     Reached,
     TooManySourcesError,
