@@ -149,5 +149,3 @@ def unusable(operation: str, url: str, error: sa.exc.DBAPIError) -> DatabaseErro
         operation, shown(url), error.orig or error,
         "is the database there, and has it room? the same batch is tried again", away=True,
     )  # fmt: skip
-
-

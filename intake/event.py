@@ -35,6 +35,7 @@ PROBE: Final = "scangate.probe.v1"
 """A box proves its path with it; it stands in no sequence and means nothing."""
 KNOWN_TYPES: Final = frozenset({SCAN, CLOCK, PARKED, CASE})
 
+
 class Place(Struct, frozen=True, kw_only=True):
     """Where an event stands in the order of its box."""
 

@@ -1,11 +1,11 @@
 """The tables of the intake, as SQLAlchemy Core knows them. `migrations` makes them; a test holds the two together.
 
-    event      one row an event: the identity is (id, source), as CloudEvents 1.0 defines it ("source + id is unique
-               for each distinct event"), so that no box can take an identity from another
-    stand_in   places of a stream that hold no event: poison that is kept, numbers a box no longer has, and why
-    stream     one row per source and epoch: its frontier, which every transaction that touches it locks first
-    poison     messages that are no event this version can take
-    box        what a box says of itself: status, health, article master
+event      one row an event: the identity is (id, source), as CloudEvents 1.0 defines it ("source + id is unique
+           for each distinct event"), so that no box can take an identity from another
+stand_in   places of a stream that hold no event: poison that is kept, numbers a box no longer has, and why
+stream     one row per source and epoch: its frontier, which every transaction that touches it locks first
+poison     messages that are no event this version can take
+box        what a box says of itself: status, health, article master
 """
 
 from datetime import UTC, datetime

@@ -120,7 +120,9 @@ class Store:
         except (sa.exc.DataError, sa.exc.IntegrityError) as error:
             if len(batch.events) == 1:
                 bad = batch.events[0]
-                return self.commit(msgspec.structs.replace(batch, events=(), poison=(*batch.poison, _refused(bad, error))))
+                return self.commit(
+                    msgspec.structs.replace(batch, events=(), poison=(*batch.poison, _refused(bad, error)))
+                )
             if not batch.events:
                 raise unusable("write to", self.url, error) from error
         except sa.exc.DBAPIError as error:
@@ -158,7 +160,9 @@ class Store:
 
     def gaps(self, which: Stream, most: int) -> list[Gap]:
         """Return the first gaps of a stream. Raises DatabaseError."""
-        query = sa.text("SELECT first, last FROM gap WHERE source = :source AND epoch = :epoch ORDER BY first LIMIT :most")
+        query = sa.text(
+            "SELECT first, last FROM gap WHERE source = :source AND epoch = :epoch ORDER BY first LIMIT :most"
+        )
         with self._used("read") as connection:
             found = connection.execute(query, {**msgspec.structs.asdict(which), "most": most})
             return [Gap(first=row.first, last=row.last) for row in found]
@@ -221,7 +225,11 @@ class Store:
             )  # fmt: skip
             for row in found:
                 standings[Stream(row.source, row.epoch)] = _Standing(
-                    begins=row.begins, frontier=row.frontier, newest=row.newest, hole_since=row.hole_since, places=set()
+                    begins=row.begins,
+                    frontier=row.frontier,
+                    newest=row.newest,
+                    hole_since=row.hole_since,
+                    places=set(),
                 )
         return {which: standings[which] for which in touched}
 
@@ -318,7 +326,13 @@ class Store:
     # -- the frontier
 
     def _moved(
-        self, connection: sa.Connection, standings: dict[Stream, _Standing], now: datetime, *, copies: int, poisoned: int
+        self,
+        connection: sa.Connection,
+        standings: dict[Stream, _Standing],
+        now: datetime,
+        *,
+        copies: int,
+        poisoned: int,
     ) -> Committed:
         """Move the frontiers and write the locked rows."""
         rows = []

@@ -16,12 +16,11 @@ import pwd
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from gateway.config.loader import DEFAULT_PATH, Config, load
 from gateway.system.control_socket import DEFAULT_PATH as DEFAULT_SOCKET
-
-SERVICE_USER: Final = "scangate"
+from gateway.system.service_user import SERVICE_USER, as_caller, become
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -69,25 +68,7 @@ def act_as_owner(state: Path) -> None:
         state.mkdir(mode=0o700, parents=True)
         os.chown(state, user.pw_uid, user.pw_gid)
     if state.stat().st_uid == user.pw_uid:
-        os.initgroups(SERVICE_USER, user.pw_gid)
-        os.setegid(user.pw_gid)
-        os.seteuid(user.pw_uid)
-
-
-@contextlib.contextmanager
-def as_caller() -> Iterator[None]:
-    """Be whoever typed the command, for the length of a `with`."""
-    user, group = os.geteuid(), os.getegid()
-    if user == os.getuid():
-        yield
-        return
-    os.seteuid(os.getuid())
-    os.setegid(os.getgid())
-    try:
-        yield
-    finally:
-        os.setegid(group)
-        os.seteuid(user)
+        become()
 
 
 @contextlib.contextmanager

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, get_args, get_type_hints
 
 from drivers.base import ScannerSettings, Terminator
 from gateway.cli import exits
-from gateway.cli.box import SERVICE_USER
 from gateway.config.loader import DEFAULT_PATH
 from gateway.station.settings import StationSettings
 from gateway.system.credentials import CREDENTIALS
+from gateway.system.service_user import SERVICE_USER
 
 if TYPE_CHECKING:
     from gateway.config.template import Answers

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli.box import as_caller
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.search import read_since
+from gateway.system.service_user import as_caller
 
 if TYPE_CHECKING:
     from gateway.config.loader import Config

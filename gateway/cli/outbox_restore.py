@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from gateway.cli import exits
-from gateway.cli.box import add_config, as_caller, open_box
+from gateway.cli.box import add_config, open_box
+from gateway.system.service_user import as_caller
 
 
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

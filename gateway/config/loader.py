@@ -29,11 +29,13 @@ from gateway.station.settings import StationSettings
 __all__ = [
     "DEFAULT_PATH",
     "MAX_SCANNERS",
+    "SITE_FILE",
     "Config",
     "ConfigError",
     "GatewaySettings",
     "StateSettings",
     "check",
+    "client_id_of",
     "effective",
     "load",
     "parse",
@@ -46,6 +48,8 @@ SITE_FILE: Final = "site.toml"
 """Beside the box's own file."""
 MAX_SCANNERS: Final = 32
 """Each has a thread; more than one USB tree of hubs holds."""
+UNPRIVILEGED_PORT: Final = 1024
+"""Below it a process needs CAP_NET_BIND_SERVICE (capabilities(7)), which scangate-display.service does without."""
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
 """An MQTT topic level and a part of a URN."""
@@ -128,6 +132,12 @@ def effective(document: Document, config: Config) -> Iterator[tuple[str, Any, st
     yield from _walk(msgspec.to_builtins(config), document.values, (), document)
 
 
+def client_id_of(config: Config, broker: BrokerSettings) -> str:
+    """Return the MQTT client identifier: the box's own, so that no two boxes fight over one."""
+    box = config.gateway
+    return broker.client_id or f"scangate-{box.tenant}-{box.site}-{box.id}"
+
+
 def schema() -> dict[str, Any]:
     """Return the configuration's JSON Schema."""
     return msgspec.json.schema(Config)
@@ -162,6 +172,10 @@ def _wrong_together(config: Config) -> Iterator[Wrong]:
         ],
         bare=False,
     )
+    port = config.display.address.port
+    if 0 < port < UNPRIVILEGED_PORT:
+        words = f"must be {UNPRIVILEGED_PORT} or above: the page's service has no right to port {port}"
+        yield Wrong(("display", "listen"), words, config.display.listen)
     for section, keys in {"station": ("code_key_file",), "context": ("seal_key_file", "hmac_key_file")}.items():
         named = ((section, key) for key in keys)
         yield from wrong_paths(((key, getattr(getattr(config, key[0]), key[1])) for key in named), bare=True)

@@ -1,15 +1,15 @@
 """On which line of a TOML file each key stands: tomllib gives values without places.
 
-Theory of operation: a statement of TOML begins on a line of its own, outside strings and brackets. So the text is walked
-once; where a line begins outside both, what stands before `]` or `=` is a header or a key, and tomllib itself takes it
-apart into its names. For
+Theory of operation: a statement of TOML begins on a line of its own, outside strings and brackets. So the text is
+walked once; where a line begins outside both, what stands before `]` or `=` is a header or a key, and tomllib itself
+takes it apart into its names. For
 
     [gateway]            # line 1
     id = "op3"           # line 2
     [[scanner]]          # line 3
 
-the answer is {("gateway",): 1, ("gateway", "id"): 2, ("scanner",): 3, ("scanner", 0): 3}. What lies inside an inline
-table or a list is on the line of its statement. The text must have been accepted by tomllib before.
+the answer is {("gateway",): 1, ("gateway", "id"): 2, ("scanner",): 3, ("scanner", 0): 3}. What lies inside an
+inline table or a list is on the line of its statement. The text must have been accepted by tomllib before.
 """
 
 import re

@@ -133,7 +133,9 @@ def read(text: str, today: date) -> Part:
         link = content[-1]
         _read_fields(reading, content[:-1])
         if not reading.elements and not reading.findings:
-            reading.note("HIBC_LENGTH", "the secondary symbol says nothing: lot, serial number and expiry are empty")
+            reading.note(
+                "HIBC_LENGTH", "the secondary symbol says nothing: lot, serial number and expiry are empty"
+            )
         reading.elements.append(("link", link))
         return _part(reading, text, link)
     reading.note("HIBC_CHARACTER", f"{first!a} stands behind the flag where a letter, a digit or $ is expected")

@@ -8,6 +8,8 @@ from sqlalchemy import Connection
 from intake.schema import metadata
 
 connection = cast("Connection", context.config.attributes["connection"])
-context.configure(connection=connection, target_metadata=metadata, render_as_batch=connection.dialect.name == "sqlite")
+context.configure(
+    connection=connection, target_metadata=metadata, render_as_batch=connection.dialect.name == "sqlite"
+)
 with context.begin_transaction():
     context.run_migrations()

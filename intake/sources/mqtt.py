@@ -178,7 +178,11 @@ class MqttSource:
         client.connect_timeout = CONNECT_SECONDS
         clean = not self._takes_events if self._v5 else MQTT_CLEAN_START_FIRST_ONLY
         client.connect(
-            parts.hostname, parts.port or PORTS[parts.scheme], KEEPALIVE_SECONDS, clean_start=clean, properties=properties
+            parts.hostname,
+            parts.port or PORTS[parts.scheme],
+            KEEPALIVE_SECONDS,
+            clean_start=clean,
+            properties=properties,
         )
         self._problem = f"{self._settings.url} does not answer"
         self._client = client
@@ -250,14 +254,21 @@ class MqttSource:
         if found is not None and found[1] != "scan":
             self._waiting.put_box_message(Delivery(topic=message.topic, body=bytes(message.payload)))
             return
-        while not self._waiting.wait_for_room(TURN_SECONDS):  # under 3.1.1 the broker alone says how much is under way
+        while not self._waiting.wait_for_room(
+            TURN_SECONDS
+        ):  # under 3.1.1 the broker alone says how much is under way
             if self._stop.is_set():
                 return
         receipt = (client, message.mid) if message.qos else None
         self._waiting.put_event(Delivery(topic=message.topic, body=bytes(message.payload), receipt=receipt))
 
     def _on_disconnect(
-        self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
+        self,
+        _client: Client,
+        _data: Any,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
     ) -> None:
         if not self._ready:
             return

@@ -224,7 +224,9 @@ class NatsSource:
         await nc.subscribe(f"{inbox}.*", cb=arrived, pending_msgs_limit=4 * QUEUE, pending_bytes_limit=-1)
         self._nc, self._problem, self._ready = nc, None, True
         self._made += 1
-        log.info("nats connected url=%s stream=%s", nc.connected_url.geturl() if nc.connected_url else "", self.stream)
+        log.info(
+            "nats connected url=%s stream=%s", nc.connected_url.geturl() if nc.connected_url else "", self.stream
+        )
         while not self._stop.is_set():
             while len(self._waiting) >= QUEUE - REQUEST:
                 self._room.clear()
@@ -233,7 +235,11 @@ class NatsSource:
                 if self._stop.is_set():
                     return
             request.begin(REQUEST)
-            asked = {"batch": REQUEST, "expires": EXPIRES_SECONDS * 10**9, "idle_heartbeat": HEARTBEAT_SECONDS * 10**9}
+            asked = {
+                "batch": REQUEST,
+                "expires": EXPIRES_SECONDS * 10**9,
+                "idle_heartbeat": HEARTBEAT_SECONDS * 10**9,
+            }
             await nc.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{DURABLE}",
                 json.dumps(asked).encode(),

@@ -46,9 +46,7 @@ def upgrade() -> None:
     op.create_index("event_device", "event", ["device_identifier", "lot_number"])
     op.create_index("event_time", "event", ["time"])
     clocks = sa.text("offset_ns IS NOT NULL")
-    op.create_index(
-        "event_clock", "event", ["source", "boot_id"], postgresql_where=clocks, sqlite_where=clocks
-    )
+    op.create_index("event_clock", "event", ["source", "boot_id"], postgresql_where=clocks, sqlite_where=clocks)
     op.create_table(
         "stand_in",
         sa.Column("source", sa.Text, primary_key=True),
