@@ -16,14 +16,13 @@ from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
 from drivers.model import ConnectionChange
 from gateway.articles.lookup.master import ArticleMaster
-from gateway.config.loader import Config, ConfigError
+from gateway.config.loader import Config, ConfigError, client_id_of
 from gateway.devices.calibrator import Calibrator
 from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
 from gateway.events.cloudevent import gateway_source
 from gateway.events.topics import Topics
 from gateway.monitoring.monitor import Monitor
-from gateway.mqtt.settings import BrokerSettings
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.salvage import open_outbox
 from gateway.scanning.carry_over import CarryOver
@@ -216,12 +215,6 @@ def state_lock(state: Path) -> Iterator[None]:
 def source_of(config: Config) -> str:
     """Return the URN of the configured box."""
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
-
-
-def client_id_of(config: Config, broker: BrokerSettings) -> str:
-    """Return the MQTT client identifier: the box's own, so that no two boxes fight over one."""
-    box = config.gateway
-    return broker.client_id or f"scangate-{box.tenant}-{box.site}-{box.id}"
 
 
 def _registry(state: Path) -> StationRegistry:

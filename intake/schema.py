@@ -6,7 +6,10 @@ stand_in   places of a stream that hold no event: poison that is kept, numbers a
 stream     one row per source and epoch: its frontier, which every transaction that touches it locks first
 poison     messages that are no event this version can take
 box        what a box says of itself: status, health, article master
+<<<<<<< HEAD
 delta      article deltas in the order of their numbers
+=======
+>>>>>>> box
 """
 
 from datetime import UTC, datetime

@@ -270,7 +270,11 @@ class MqttSource:
     def _on_disconnect(
         self,
         _client: Client,
+<<<<<<< HEAD
         _data: object,
+=======
+        _data: Any,
+>>>>>>> box
         _flags: DisconnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,
