@@ -63,6 +63,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "Etikettens andra kod skannades inte. Skanna båda igen.",
         "The label's other code was not scanned. Scan both again.",
     ),
+    "LABELS_INTERLEAVED": (
+        "Två etiketter skannades om varandra. Jämför lot och serienummer med etiketten.",
+        "Two labels were scanned at once. Compare lot and serial number with the label.",
+    ),
     "LOWER_TRUST": (
         "Osäker läsning. Jämför med etiketten.",
         "Uncertain reading. Compare with the label.",
@@ -92,6 +96,7 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "GS1_SEPARATOR": _NOTE,
     "GS1_SPACE": _NOTE,
     "GS1_HRI": _FAULTY,
+    "GS1_BRACKETS": _NOTE,
     "GS1_LOST_SEPARATOR": (
         "Lot eller serienummer kan vara fel. Jämför med etiketten.",
         "Lot or serial number may be wrong. Compare with the label.",

@@ -154,9 +154,7 @@ class Pipeline:
             turn.confirm(placement.target)
         return self._done(turn, scan.scanner)
 
-    def _placed(
-        self, given: Given, read: SymbolRead, placement: Placement, *, idle: bool
-    ) -> tuple[Given, Reading]:
+    def _placed(self, given: Given, read: SymbolRead, placement: Placement, *, idle: bool) -> tuple[Given, Reading]:
         """Return the input that a placement is, and what is read of the item it makes."""
         label, symbols = placement.label, placement.symbols
         if label is None or not symbols:

@@ -17,6 +17,7 @@ from gateway.station.values import (
     Done,
     Item,
     Kept,
+    Label,
     Meaning,
     OpenLabel,
     Published,
@@ -36,7 +37,9 @@ CODES = {
     Input.ACTION: ControlCode(kind="action", action="discard", reason="expired"),
     Input.QUANTITY: ControlCode(kind="quantity", quantity=5),
 }
-SYMBOLS = {Input.WHOLE, Input.BEGINS, Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY}
+MAKING = {Input.WHOLE, Input.BEGINS, Input.CONTINUES, Input.COMPLETES, Input.STRAY, Input.LATE}
+"""Symbols of which something comes."""
+SYMBOLS = MAKING | {Input.SAME, Input.KNOWN}
 FROM_OUTSIDE = [one for one in Input if one not in {Input.ELAPSED, Input.EVENT}]
 
 
@@ -64,7 +67,8 @@ def make(what: Input, at_ns: int = S) -> Given:
         scanner="front",
         at_ns=at_ns,
         id="new",
-        symbol=SYMBOL if what in SYMBOLS else None,
+        symbols=(SYMBOL,) if what in MAKING else (),
+        label=Label() if what in SYMBOLS else None,
         code=CODES.get(what),
         context=CASE if what is Input.CONTEXT else None,
     )
@@ -115,6 +119,7 @@ def test_outputs_are_signals_or_effects() -> None:
     effects = {
         Output.HOLD: OpenLabel,
         Output.PUBLISH: Published,
+        Output.REPLACE: Published,
         Output.CLOSE: Published,
         Output.TAKE_BACK: TakenBack,
     }
@@ -210,16 +215,20 @@ def test_any_history(history: list[Move]) -> None:
         now += pause
         passed = elapse(one, now, RULES, "front")
         one = passed.station
-        new = SYMBOL if what in SYMBOLS else None
-        given_ = Given(
-            input=what, scanner="front", at_ns=now, id=str(number), symbol=new, code=CODES.get(what), context=CASE
+        closed = [item.id for item in one.closed_items.get("front", ())]
+        given_ = replace(
+            make(what, now),
+            id=str(number),
+            context=CASE,
+            target=closed[-1] if closed else None,
+            replaces=tuple(closed[:1]) if what is Input.LATE else (),
         )
         try:
             made = step(one, given_, RULES)
         except IllegalMoveError:
             made = None
         if made is not None:
-            if what in SYMBOLS and what is not Input.SAME:
+            if what in MAKING:
                 given_ids.append(str(number))
             one = made.station
         for effect in [*passed.effects, *(made.effects if made else ())]:
