@@ -64,8 +64,8 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "The label's other code was not scanned. Scan both again.",
     ),
     "LABELS_INTERLEAVED": (
-        "Två etiketter skannades om varandra. Jämför lot och serienummer med etiketten.",
-        "Two labels were scanned at once. Compare lot and serial number with the label.",
+        "Två etiketter skannades samtidigt. Jämför lotnumret med etiketten.",
+        "Two labels were scanned at once. Compare the lot number with the label.",
     ),
     "LOWER_TRUST": (
         "Osäker läsning. Jämför med etiketten.",
