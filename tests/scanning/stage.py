@@ -43,6 +43,8 @@ SCREW = "]d201095200010004091745123110S1"
 """Screw: a lot, no serial number."""
 TAPE = "]E09520007000304"
 """Fixation tape, EAN-13; its master demands nothing."""
+GAUZE = "]d2010952000700010610K1"
+"""Gauze: a lot, no implant."""
 PLATE = "]C10109520001000508"
 """Bone plate, an implant: the GTIN in a linear symbol of its own."""
 PLATE_LOT = "]C11745123110K7"
@@ -138,6 +140,8 @@ def words(draft: NewEvent) -> str:
     """Tell an event in words."""
     data = draft.data
     parts = [data.action, *([data.reason] if data.reason else [])]
+    if data.count is not None:
+        parts.append(data.count.mode)
     if data.quantity != 1:
         parts.append(f"x{data.quantity}")
     if data.undoes:
@@ -153,6 +157,14 @@ def words(draft: NewEvent) -> str:
     parts.extend(
         f"lacks {finding.element}" for finding in data.verdict.findings if finding.code == "INCOMPLETE_LABEL"
     )
+    if data.corrects:
+        parts.append(f"corrects {data.corrects}")
+    if data.used_despite:
+        parts.append(f"despite {data.used_despite.event} {' '.join(data.used_despite.findings)}")
+    if data.verdict.disposition == "refused" and not data.undoes:
+        parts.append("refused")
+    if data.destination:
+        parts.append(f"to {data.destination}")
     if data.repeats:
         parts.append(f"repeats {data.repeats}")
     context = data.context
