@@ -21,9 +21,10 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 	@scripts/environment.sh demo
 	@$(BIN)/scangate demo $(if $(COUNT),--count $(COUNT))
 
-test: ## every test that needs no special machine (PYTEST_ARGS="-k gs1")
+# A file's tests stay in one worker, one after the other: they share its server or browser.
+test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
 	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(or $(WORKERS),auto) --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
 	@scripts/environment.sh dev

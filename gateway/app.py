@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
 from drivers.model import LinkChange
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config, ConfigError
 from gateway.devices.calibrator import Calibrator
 from gateway.devices.settings_monitor import SettingsMonitor

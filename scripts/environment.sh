@@ -96,8 +96,9 @@ install_missing() {
     [ -z "$packages" ] || die "still not found after installing: $packages(is $PYTHON Debian's own? name it: PYTHON=/usr/bin/python3)"
 }
 
+# Quiet twice: pip's errors only. Its warnings, of a folder of wheels that is not there say, fill a screen and help nobody.
 pip() {
-    "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet "$@" ||
+    "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet --quiet "$@" ||
         die "pip could not install: the lines above say why (without a network, try again when it is there)"
 }
 

@@ -34,7 +34,7 @@ _AT_ONCE: Final = ""
 """Sorts before every date."""
 
 
-class Known(NamedTuple):
+class SourceRow(NamedTuple):
     """One row, as one source tells it. Orders by precedence: the least is the row that speaks."""
 
     priority: int
@@ -51,22 +51,22 @@ def is_base(article: Article) -> bool:
     return article.package_level is None or article.package_level == PRIMARY
 
 
-def bases(rows: Sequence[Known]) -> Sequence[Known]:
+def bases(rows: Sequence[SourceRow]) -> Sequence[SourceRow]:
     """Return the rows a number stands for: a number shared with packages means the article itself."""
     return [row for row in rows if is_base(row.article)] or rows
 
 
-def in_order(rows: Iterable[Known]) -> list[Known]:
+def in_order(rows: Iterable[SourceRow]) -> list[SourceRow]:
     """Return the rows by precedence; what only bars comes last."""
     return sorted(rows, key=lambda row: (row.bare, row[:3]))
 
 
-def speaker(rows: Iterable[Known]) -> Known:
+def speaker(rows: Iterable[SourceRow]) -> SourceRow:
     """Return the row that speaks; `rows` must not be empty."""
     return min(rows, key=lambda row: (row.bare, row[:3]))
 
 
-def merged(rows: Sequence[Known], base: Sequence[Known] = ()) -> Article:
+def merged(rows: Sequence[SourceRow], base: Sequence[SourceRow] = ()) -> Article:
     """Return the article of `rows`, which are of one identifier or number and not empty, given its base's rows."""
     ordered = in_order(rows)
     article = ordered[0].article
@@ -87,7 +87,7 @@ def merged(rows: Sequence[Known], base: Sequence[Known] = ()) -> Article:
     return under_strictest(changed, [*ordered, *base])
 
 
-def under_strictest(article: Article, rows: Sequence[Known]) -> Article:
+def under_strictest(article: Article, rows: Sequence[SourceRow]) -> Article:
     """Return the article with the strictest status of `rows`."""
     barred = [row for row in rows if row.article.status is not ArticleStatus.ACTIVE]
     if not barred:

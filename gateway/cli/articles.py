@@ -54,8 +54,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from gateway.articles.conflicts import MAX_CONFLICTS, conflicts
-    from gateway.articles.telling import tell
+    from gateway.articles.lookup.conflicts import MAX_CONFLICTS, conflicts
+    from gateway.articles.lookup.status_message import tell
     from gateway.outbox import unknown_articles
 
     master, directory = master_of(arguments)
@@ -146,7 +146,7 @@ def _in_words(values: dict[str, Any]) -> str:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
-    from gateway.articles.staging import rollback
+    from gateway.articles.build.import_job import rollback
 
     master, directory = master_of(arguments)
     rollback(directory / "articles")

@@ -76,7 +76,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from gateway.articles.staging import import_file
+    from gateway.articles.build.import_job import import_file
 
     config = config_of(arguments)
     source = _source(arguments, config)

@@ -58,7 +58,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _unknown(arguments: argparse.Namespace) -> int:
-    from gateway.articles.telling import utc
+    from gateway.articles.lookup.status_message import utc
     from gateway.model import Match
     from gateway.outbox import unknown_articles
 

@@ -115,7 +115,8 @@ class ScanData(Struct, frozen=True, kw_only=True):
 
     action: EventAction
     reason: str | None
-    """Why, for a discard; `cancelled` for the undo of a label that was given up before it was complete."""
+    """Why, for a discard. Of an `undo` that takes back no whole label: `label-completed` (a further symbol of the
+    label came, and the event of the whole label follows), `cancelled` (it was given up before it was complete)."""
     quantity: int
     """Pieces."""
     undoes: str | None

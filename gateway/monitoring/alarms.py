@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from drivers.indicator import Indicator
 from drivers.model import Link
-from gateway.articles.telling import MasterTold
+from gateway.articles.lookup.status_message import StatusMessage
 from gateway.monitoring.health import BoardHealth
 from gateway.outbox.capacity import Capacity
 from gateway.outbox.salvage import quarantined, set_aside
@@ -77,7 +77,7 @@ def showing(indicator: Indicator | None) -> Iterator[str]:
 
 
 def mastering(
-    told: MasterTold, problem: str | None, refused_delta: str | None, affected: int | None
+    told: StatusMessage, problem: str | None, refused_delta: str | None, affected: int | None
 ) -> Iterator[str]:
     """Whether what the box knows of articles is whole and current; `affected`: past scans that a recall touches."""
     if affected:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from drivers.base import ScannerSettings
 from drivers.hardware import SUBSYSTEM_OF, Choice, choose
 from gateway.articles.errors import MasterError, MasterUnreadableError
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.config.warnings import key_warnings
 from gateway.events.cloudevent import DAY_NS

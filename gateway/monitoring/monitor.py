@@ -12,9 +12,9 @@ import msgspec
 from drivers.model import Link, LinkChange
 from gateway import VERSION
 from gateway.articles.errors import MasterError
-from gateway.articles.store import ArticleMaster, MasterInfo
-from gateway.articles.sync_request import request_sync
-from gateway.articles.telling import MasterTold, encode, tell
+from gateway.articles.lookup.master import ArticleMaster, MasterInfo
+from gateway.articles.lookup.status_message import StatusMessage, encode, tell
+from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
 from gateway.devices.station_registry import RegistryError, StationRegistry
 from gateway.events.cloudevent import DAY_NS, gateway_source
@@ -287,7 +287,7 @@ class Monitor:
             except OSError as error:
                 log.error("a sync cannot be asked for: %s", error)  # noqa: TRY400 - its words say it all
 
-    def _told_master(self) -> MasterTold:
+    def _told_master(self) -> StatusMessage:
         return tell(
             self._info,
             self._clock.now().wall_ns,

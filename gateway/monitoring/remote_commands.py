@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from gateway.articles.sync_request import request_sync
+from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
 from gateway.monitoring.monitor import Monitor
 from gateway.mqtt.command_envelope import CommandError, Handler

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from gateway.articles.changes import Recalled, spelled
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.overlay.statements import Recalled, spelled
 from gateway.events.exports.flat import FlatEvent, flat
 from gateway.events.stored_event import StoredEvent
 from gateway.model import ArticleStatus, Decoded, LookUp, Recall

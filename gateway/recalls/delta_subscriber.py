@@ -6,13 +6,13 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
-from gateway.articles.changes import Recalled
 from gateway.articles.errors import MasterError
-from gateway.articles.laying import FileState
-from gateway.articles.overlay import Overlay
-from gateway.articles.signing import KeyFileError, read_public_key
-from gateway.articles.store import ArticleMaster
-from gateway.articles.sync_request import request_sync
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.overlay.merge import FileState
+from gateway.articles.overlay.signing import KeyFileError, read_public_key
+from gateway.articles.overlay.statements import Recalled
+from gateway.articles.overlay.store import Overlay
+from gateway.articles.sync.request import request_sync
 from gateway.mqtt.connection import Message
 from gateway.outbox.schema import OutboxError
 from gateway.system.clock import Clock

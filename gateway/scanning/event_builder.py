@@ -9,7 +9,7 @@ from msgspec import Struct, convert, to_builtins
 from msgspec.structs import replace
 
 from gateway.articles.errors import MasterError
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
 from gateway.model import Decoded, Disposition, Finding, LookUp, Match, Severity, Verdict
@@ -93,11 +93,15 @@ class EventBuilder:
             destination=meaning.destination,
         )
         at_ns = item.symbols[-1].at_ns
-        story = story_of(data, reading.look_up, self._first_of(data, at_ns, state), state, self._used_pieces)
+        repeats = self._first_of(data, at_ns, state)
+        if repeats is None and self.profile.lot_repeats:
+            repeats = item.label.again_of
+        story = story_of(data, reading.look_up, repeats, state, self._used_pieces)
         circumstances = Circumstances(
             redacted=any(symbol.redacted for symbol in item.symbols),
             quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
             missing=lacking,
+            interleaved=item.label.interleaved,
             max_age_days=self._max_age_days,
             meaning=meaning,
             story=story,

@@ -5,16 +5,15 @@ one back, and the scan has not happened.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
-from gateway.model import Decoded, Match
+from gateway.model import Match
 from gateway.outbox.entry import NewEvent, StationNote
 from gateway.scanning import context_note
 from gateway.scanning.code_input import coded
@@ -27,10 +26,11 @@ from gateway.station import binding, context, control_codes, machine, pairing
 from gateway.station.context import ContextItem, ContextReader, ContextRefused
 from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
 from gateway.station.keys import StationKeys, read_keys
+from gateway.station.label_engine import Move, Placement, SymbolRead, own_number, place
 from gateway.station.machine import Occurrence
 from gateway.station.patterns import bounded
-from gateway.station.privacy import is_person, withheld
-from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Item, MoveTimes, Station, Symbol
+from gateway.station.privacy import PERSONS, withheld
+from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Meaning, MoveTimes, Station, Symbol
 from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
 from gateway.system.clock import NS, ClockReading
@@ -90,7 +90,7 @@ class Pipeline:
     def consider(self, scan: RawScan, clock: ClockReading, identity: str) -> Outcome:
         """Take one scan; `identity` is the id of the event it may become or begin."""
         at_ns = scan.frame.started_ns
-        transaction = ScanTransaction(self.memory, self._builder, self._times, clock)
+        transaction = ScanTransaction(self.memory, self._builder, self._times, clock, scan.scanner)
         transaction.make(machine.elapse(self.memory.station, at_ns, self._times, scan.scanner))
         code = self._codes.read(scan.text)
         what = Occurrence(input=Input.WHO_AM_I, scanner=scan.scanner, at_ns=at_ns, id=identity)
@@ -112,7 +112,7 @@ class Pipeline:
 
     def _consider_text(self, scan: RawScan, transaction: ScanTransaction, what: Occurrence) -> Outcome:
         """Take what is no control code: a context code, a label, or neither."""
-        text, redacted = redact(scan.text, scan.symbology, is_person)
+        text, redacted = redact(scan.text, scan.symbology, PERSONS)
         today = transaction.clock.today()
         decoded = decode(text, scan.symbology, today=today)
         look_up = self._builder.look_up(text, decoded.device_identifier)
@@ -126,12 +126,21 @@ class Pipeline:
             transaction.make(machine.step(station, what, self._times))
             news = {"context": found.kind, "input": what.input.value}
             return self._done(transaction, scan.scanner, counts=(f"context.{found.kind}",), news=news)
-        item = transaction.memory.station.open_items.get(scan.scanner)
-        label = transaction.memory.open_label(scan.scanner)
-        waiting = label is not None and label.issuer is decoded.issuer
-        kept_back = withheld(
-            text, scan.symbology, decoded, look_up, self._patterns, redacted=redacted, waiting=waiting
-        )
+        station = transaction.memory.station
+        open_item = station.open_items.get(scan.scanner)
+        closed = machine.comparable(station, scan.scanner, what.at_ns, self._times)
+        labels = (*([open_item] if open_item else ()), *reversed(closed))
+        kept_back = None
+        if own_number(text, labels) is None:
+            kept_back = withheld(
+                text,
+                scan.symbology,
+                decoded,
+                look_up,
+                self._patterns,
+                redacted=redacted,
+                waiting=any(item.label.decoded.issuer is decoded.issuer for item in labels),
+            )
         if kept_back is not None:
             counts = (f"withheld.{kept_back.kind}",)
             return Outcome(
@@ -145,16 +154,15 @@ class Pipeline:
             at_ns=what.at_ns,
             redacted=redacted,
         )
-        chosen = transaction.memory.station.chosen.get(scan.scanner)
+        chosen = station.chosen.get(scan.scanner)
         if chosen is not None and chosen.action == "undo":
             return self._take_back(text, transaction, what)
-        alone = Reading(decoded=decoded, look_up=look_up)
-        what = replace(what, symbol=symbol)
-        if item is not None and label is not None:
-            what, reading = self._placed(what, symbol, alone, item, label, today)
-        else:
-            what, reading = self._new(what, symbol, alone)
-        transaction.make(machine.step(transaction.memory.station, what, self._times), reading)
+        read = SymbolRead(symbol=symbol, decoded=decoded, look_up=look_up)
+        placement = place(read, open_item, closed, window_ns=self._times.pairing_ns, today=today)
+        what, reading = self._placed(what, read, placement, station)
+        transaction.make(machine.step(station, what, self._times), reading)
+        if placement.move is Move.KNOWN and placement.target is not None:
+            transaction.confirm(placement.target)
         return self._done(transaction, scan.scanner)
 
     def _take_back(self, text: str, transaction: ScanTransaction, what: Occurrence) -> Outcome:
@@ -172,32 +180,35 @@ class Pipeline:
         return self._done(transaction, what.scanner, news={"input": what.input.value})
 
     def _placed(
-        self, what: Occurrence, symbol: Symbol, alone: Reading, item: Item, label: Decoded, today: date
+        self, what: Occurrence, read: SymbolRead, placement: Placement, station: Station
     ) -> tuple[Occurrence, Reading]:
-        """Tell what a symbol is to the label under way: the input, and what is read of the item it makes."""
-        before = [(one.text, one.symbology) for one in item.symbols]
-        here = (symbol.text, symbol.symbology)
-        together = pairing.joined([*before, here], today)
-        if any(one.text == symbol.text for one in item.symbols) or pairing.is_same(together):
-            return replace(what, input=Input.SAME), alone
-        if pairing.is_stray(together, label, alone.decoded):
-            remarks = tuple(found for found in together.findings if found.code == pairing.LINK)
-            begun, _ = self._new(what, symbol, alone)
-            return replace(begun, input=Input.STRAY), replace(alone, remarks=remarks)
-        if not pairing.belongs(together, label, alone.decoded, here):
-            return self._new(what, symbol, alone)
-        look_up = self._builder.look_up(item.symbols[0].text, together.device_identifier)
-        lacking = pairing.missing(together, [*before, here], look_up, self._builder.profile)
-        goes_on = lacking and len(before) + 1 < MAX_SYMBOLS
-        what = replace(what, input=Input.CONTINUES if goes_on else Input.COMPLETES, missing=lacking)
-        return what, Reading(decoded=together, look_up=look_up)
-
-    def _new(self, what: Occurrence, symbol: Symbol, alone: Reading) -> tuple[Occurrence, Reading]:
-        """Tell whether a symbol is a label by itself, or the first of several."""
-        here = [(symbol.text, symbol.symbology)]
-        lacking = pairing.missing(alone.decoded, here, alone.look_up, self._builder.profile)
-        waits = lacking and alone.decoded.ok  # a damaged symbol is refused at once, and scanned again
-        return replace(what, input=Input.BEGINS if waits else Input.WHOLE, missing=lacking), alone
+        """Return the input that a placement is, and what is read of the item it makes."""
+        label, symbols = placement.label, placement.symbols
+        if label is None or not symbols:
+            known = Input.SAME if placement.target is None else Input.KNOWN
+            what = replace(what, input=known, label=label, known=placement.target)
+            return what, Reading(decoded=read.decoded, look_up=read.look_up)
+        decoded, look_up = label.decoded, read.look_up
+        if len(symbols) > 1:
+            look_up = self._builder.look_up(symbols[0].text, decoded.device_identifier)
+            label = replace(label, article=look_up.article, match=look_up.match)
+        texts = [(one.text, one.symbology) for one in symbols]
+        lacking = pairing.missing(decoded, texts, look_up, self._builder.profile)
+        waits = bool(lacking) and decoded.ok and len(symbols) < MAX_SYMBOLS
+        replaces = placement.replaces
+        if not lacking and placement.move is not Move.STRAY:
+            earlier = machine.incomplete_of(station, what.scanner, label, what.at_ns, self._times)
+            replaces = (*replaces, *((earlier.id,) if earlier and earlier.id not in replaces else ()))
+        what = replace(
+            what,
+            input=_input(placement, waits=waits, idle=what.scanner not in station.open_items),
+            symbols=symbols,
+            label=label,
+            replaces=replaces,
+            missing=lacking,
+            like=_like(read, placement, station, what, self._times),
+        )
+        return what, Reading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
 
     def elapse(self, clock: ClockReading) -> list[Outcome]:
         """Let time pass: labels whose next symbol did not come in time go out as they stand."""
@@ -213,7 +224,7 @@ class Pipeline:
         transaction.make(machine.elapse(self.memory.station, at_ns, self._times))
         before, self.memory = self.memory, transaction.memory
         outcomes = [
-            Outcome(scanner=draft.data.station.scanner, signal=verdict_signal(draft), writes=(draft,))
+            Outcome(scanner=draft.data.station.scanner, signal=verdict_signal(draft.data), writes=(draft,))
             for draft in transaction.writes
             if isinstance(draft, NewEvent)
         ]
@@ -273,6 +284,34 @@ class Pipeline:
         """Return what a display shows of the station now."""
         newest = next(reversed(self.memory.recent), None)
         return view_of(self.memory.station, self._builder.station_id, newest, self._settings, clock)
+
+
+def _like(
+    read: SymbolRead, placement: Placement, station: Station, what: Occurrence, times: MoveTimes
+) -> Meaning | None:
+    """Return what a label meant that is scanned again at once behind an action for one item, else None.
+
+    Who doubts the signal scans it again: that is no use of what was just thrown away.
+    """
+    if placement.move is not Move.NEW:
+        return None
+    for item in machine.comparable(station, what.scanner, what.at_ns, times):
+        if item.meaning.one_item and any(one.text == read.symbol.text for one in item.symbols):
+            return replace(item.meaning, quantity=1, quantity_given=False)
+    return None
+
+
+def _input(placement: Placement, *, waits: bool, idle: bool) -> Input:
+    """Return the input that a placement is; `idle`: no label waits, so that one just closed can wait again."""
+    match placement.move:
+        case Move.STRAY:
+            return Input.STRAY
+        case Move.LATE:
+            return Input.BEGINS if waits and idle else Input.LATE
+        case Move.JOINS:
+            return Input.CONTINUES if waits else Input.COMPLETES
+        case _:
+            return Input.BEGINS if waits else Input.WHOLE
 
 
 def _context_input(station: Station, item: ContextItem, what: Occurrence) -> Input:

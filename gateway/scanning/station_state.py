@@ -7,8 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.events import cloudevent
-from gateway.model import Decoded
 from gateway.outbox.entry import NewEvent
+from gateway.station.machine import forgotten
 from gateway.station.repeats import Key, Repeats
 from gateway.station.values import Station
 
@@ -27,11 +27,6 @@ class StationState(Struct, frozen=True, kw_only=True):
     recent: dict[str, cloudevent.ScanData] = {}
     """Id -> event, of the newest that were not taken back, the newest last."""
 
-    def open_label(self, scanner: str) -> Decoded | None:
-        """Return what the open item of a scanner says so far; None where there is none."""
-        draft = self.held.get(scanner)
-        return None if draft is None else draft.data.udi
-
     def with_event(
         self, identity: str, data: cloudevent.ScanData, at_ns: int, key: Key | None, window_ns: int
     ) -> "StationState":
@@ -46,10 +41,9 @@ class StationState(Struct, frozen=True, kw_only=True):
 
     def without(self, identity: str) -> "StationState":
         """Forget an event that was taken back."""
-        done = tuple(one for one in self.station.done if one.id != identity)
         recent = {one: data for one, data in self.recent.items() if one != identity}
         repeats = self.repeats.without(identity)
-        return replace(self, station=replace(self.station, done=done), recent=recent, repeats=repeats)
+        return replace(self, station=forgotten(self.station, identity), recent=recent, repeats=repeats)
 
     def without_refusals(self, identity: str) -> "StationState":
         """Forget a refused event that was booked all the same, and the repeats of it: they are booked once."""

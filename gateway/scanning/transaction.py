@@ -6,6 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from drivers.model import Signal
+from gateway.events import cloudevent
 from gateway.model import Disposition
 from gateway.outbox.entry import JournalledSymbol, NewEvent
 from gateway.scanning.code_input import WRONG_QUANTITY
@@ -18,39 +19,45 @@ from gateway.station.values import Effect, Item, MoveTimes, OpenLabel, Published
 from gateway.station.workflow import Output
 from gateway.system.clock import ClockReading
 
-SIGNALS: Final[Mapping[Output, Signal]] = {
-    Output.HOLD: Signal.MORE,
-    Output.REMIND: Signal.MORE,
+OF_SYMBOLS: Final[Mapping[Output, Signal]] = {Output.HOLD: Signal.MORE, Output.REMIND: Signal.MORE}
+"""What the scanner is told of a symbol; of an item that becomes an event its verdict says it."""
+OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.IDENTIFY: Signal.MORE,
     Output.TAKE_BACK: Signal.ACCEPTED,
     Output.WITHDRAW: Signal.ACCEPTED,
-    Output.CONFIRM: Signal.WARNING,
+    Output.BOOK: Signal.WARNING,
     Output.ACCEPT: Signal.ACCEPTED,
-    Output.REPLACE: Signal.WARNING,
+    Output.OVERRIDE: Signal.WARNING,
     Output.ASK: Signal.QUESTION,
     Output.REFUSE: Signal.REFUSED,
 }
-"""What the scanner is told; for an item that becomes an event its verdict says it."""
+"""What it is told of a control or context code, whatever else came of it."""
+_RANK: Final = (Signal.ACCEPTED, Signal.MORE, Signal.DEVIATING, Signal.WARNING, Signal.REFUSED)
+"""The worst last: of several things that came of one scan, the operator must hear that one."""
 
 
 class ScanTransaction:
     """One scan's way: `memory` is where it has led to, `writes` what is to be stored."""
 
-    def __init__(self, memory: StationState, builder: EventBuilder, times: MoveTimes, clock: ClockReading) -> None:
+    def __init__(
+        self, memory: StationState, builder: EventBuilder, times: MoveTimes, clock: ClockReading, scanner: str = ""
+    ) -> None:
+        """`scanner`: the one that has read something; what ends on others at that time is not told there."""
         self.memory = memory
         self.writes: list[NewEvent | JournalledSymbol] = []
         self.clock = clock
         self._builder = builder
         self._times = times
-        self._signal: Signal | None = None
+        self._scanner = scanner
+        self._signals: list[Signal] = []
+        self._answer: Signal | None = None
 
     @property
     def signal(self) -> Signal:
-        """What the operator is told, once `writes` are on disk. The last thing that came of the scan says it."""
-        if self._signal is not None:
-            return self._signal
-        closed = [draft for draft in self.writes if isinstance(draft, NewEvent)]
-        return verdict_signal(closed[-1]) if closed else Signal.ACCEPTED
+        """What the operator is told, once `writes` are on disk: the worst that came of the scan."""
+        if self._answer is not None:
+            return self._answer
+        return max(self._signals, key=_RANK.index, default=Signal.ACCEPTED)
 
     def make(self, step: Step, reading: Reading | None = None) -> None:
         """Go along with a move; `reading` is what the item it touched says."""
@@ -58,7 +65,15 @@ class ScanTransaction:
         for effect in step.effects:
             self._write(effect, reading)
         for output in step.outputs:
-            self._signal = SIGNALS.get(output, self._signal)
+            if output in OF_SYMBOLS:
+                self._signals.append(OF_SYMBOLS[output])
+            self._answer = OF_CODES.get(output, self._answer)
+
+    def confirm(self, identity: str) -> None:
+        """Signal again what became of an event: a further symbol of its label was scanned."""
+        data = self.memory.recent.get(identity)
+        if data is not None:
+            self._signals.append(verdict_signal(data))
 
     def _write(self, effect: Effect, reading: Reading | None) -> None:
         match effect:
@@ -75,8 +90,8 @@ class ScanTransaction:
                     self.memory = replace(self.memory, held=held)
                 self._remember(draft, item.symbols[-1].at_ns)
                 self.writes.append(draft)
-                if not as_held:
-                    self._signal = verdict_signal(draft)
+                if item.scanner == self._scanner:
+                    self._signals.append(verdict_signal(draft.data))
                 if draft.data.verdict.disposition is Disposition.REFUSED and not closed:
                     self._choose_again(item, draft)
             case TakenBack(done=done):
@@ -107,11 +122,11 @@ class ScanTransaction:
         return self._builder.event(effect.item, reading, self.memory, self.clock)
 
 
-def verdict_signal(draft: NewEvent) -> Signal:
+def verdict_signal(data: cloudevent.ScanData) -> Signal:
     """Return what tells the operator an event's verdict; a repeat deserves a look, and so does what is not used."""
-    verdict = draft.data.verdict
+    verdict = data.verdict
     if verdict.disposition is Disposition.REFUSED:
         return Signal.REFUSED
-    if verdict.warned or draft.data.repeats is not None:
+    if verdict.warned or data.repeats is not None:
         return Signal.WARNING
-    return Signal.DEVIATING if draft.data.action in AWAY else Signal.ACCEPTED
+    return Signal.DEVIATING if data.action in AWAY else Signal.ACCEPTED

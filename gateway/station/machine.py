@@ -16,6 +16,7 @@ The context's moves are in `gateway.station.binding`.
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
+from uuid import NAMESPACE_OID, uuid5
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,9 @@ from gateway.station.context import ContextItem
 from gateway.station.control_codes import ControlCode
 from gateway.station.settings import LASTING, Action
 from gateway.station.values import (
+    CANCELLED,
+    LABEL_COMPLETED,
+    MAX_CLOSED,
     MAX_UNDO,
     ON_THE_WIRE_NS,
     Chosen,
@@ -33,6 +37,7 @@ from gateway.station.values import (
     Done,
     Effect,
     Item,
+    Label,
     Meaning,
     MoveTimes,
     OpenLabel,
@@ -67,7 +72,16 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     at_ns: int
     id: str = ""
     """For the event that may come of it."""
-    symbol: Symbol | None = None
+    symbols: tuple[Symbol, ...] = ()
+    """All of the item, once it has the symbol that was read; none where nothing comes of the symbol."""
+    label: Label | None = None
+    """What that item says; of KNOWN and SAME, the known label with the symbol noted."""
+    known: str | None = None
+    """KNOWN: id of the closed item that the symbol belongs to."""
+    replaces: tuple[str, ...] = ()
+    """Ids of the closed items that the item takes up."""
+    like: Meaning | None = None
+    """What the item means where it is scanned again behind an action for one item: what it meant then."""
     missing: tuple[str, ...] = ()
     """What the item lacks once it has the symbol."""
     code: ControlCode | None = None
@@ -139,6 +153,70 @@ def elapse(station: Station, at_ns: int, times: MoveTimes, scanner: str | None =
     if station.done and at_ns > station.undo_until_ns:
         ended(Region.UNDO)
     return Step(station=station, effects=tuple(effects), outputs=tuple(outputs))
+
+
+def comparable(station: Station, scanner: str, at_ns: int, times: MoveTimes) -> tuple[Item, ...]:
+    """Return the labels just closed on a scanner that a symbol may belong to: those that mean what it would mean.
+
+    A quantity given since, another action or another case is about another piece. An action for one item has ended
+    with its item, and a further symbol of that item is of it all the same.
+    """
+    present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
+    if scanner in station.counted or present.one_item:
+        return ()
+    return tuple(
+        item
+        for item in station.closed_items.get(scanner, ())
+        if at_ns <= item.until_ns and _means_the_same(item.meaning, present, chosen=scanner in station.chosen)
+    )
+
+
+def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
+    of_one_item = one.one_item and not chosen
+    same = (one.action, one.reason, one.destination, one.count) == (
+        present.action,
+        present.reason,
+        present.destination,
+        present.count,
+    )
+    return (of_one_item or same) and _same_context(one, present)
+
+
+def _same_context(one: Meaning, other: Meaning) -> bool:
+    return len(one.context) == len(other.context) and all(
+        item.is_same(another) for item, another in zip(one.context, other.context, strict=True)
+    )
+
+
+def incomplete_of(station: Station, scanner: str, label: Label, at_ns: int, times: MoveTimes) -> Item | None:
+    """Return the label of the same article that went out incomplete on a scanner, and that this one completes."""
+    decoded = label.decoded
+    present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
+    for item in reversed(station.closed_items.get(scanner, ())):
+        before = item.label.decoded
+        if (
+            item.missing
+            and item.until_ns < at_ns <= item.until_ns + times.undo_ns
+            and before.device_identifier is not None
+            and (before.issuer, before.device_identifier) == (decoded.issuer, decoded.device_identifier)
+            and before.lot_number in {None, decoded.lot_number}
+            and before.serial_number in {None, decoded.serial_number}
+            and _same_context(item.meaning, present)
+        ):
+            return item
+    return None
+
+
+def forgotten(station: Station, identity: str) -> Station:
+    """Return a station without an event that was taken back: no symbol belongs to it any more."""
+    return replace(
+        station,
+        done=tuple(done for done in station.done if done.id != identity),
+        closed_items={
+            scanner: tuple(item for item in items if item.id != identity)
+            for scanner, items in station.closed_items.items()
+        },
+    )
 
 
 def resumed(station: Station, done: Done, at_ns: int, times: MoveTimes) -> Station:
@@ -223,40 +301,90 @@ class _Move:
             case Output.PUBLISH:
                 own = what.input is Input.STRAY  # the open item stays open
                 before = None if own else items.pop(what.scanner, None)
-                self._publish(self._with_symbol(before), items, was_open=before is not None, closed=own)
+                self._complete(self._item(before), items, was_open=before is not None, closed=own)
+            case Output.REPLACE:
+                self._complete(self._item(None), items, was_open=False, closed=False)
             case Output.HOLD:
-                item = self._with_symbol(items.get(what.scanner))
-                items[what.scanner] = item
+                items[what.scanner] = self._item(items.get(what.scanner))
+                self._take_up_replaced()
                 self.station = replace(self.station, open_items=items)
-                self.effects.append(OpenLabel(item=item))
+                self.effects.append(OpenLabel(item=items[what.scanner]))
             case Output.REMIND:
                 item = items[what.scanner]
-                items[what.scanner] = replace(item, until_ns=self._later(item.until_ns, self._times.pairing_ns))
+                until_ns = self._later(item.until_ns, self._times.pairing_ns)
+                items[what.scanner] = replace(item, label=what.label or item.label, until_ns=until_ns)
                 self.station = replace(self.station, open_items=items)
+            case Output.CONFIRM:
+                self._note()
+
+    def _complete(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
+        self._take_up_replaced()
+        self._publish(item, rest, was_open=was_open, closed=closed)
 
     def _publish(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
         done = Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity)
         self.station = replace(self.station, open_items=rest)
         self.effects.append(Published(item=item, was_open=was_open, closed=closed))
+        self._remember(item)
         self._newest = done
         self.make(Region.UNDO, Input.EVENT)
 
-    def _with_symbol(self, item: Item | None) -> Item:
-        """Return the item with the symbol laid to it, or a new one."""
+    def _take_up_replaced(self) -> None:
+        """Undo the events of the closed labels that the item takes up, and forget those labels."""
         what = self._what
-        if what.symbol is None:
+        for item in self.station.closed_items.get(what.scanner, ()):
+            if item.id in what.replaces:
+                self.effects.append(
+                    TakenBack(
+                        id=str(uuid5(NAMESPACE_OID, f"{what.id} completes {item.id}")),
+                        scanner=what.scanner,
+                        at_ns=what.at_ns,
+                        done=Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity),
+                        reason=LABEL_COMPLETED,
+                    )
+                )
+                self.station = forgotten(self.station, item.id)
+
+    def _remember(self, item: Item) -> None:
+        """Keep a closed label for the symbols of it that may still come."""
+        before = self.station.closed_items.get(item.scanner, ())
+        spare_ns = self._times.undo_ns
+        alive = tuple(one for one in before if one.until_ns + (spare_ns if one.missing else 0) >= self._what.at_ns)
+        kept = (*alive, item)[-MAX_CLOSED:]
+        self.station = replace(self.station, closed_items={**self.station.closed_items, item.scanner: kept})
+
+    def _note(self) -> None:
+        """Note that a symbol of a closed label was scanned, too, or again: further ones may come."""
+        what = self._what
+        noted = tuple(
+            replace(
+                item,
+                label=what.label or item.label,
+                until_ns=self._later(item.until_ns, self._times.pairing_ns),
+            )
+            if item.id == what.known
+            else item
+            for item in self.station.closed_items.get(what.scanner, ())
+        )
+        self.station = replace(self.station, closed_items={**self.station.closed_items, what.scanner: noted})
+
+    def _item(self, before: Item | None) -> Item:
+        """Return the item with the symbol that was read: `before`, a closed one that it takes up, or a new one."""
+        what = self._what
+        if not what.symbols or what.label is None:
             raise IllegalMoveError(f"{what.input} without a symbol")
-        until_ns = what.at_ns + self._times.pairing_ns
-        if item is not None:
-            symbols = (*item.symbols, what.symbol)
-            return replace(item, symbols=symbols, missing=what.missing, until_ns=until_ns)
+        taken_up = [one for one in self.station.closed_items.get(what.scanner, ()) if one.id in what.replaces]
+        first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.symbols[0].at_ns, default=None)
+        if before is not None and before.meaning.quantity_given:  # said anew for the label that is scanned again
+            first = before
         return Item(
-            id=what.id,
+            id=what.id if before is None else before.id,
             scanner=what.scanner,
-            symbols=(what.symbol,),
-            meaning=self._meaning,
+            symbols=what.symbols,
+            meaning=self._meaning if first is None else first.meaning,
+            label=what.label,
             missing=what.missing,
-            until_ns=until_ns,
+            until_ns=what.at_ns + self._times.pairing_ns,
         )
 
     def _choose(self, what: Input) -> None:
@@ -295,7 +423,11 @@ class _Move:
             chosen.pop(scanner) if ends else chosen.update({scanner: later})
         if what in ITEMS:
             fell_back.pop(scanner, None)
-        self.station = replace(station, chosen=chosen, fell_back=fell_back)
+        closed = station.closed_items
+        if what in {Input.ACTION, Input.CANCEL}:  # the label of an action for one item, scanned again, is a new one
+            own = tuple(item for item in closed.get(scanner, ()) if not item.meaning.one_item)
+            closed = {**closed, scanner: own}
+        self.station = replace(station, chosen=chosen, fell_back=fell_back, closed_items=closed)
 
     def _span(self, action: Action | Literal["undo"], *, locked: bool) -> int:
         return self._times.lasting_ns if locked or action in LASTING else self._times.action_ns
@@ -342,7 +474,7 @@ class _Move:
             case Input.EVENT if self._newest is not None:
                 self.station = resumed(station, self._newest, now.at_ns, self._times)
             case Input.WITHDRAWN if self._newest is not None:
-                self._take_back(self._newest, now.id, reason="cancelled")
+                self._take_back(self._newest, now.id, reason=CANCELLED)
             case Input.UNDO if station.done:
                 own = [done for done in station.done if done.scanner == now.scanner]
                 self._take_back((own or station.done)[-1], now.id)  # two people may work at one station
@@ -360,9 +492,8 @@ class _Move:
             case Input.ELAPSED:
                 self.station = replace(station, done=())
 
-    def _take_back(self, undone: Done, identity: str, reason: Literal["cancelled"] | None = None) -> None:
-        left = tuple(done for done in self.station.done if done.id != undone.id)
-        self.station = replace(self.station, done=left)
+    def _take_back(self, undone: Done, identity: str, reason: str | None = None) -> None:
+        self.station = forgotten(self.station, undone.id)
         self.effects.append(
             TakenBack(id=identity, scanner=self._what.scanner, at_ns=self._what.at_ns, done=undone, reason=reason)
         )
@@ -374,6 +505,8 @@ class _Move:
 
 def _meaning(station: Station, what: Occurrence, times: MoveTimes) -> Meaning:
     """Return what an item means that begins now."""
+    if what.like is not None:
+        return what.like
     scanner = what.scanner
     chosen = station.chosen.get(scanner)
     counted = station.counted.get(scanner) if what.input in ITEMS else None

@@ -53,10 +53,14 @@ class Input(StrEnum):
     COMPLETES = "last of it"
     """It belongs to the open item, which is then complete."""
     SAME = "same symbol again"
-    """A symbol of the open item once more: never its own partner."""
+    """A symbol of the open item once more, or one that says nothing new: never its partner."""
     STRAY = "stray symbol"
-    """One that cannot be the open label's: a secondary that names another primary (HIBC link character), or a
-    damaged one. It is told as refused, and the right one is still waited for."""
+    """One that cannot be the open label's: a secondary that names another primary (HIBC link character), a damaged
+    one, an asset's. It is an event of its own, and the right one is still waited for."""
+    KNOWN = "symbol of a closed label"
+    """It says nothing that a label just closed does not say."""
+    LATE = "late symbol"
+    """It belongs to a label just closed and says more."""
     TAKEN_BACK = "item to take back"
     """A label scanned behind the code `take back an item`, whose event was found."""
     NOT_FOUND = "item to take back, not found"
@@ -98,6 +102,10 @@ class Output(StrEnum):
     """The scanner asks for the next one again; nothing is written."""
     PUBLISH = "publish"
     """The item with this symbol becomes an event."""
+    CONFIRM = "confirm"
+    """The signal of the label's event is given again; nothing is written."""
+    REPLACE = "replace"
+    """The events of what the label was so far are undone, and the item with this symbol becomes an event."""
     CLOSE = "close"
     """The open item becomes an event as it stands."""
     WITHDRAW = "withdraw"
@@ -105,11 +113,11 @@ class Output(StrEnum):
     TAKE_BACK = "take back"
     """An event `undo` that names the newest event not taken back: of this scanner, or where it has none, of any; or
     the event of the label that was scanned."""
-    CONFIRM = "confirm"
+    BOOK = "book"
     """An event that books what was refused."""
     ACCEPT = "accept"
     """The code is obeyed."""
-    REPLACE = "replace"
+    OVERRIDE = "override"
     """The code is obeyed, and what an earlier one had said no longer holds."""
     ASK = "ask"
     """The code is obeyed, and the screen asks: same patient?"""
@@ -129,7 +137,8 @@ class Row(NamedTuple):
 
 ITEMS: Final = (Input.WHOLE, Input.BEGINS)
 """With them a new item begins."""
-SYMBOLS: Final = (*ITEMS, Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY)
+_FURTHER: Final = (*(Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY, Input.KNOWN, Input.LATE),)
+SYMBOLS: Final = (*ITEMS, *_FURTHER)
 _IDLE, _WAITING = (State.IDLE,), (State.WAITING,)
 _DEFAULT, _CHOSEN = (State.DEFAULT,), (State.CHOSEN,)
 _ONE, _COUNTED = (State.ONE,), (State.COUNTED,)
@@ -145,12 +154,16 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
     Region.PAIRING: {
         (State.IDLE, Input.WHOLE): Row(_IDLE, (Output.PUBLISH,)),
         (State.IDLE, Input.BEGINS): Row(_WAITING, (Output.HOLD,)),
+        (State.IDLE, Input.KNOWN): Row(_IDLE, (Output.CONFIRM,)),
+        (State.IDLE, Input.LATE): Row(_IDLE, (Output.REPLACE,)),
         (State.IDLE, Input.CANCEL): Row(_IDLE, (Output.ACCEPT,)),
         **_same(State.IDLE, (Input.UNDO, Input.UNDO_AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND)),
         (State.WAITING, Input.SAME): Row(_WAITING, (Output.REMIND,)),
         (State.WAITING, Input.CONTINUES): Row(_WAITING, (Output.HOLD,)),
         (State.WAITING, Input.COMPLETES): Row(_IDLE, (Output.PUBLISH,)),
         (State.WAITING, Input.STRAY): Row(_WAITING, (Output.PUBLISH,)),
+        (State.WAITING, Input.KNOWN): Row(_WAITING, (Output.CONFIRM,)),
+        (State.WAITING, Input.LATE): Row(_WAITING, (Output.REPLACE,)),
         (State.WAITING, Input.WHOLE): Row(_IDLE, (Output.CLOSE, Output.PUBLISH)),
         (State.WAITING, Input.BEGINS): Row(_WAITING, (Output.CLOSE, Output.HOLD)),
         (State.WAITING, Input.CANCEL): Row(_IDLE, (Output.CLOSE, Output.WITHDRAW)),
@@ -175,7 +188,7 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
             for given in (Input.TAKEN_BACK, Input.NOT_FOUND)
         },
         **_same(State.CHOSEN, (Input.QUANTITY, Input.QUANTITY_AGAIN)),
-        **_same(State.CHOSEN, (Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY)),
+        **_same(State.CHOSEN, _FURTHER),
         (State.CHOSEN, Input.IMPOSSIBLE): Row(_CHOSEN, (Output.REFUSE,)),
     },
     Region.QUANTITY: {
@@ -183,7 +196,7 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.ONE, Input.CANCEL): Row(_ONE),
         **_same(State.ONE, ITEMS),
         (State.COUNTED, Input.QUANTITY): Row(_COUNTED, (Output.ACCEPT,)),
-        (State.COUNTED, Input.QUANTITY_AGAIN): Row(_COUNTED, (Output.REPLACE,)),
+        (State.COUNTED, Input.QUANTITY_AGAIN): Row(_COUNTED, (Output.OVERRIDE,)),
         (State.COUNTED, Input.CANCEL): Row(_ONE),
         (State.COUNTED, Input.ELAPSED): Row(_ONE),
         **{(State.COUNTED, given): Row(_ONE) for given in ITEMS},
@@ -228,7 +241,7 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.OPEN, Input.UNDO_AGAIN): Row((State.OPEN,), (Output.ACCEPT,)),
         (State.OPEN, Input.TAKEN_BACK): Row((State.OPEN, State.CLOSED), (Output.TAKE_BACK,)),
         (State.OPEN, Input.NOT_FOUND): Row((State.OPEN,), (Output.REFUSE,)),
-        (State.OPEN, Input.USED): Row((State.OPEN,), (Output.CONFIRM,)),
+        (State.OPEN, Input.USED): Row((State.OPEN,), (Output.BOOK,)),
         (State.OPEN, Input.ELAPSED): Row((State.CLOSED,)),
     },
 }

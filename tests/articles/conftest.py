@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.articles.changes import DeltaOutcome
-from gateway.articles.laying import FileState
-from gateway.articles.overlay import Overlay
+from gateway.articles.build.import_job import import_file
+from gateway.articles.overlay.merge import FileState
+from gateway.articles.overlay.statements import DeltaOutcome
+from gateway.articles.overlay.store import Overlay
 from gateway.articles.reports import ImportReport
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
-from gateway.articles.changes import Change, Delta, Gone, Refused, Standing
-from gateway.articles.deltas import MAX_CHANGES, MAX_DELTA_BYTES, MAX_LISTED, read_delta
-from gateway.articles.signing import KeyFileError, read_public_key, verifier
+from gateway.articles.overlay.delta_message import MAX_CHANGES, MAX_DELTA_BYTES, MAX_LISTED, read_delta
+from gateway.articles.overlay.signing import KeyFileError, read_public_key, verifier
+from gateway.articles.overlay.statements import Change, Deletion, Delta, Refused, StatusChange
 from gateway.model import Article, ArticleStatus, Issuer, Recall
 
 GTIN = "09520001000102"
@@ -43,13 +43,13 @@ def message(*changes: dict[str, Any], **more: object) -> bytes:
         (
             {"op": "block", "deviceIdentifier": "9520001000102", "reason": "avtal", "from": "2026-12-01"},
             GTIN,
-            Standing(status=ArticleStatus.BLOCKED, reason="avtal", since="2026-12-01"),
+            StatusChange(status=ArticleStatus.BLOCKED, reason="avtal", since="2026-12-01"),
         ),
-        ({"op": "block", "articleNumber": "VGR-1"}, "#VGR-1", Standing(status=ArticleStatus.BLOCKED)),
+        ({"op": "block", "articleNumber": "VGR-1"}, "#VGR-1", StatusChange(status=ArticleStatus.BLOCKED)),
         (
             {"op": "recall", "deviceIdentifier": "A99912345", "reason": "FSN 17", "from": "2026-11-01"},
             "A99912345",
-            Standing(status=ArticleStatus.RECALLED, reason="FSN 17", since="2026-11-01"),
+            StatusChange(status=ArticleStatus.RECALLED, reason="FSN 17", since="2026-11-01"),
         ),
         (
             {"op": "recall", "deviceIdentifier": GTIN, "lots": ["L1", "L2"], "serials": ["S1"]},
@@ -66,12 +66,12 @@ def message(*changes: dict[str, Any], **more: object) -> bytes:
             GTIN,
             Recall(source="miv", manufactured_from="2025-01-01", expires_to="2027-06-30"),
         ),
-        ({"op": "release", "deviceIdentifier": GTIN}, GTIN, Standing(status=ArticleStatus.ACTIVE)),
-        ({"op": "delete", "deviceIdentifier": GTIN}, GTIN, Gone()),
+        ({"op": "release", "deviceIdentifier": GTIN}, GTIN, StatusChange(status=ArticleStatus.ACTIVE)),
+        ({"op": "delete", "deviceIdentifier": GTIN}, GTIN, Deletion()),
         (
             {"op": "delete", "deviceIdentifier": "A9999XYZ100T0479", "issuer": "ICCBBA"},
             "A9999XYZ100T0479",
-            Gone(),
+            Deletion(),
         ),
     ],
 )

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.articles.conflicts import Conflict, conflicts
+from gateway.articles.build.import_job import import_file
 from gateway.articles.importers.base import Batch, BatchRow
+from gateway.articles.lookup.conflicts import Conflict, conflicts
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.lookup.status_message import encode, tell
 from gateway.articles.rows import Row, rest_of, traits_of
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
-from gateway.articles.telling import encode, tell
 from gateway.model import Article, ArticleStatus, Issuer, Match
 from tests.articles.conftest import NOW, Importing
 
@@ -185,7 +185,9 @@ def test_a_batch_goes_in_as_its_rows_one_by_one_would(
     packed = traits_of(Article(issuer=Issuer.GS1, package_level="package"))
     package = Row(19520001000109, packed, None, None, None, None, None, None, 9520001000102, 12, None)
     batches = [Batch([2, 3, 4], rows), Batch([5, 6, 7], [package, rows[0], other])]
-    monkeypatch.setattr("gateway.articles.staging.IMPORTERS", {"csv": lambda _stream, _source: iter(batches)})
+    monkeypatch.setattr(
+        "gateway.articles.build.import_job.IMPORTERS", {"csv": lambda _stream, _source: iter(batches)}
+    )
     (tmp_path / "rows.csv").write_text("")
     report = import_file(directory, SourceSettings(name="miv"), tmp_path / "rows.csv", now=NOW, max_rejected=0.5)
     assert (report.rows_read, report.accepted, report.duplicates, report.rejected) == (6, 4, 1, 1)

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from gateway.articles import applying
-from gateway.articles.laying import FileState
-from gateway.articles.overlay import DAMAGED, OVERLAY
-from gateway.articles.staging import rollback
-from gateway.articles.store import ArticleMaster
+from gateway.articles.build.import_job import rollback
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.overlay import writer as applying
+from gateway.articles.overlay.merge import FileState
+from gateway.articles.overlay.store import DAMAGED, OVERLAY
 from gateway.model import Match
 from tests.articles.conftest import NOW, Importing, applied
 
@@ -344,7 +344,7 @@ def test_a_full_disk_refuses_the_delta_and_changes_nothing(master: ArticleMaster
     script = f"""
 import resource, signal, sys
 from pathlib import Path
-from gateway.articles.overlay import Overlay
+from gateway.articles.overlay.store import Overlay
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 outcome = Overlay(Path(sys.argv[1])).apply({delta(2, RELEASE)!r})
@@ -366,7 +366,7 @@ def test_a_killed_apply_is_whole_or_not_there(directory: Path, nth: int) -> None
     script = f"""
 import os, signal, sqlite3, sys
 from pathlib import Path
-from gateway.articles import overlay
+from gateway.articles.overlay import store as overlay
 left = {nth}
 def statement(_text):
     global left

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from gateway.articles import applying
-from gateway.articles.overlay import Overlay
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.overlay import writer as applying
+from gateway.articles.overlay.store import Overlay
 from tests.articles.conftest import NOW, Importing
 
 GTIN, CASE, OTHER = "09520001000102", "19520001000109", "09520001000119"

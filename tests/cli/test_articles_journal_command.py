@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.articles.changes import Recalled
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.overlay.statements import Recalled
 from gateway.model import Disposition, Finding, Recall, Severity, Verdict
 from gateway.recalls.affected_scans import count_affected, recall_of
 from tests.cli.conftest import Box, Run, clock, draft

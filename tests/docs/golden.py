@@ -16,9 +16,9 @@ import msgspec
 from drivers.model import Frame
 from drivers.raw_scan import to_raw_scan
 from gateway import samples
+from gateway.articles.build.import_job import import_file
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
 from gateway.config.loader import parse
 from gateway.events import cloudevent
 from gateway.outbox.entry import NewEvent

@@ -192,8 +192,8 @@ min_free_bytes = 0
     def import_samples(self) -> None:
         from datetime import UTC, datetime
 
+        from gateway.articles.build.import_job import import_file
         from gateway.articles.settings import SourceSettings
-        from gateway.articles.staging import import_file
 
         source = SourceSettings(name="sample")
         import_file(self.state / "articles", source, samples.articles_csv(), now=datetime.now(UTC))

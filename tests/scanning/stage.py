@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from drivers.model import Frame, Signal
 from drivers.raw_scan import to_raw_scan
 from gateway import samples
+from gateway.articles.build.import_job import import_file
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
 from gateway.config.loader import parse
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.entry import NewEvent, Write
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.pipeline import Pipeline
 from gateway.station.control_codes import ControlCodes
@@ -87,7 +87,7 @@ class Stage:
             "scanner": [{"name": "front", "device": "/dev/null"}, {"name": "back", "device": "/dev/zero"}],
         }
         self.pipeline = Pipeline(parse(document, "test"), ArticleMaster(directory / "articles"), KEYS)
-        self.writes: list[NewEvent | JournalledSymbol] = []
+        self.writes: list[Write] = []
         self.outcomes: list[Outcome] = []
         self.outbox: Outbox | None = None
         """Where everything is stored, if the test wants that."""
@@ -105,6 +105,7 @@ class Stage:
         raw = to_raw_scan(scanner, Frame(data=code.encode(), started_ns=clock.monotonic_ns))
         outcome = self.pipeline.consider(raw, clock, f"id-{self._count}")
         self._keep(outcome, second)
+        assert outcome.signal is not None
         return outcome.signal
 
     def wait(self, second: float) -> list[Signal]:
@@ -112,7 +113,7 @@ class Stage:
         outcomes = self.pipeline.elapse(self.clock(second))
         for outcome in outcomes:
             self._keep(outcome, second)
-        return [outcome.signal for outcome in outcomes]
+        return [outcome.signal for outcome in outcomes if outcome.signal is not None]
 
     def _keep(self, outcome: Outcome, second: float) -> None:
         self.outcomes.append(outcome)

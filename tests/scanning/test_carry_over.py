@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config, parse
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.pipeline import Pipeline

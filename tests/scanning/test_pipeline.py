@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.events import cloudevent
 from gateway.outbox.entry import JournalledSymbol, NewEvent
@@ -21,8 +21,8 @@ from tests.scanning.scenes import (
     ACCEPTED,
     FIVE,
     MORE,
-    REFUSED,
     RECEIVE,
+    REFUSED,
     RETURN,
     SCENES,
     STEM_IS,

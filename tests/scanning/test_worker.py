@@ -11,7 +11,7 @@ import pytest
 
 from drivers.base import ScannerSettings
 from drivers.model import Discarded, DiscardReason, Frame, RawScan, Signal
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.events import cloudevent
 from gateway.outbox.reader import OutboxReader

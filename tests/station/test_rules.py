@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pytest
@@ -145,6 +145,8 @@ CASES = [
     Case("INCOMPLETE_LABEL", "the lot did not come", True, BARE,
          circumstances=Circumstances(missing=MissingPart(what="the lot number", element="10"))),
     Case("INCOMPLETE_LABEL", "all is there", False),
+    Case("LABELS_INTERLEAVED", "two at once", True, circumstances=Circumstances(interleaved=True)),
+    Case("LABELS_INTERLEAVED", "one after the other", False),
     *(Case("LOWER_TRUST", quality.value, quality in LOWER_TRUST, circumstances=trust(quality))
       for quality in InputQuality),
     Case("MASTER_OLD", "8 days, 7 allowed", True, look_up=built(8), circumstances=Circumstances(max_age_days=7)),
@@ -253,11 +255,11 @@ WEIGHTS = [
 
 @pytest.mark.parametrize(("moment", "action", "code", "theatre", "store"), WEIGHTS)
 def test_what_may_not_be_used_may_be_thrown_away_and_counted(
-    moment: Any,
+    moment: Literal["before", "after"] | None,
     action: Action,
     code: str,
     theatre: str,
-    store: str,  # noqa: ANN401 - a literal
+    store: str,
 ) -> None:
     """MDR Art. 27(9): what is in the patient is recorded; before that, what must not be used stops the hand."""
     in_theatre = StationSettings(profile="operating-room", moment=moment)

@@ -10,6 +10,7 @@ from gateway.station import binding
 from gateway.station.context import ContextItem
 from gateway.station.control_codes import ControlCode
 from gateway.station.machine import IllegalMoveError, Occurrence, elapse, resumed, state_of, step
+from gateway.station.settings import Action
 from gateway.station.values import (
     MAX_UNDO,
     Chosen,
@@ -18,6 +19,7 @@ from gateway.station.values import (
     Ended,
     Item,
     Kept,
+    Label,
     Meaning,
     MoveTimes,
     OpenLabel,
@@ -53,7 +55,9 @@ FROM_OUTSIDE = [one for one in Input if one not in OWN]
 ENDED = Ended(items={"case": Kept(item=CASE, since_ns=0)}, why="time", asks=True, until_ns=900 * S)
 
 
-def station(*, waiting: bool, chosen: str | None, counted: bool, context: bool, asked: bool, done: int) -> Station:
+def station(
+    *, waiting: bool, chosen: Action | None, counted: bool, context: bool, asked: bool, done: int
+) -> Station:
     return Station(
         open_items={"front": ITEM} if waiting else {},
         chosen={"front": Chosen(action=chosen, until_ns=60 * S)} if chosen else {},
@@ -66,10 +70,11 @@ def station(*, waiting: bool, chosen: str | None, counted: bool, context: bool, 
     )
 
 
+CHOICES: tuple[Action | None, ...] = (None, "return", "receive")
 STATIONS = [
     station(waiting=waiting, chosen=chosen, counted=counted, context=context, asked=asked, done=done)
     for waiting, counted, context, asked in product((False, True), repeat=4)
-    for chosen in (None, "return", "receive")
+    for chosen in CHOICES
     for done in (0, 1, 2, MAX_UNDO)
 ]
 
@@ -80,7 +85,8 @@ def make(what: Input, at_ns: int = S) -> Occurrence:
         scanner="front",
         at_ns=at_ns,
         id="new",
-        symbol=SYMBOL if what in SYMBOLS else None,
+        symbols=(SYMBOL,) if what in SYMBOLS else (),
+        label=Label(),
         code=CODES.get(what),
         context=CASE if what in {Input.CONTEXT, Input.CONTEXT_ASKS, Input.DESTINATION} else None,
         target=Done(id="d0", scanner="front", quantity=1) if what in {Input.TAKEN_BACK, Input.USED} else None,
@@ -148,7 +154,8 @@ def test_outputs_are_signals_or_effects() -> None:
         Output.CLOSE: Published,
         Output.WITHDRAW: TakenBack,
         Output.TAKE_BACK: TakenBack,
-        Output.CONFIRM: UsedDespite,
+        Output.BOOK: UsedDespite,
+        Output.REPLACE: Published,
     }
     for before, what in product(STATIONS, FROM_OUTSIDE):
         if not possible(before, what, S):
@@ -244,13 +251,14 @@ def test_any_history(history: list[Move]) -> None:
         now += pause
         passed = elapse(one, now, TIMES, "front")
         one = passed.station
-        new = SYMBOL if what in SYMBOLS else None
+        new = (SYMBOL,) if what in SYMBOLS else ()
         occurrence = Occurrence(
             input=what,
             scanner="front",
             at_ns=now,
             id=str(number),
-            symbol=new,
+            symbols=new,
+            label=Label(),
             code=CODES.get(what),
             context=CASE,
             target=None,

@@ -27,6 +27,7 @@ ACCEPTED_HERE = {
     "https://a/01/02345673": "as above",
     "https://a/8004/9520614141234567?01=2112345678900": "as above",
     "https://a/8004/9520614141234567?01=02345673": "as above",
+    "https://a/stem/00/006141411234567890/": "a slash at the end of the path adds nothing to it",
     "[)>\x1e06\x1d9N111234568408": "a missing end of the envelope is a warning",
 }
 REFUSED_HERE = {

@@ -18,27 +18,25 @@ from typing import Final
 
 import msgspec
 
-from gateway.articles.changes import (
+from gateway.articles.overlay.merge import FileState, OverlayChange
+from gateway.articles.overlay.schema import BUSY_MS, SCHEMA_VERSION, open_writer
+from gateway.articles.overlay.statements import (
+    Deletion,
     Delta,
     DeltaOutcome,
-    Gone,
     OverlaySource,
     Recalled,
     Refused,
     Said,
-    Standing,
+    StatusChange,
     recalled,
 )
-from gateway.articles.laying import FileState, Over
 from gateway.model import Article, Recall
 
 OVERLAY: Final = "overlay.db"
 """Inside the articles directory."""
 DAMAGED: Final = "overlay.db.damaged"
 """Where one that cannot be read is moved when the next delta comes."""
-SCHEMA_VERSION: Final = 1
-BUSY_MS: Final = 2000
-"""Another process applies or reads; both take milliseconds."""
 FOLLOW_SECONDS: Final = 0.25
 """What another process applied is seen at most so much later."""
 AHEAD_NS: Final = 86_400 * 1_000_000_000
@@ -46,9 +44,9 @@ AHEAD_NS: Final = 86_400 * 1_000_000_000
 
 _TYPES: Final[dict[str, type[Said]]] = {
     "row": Article,
-    "gone": Gone,
-    "status": Standing,
-    "released": Standing,
+    "gone": Deletion,
+    "status": StatusChange,
+    "released": StatusChange,
     "recall": Recall,
 }
 _SAID: Final = "SELECT source, identity, kind, body FROM change ORDER BY issued_ns"
@@ -91,7 +89,7 @@ class Overlay:
         self._follow()
         return self._count
 
-    def of(self, identity: str) -> list[Over]:
+    def of(self, identity: str) -> list[OverlayChange]:
         """Return what the sources say of an article, by the time it was issued."""
         return self._read("SELECT source, issued_ns, kind, body FROM change WHERE identity = ?", identity)
 
@@ -124,12 +122,12 @@ class Overlay:
             return []
         return [identity for (identity,) in rows]
 
-    def _read(self, query: str, *values: str) -> list[Over]:
+    def _read(self, query: str, *values: str) -> list[OverlayChange]:
         if self._db is None:
             return []
         try:
             found = [
-                Over(source, issued_ns, msgspec.json.decode(body, type=_TYPES[kind]))
+                OverlayChange(source, issued_ns, msgspec.json.decode(body, type=_TYPES[kind]))
                 for source, issued_ns, kind, body in self._db.execute(query, values)
             ]
         except _DAMAGE as error:
@@ -151,9 +149,9 @@ class Overlay:
         have swallowed makes room when there is none. `now_ns`: by a clock that is set.
         A message that cannot be stored (disk full) is refused, too.
         """
-        from gateway.articles.applying import refusal  # most days none comes
-        from gateway.articles.deltas import read_delta
-        from gateway.articles.signing import verifier
+        from gateway.articles.overlay.delta_message import read_delta
+        from gateway.articles.overlay.signing import verifier
+        from gateway.articles.overlay.writer import refusal  # most days none comes
 
         delta = read_delta(payload, None if key is None else verifier(key))
         if isinstance(delta, Refused):
@@ -175,7 +173,7 @@ class Overlay:
         return outcome
 
     def _store(self, delta: Delta, files: FileState, *, lost: bool) -> DeltaOutcome:
-        from gateway.articles.applying import Application, open_writer
+        from gateway.articles.overlay.writer import Application
 
         with closing(open_writer(self._path)) as db:
             db.execute("BEGIN IMMEDIATE")

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.articles import schema
+from gateway.articles.build.import_job import rollback
 from gateway.articles.errors import MasterDamagedError, MasterError, MasterNewerError, MasterUnreadableError
-from gateway.articles.staging import rollback
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.model import Article, ArticleStatus, Issuer, LookUp, Match
 from tests.articles.conftest import NOW, Importing
 

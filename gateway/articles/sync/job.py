@@ -15,15 +15,15 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from gateway.articles.download import fetch, fetch_small, forget
-from gateway.articles.dropped import Dropped, find, sha256_of
+from gateway.articles.build.import_job import import_file
 from gateway.articles.errors import ArticlesError, ImportBusyError, SourceFileError
-from gateway.articles.http_get import PATIENT, DownloadError, Pace, UnreachableError
 from gateway.articles.reports import ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.sync_request import take_requests
-from gateway.articles.sync_state import (
+from gateway.articles.sync.download import fetch, fetch_small, forget
+from gateway.articles.sync.http_get import PATIENT, DownloadError, Pace, UnreachableError
+from gateway.articles.sync.request import take_requests
+from gateway.articles.sync.source_files import Dropped, find, sha256_of
+from gateway.articles.sync.state import (
     SourceState,
     SyncResult,
     SyncState,
@@ -32,7 +32,7 @@ from gateway.articles.sync_state import (
     read_state,
     write_state,
 )
-from gateway.articles.validators import Validators
+from gateway.articles.sync.validators import Validators
 from gateway.system.atomic_file import whole_file
 
 LOCK: Final = "sync.lock"

@@ -2,36 +2,28 @@
 
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from gateway.articles.changes import Change, Delta, DeltaOutcome, Gone, Recalled, Said, Standing, recalled, recalls
-from gateway.articles.laying import FileState
-from gateway.articles.overlay import BUSY_MS, SCHEMA_VERSION
+from gateway.articles.overlay.merge import FileState
+from gateway.articles.overlay.statements import (
+    Change,
+    Deletion,
+    Delta,
+    DeltaOutcome,
+    Recalled,
+    Said,
+    StatusChange,
+    recalled,
+    recalls,
+)
 from gateway.model import Article, ArticleStatus, Recall
 
 MAX_CHANGES_KEPT: Final = 10_000
 """Changes over the files, a megabyte of memory for their names. More of them are a file's business."""
 NUMBERS_KEPT: Final = 1000
 """Numbers of a source that are remembered: an older one counts as a repeat."""
-
-TABLES: Final = """
-CREATE TABLE source (
-    name TEXT PRIMARY KEY, number INTEGER NOT NULL, issued_ns INTEGER NOT NULL, gap_ns INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE seen (source TEXT, number INTEGER, PRIMARY KEY (source, number)) WITHOUT ROWID;
-CREATE TABLE change (
-    source TEXT, identity TEXT, slot TEXT, issued_ns INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL,
-    article_number TEXT, catalog_number TEXT, PRIMARY KEY (source, identity, slot)
-) WITHOUT ROWID;
-CREATE INDEX change_identity ON change (identity);
-"""
-"""gap_ns: when the message was issued before which others are missing; 0 without a gap. slot: `row`, `status`,
-`recalled` (the whole article), or one for each recall of some devices. article_number, catalog_number: of an
-upserted row."""
-
 
 _FORGET: Final = """
 DELETE FROM change WHERE source = ? AND issued_ns <= ? AND kind <> 'recall'
@@ -42,29 +34,13 @@ AND NOT (? AND (slot = 'status' OR coalesce(json_extract(CAST(body AS TEXT), '$.
 what is blocked, blocks."""
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """Open an overlay for writing, made if need be. Raises sqlite3.Error, OSError."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    db = sqlite3.connect(path, isolation_level=None)
-    try:
-        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        db.execute("PRAGMA synchronous = FULL")
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            # one transaction: a crash leaves a file without tables or with all of them
-            db.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
 def kind_of(said: Said) -> str:
     """Return how the overlay tells apart what a change says."""
     if isinstance(said, Article):
         return "row"
     if isinstance(said, Recall):
         return "recall"
-    if isinstance(said, Gone):
+    if isinstance(said, Deletion):
         return "gone"
     return "released" if said.status is ArticleStatus.ACTIVE else "status"
 
@@ -162,7 +138,7 @@ class Application:
     def _slot(self, place: int, said: Said) -> str:
         if isinstance(said, Recall):
             return f"recall {self._delta.number}.{place}"
-        if isinstance(said, Article | Gone):
+        if isinstance(said, Article | Deletion):
             return "row"
         return "recalled" if recalls(said) else "status"
 
@@ -185,8 +161,8 @@ class Application:
 
 def _ended_by(said: Said) -> str | None:
     """Return which of the same source's earlier changes of an article this one ends, as SQL."""
-    if isinstance(said, Gone | Article):
+    if isinstance(said, Deletion | Article):
         return "slot IN ('row', 'status')"
-    if isinstance(said, Standing) and said.status is ArticleStatus.ACTIVE:
+    if isinstance(said, StatusChange) and said.status is ArticleStatus.ACTIVE:
         return "(slot IN ('status', 'recalled') OR kind = 'recall')"
     return None

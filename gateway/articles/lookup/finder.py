@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.articles import precedence
-from gateway.articles.changes import Said, Standing, identity_of, recalls
 from gateway.articles.fields import MAX_NUMBER
 from gateway.articles.identifiers import GTIN_DIGITS, gtin_number, gtin_text, looks_like_pzn
-from gateway.articles.laying import FileState, Laid, Over, identity_in, lay_over
-from gateway.articles.overlay import Overlay
-from gateway.articles.precedence import Known
+from gateway.articles.overlay.merge import EffectiveArticle, FileState, OverlayChange, identity_in, lay_over
+from gateway.articles.overlay.statements import Said, StatusChange, identity_of, recalls
+from gateway.articles.overlay.store import Overlay
+from gateway.articles.precedence import SourceRow
 from gateway.articles.rows import gtin_keys, source_of, to_article
 from gateway.articles.schema import BY_ARTICLE_NUMBER, BY_CATALOG_NUMBER, BY_GTIN, BY_TEXT
 from gateway.model import Article, ArticleStatus, LookUp, Match, Recall
@@ -97,23 +97,23 @@ class Finder:
             return None
         return self._sources[source_of(rows[0][0])][1], article
 
-    def by_identifier(self, identifier: str, *, decoded: bool) -> Laid:
+    def by_identifier(self, identifier: str, *, decoded: bool) -> EffectiveArticle:
         """Return all sources' rows of a device identifier.
 
         A decoder hands on a GTIN as 14 digits, so 12 digits from one that check as a PZN are a PZN.
         """
         if not _is_key(identifier):
-            return Laid([])
+            return EffectiveArticle([])
         gtin = gtin_number(identifier)
         as_gtin = gtin is not None and not (decoded and looks_like_pzn(identifier))
         rows = self._select(BY_GTIN, *gtin_keys(gtin)) if as_gtin and gtin is not None else []
         if not rows and (rows := self._select(BY_TEXT, identifier)):
             as_gtin = False
         if not self._overlay.anything():
-            return Laid(rows)
+            return EffectiveArticle(rows)
         return self._with_changes(gtin_text(gtin) if as_gtin and gtin is not None else identifier, rows)
 
-    def by_number(self, text: str) -> tuple[Match, Sequence[Known], Sequence[Recall]]:
+    def by_number(self, text: str) -> tuple[Match, Sequence[SourceRow], Sequence[Recall]]:
         """Return all rows of an article number, or of a catalogue number that leads to one article only."""
         if not _is_key(text):
             return Match.NONE, [], []
@@ -126,11 +126,13 @@ class Finder:
             return Match.CATALOG_NUMBER, *self._whole(rows, recalls)
         return Match.NONE, [], []
 
-    def _merged(self, rows: Sequence[Known], recalls: Sequence[Recall]) -> tuple[Article, str, Sequence[Recall]]:
+    def _merged(
+        self, rows: Sequence[SourceRow], recalls: Sequence[Recall]
+    ) -> tuple[Article, str, Sequence[Recall]]:
         """Return the article, who speaks, and all recalls: the base's of a package, too."""
         speaker = precedence.speaker(rows)
         main = [row for row in rows if identity_in(row.article) == identity_in(speaker.article)]
-        base = Laid([])
+        base = EffectiveArticle([])
         base_identifier = speaker.article.base_device_identifier
         if base_identifier is not None and not precedence.is_base(speaker.article):
             base = self.by_identifier(base_identifier, decoded=True)
@@ -139,7 +141,9 @@ class Finder:
             article = precedence.under_strictest(article, [*rows, *base.rows])
         return article, speaker.source, [*recalls, *base.recalls]
 
-    def _whole(self, rows: Sequence[Known], recalls: Sequence[Recall]) -> tuple[Sequence[Known], Sequence[Recall]]:
+    def _whole(
+        self, rows: Sequence[SourceRow], recalls: Sequence[Recall]
+    ) -> tuple[Sequence[SourceRow], Sequence[Recall]]:
         """Return what every source says of the articles that some say a number of."""
         whole = list(rows)
         told = list(recalls)
@@ -149,11 +153,11 @@ class Finder:
             told.extend(recall for recall in laid.recalls if recall not in told)
         return whole, told
 
-    def _numbered(self, query: str, text: str) -> Laid:
+    def _numbered(self, query: str, text: str) -> EffectiveArticle:
         rows = self._select(query, text)
         overlay = self._overlay
         if not overlay.anything():
-            return Laid(rows)
+            return EffectiveArticle(rows)
         by_article_number = query is BY_ARTICLE_NUMBER
         identities = {identity_in(row.article): None for row in rows}
         if overlay.touches(text):
@@ -162,16 +166,16 @@ class Finder:
             identities[identity_of(None, text)] = None
         laid = [self._of(identity) for identity in identities]
         kept = [row for one in laid for row in one.rows if _number(row.article, by_article_number) == text]
-        return Laid(kept, [recall for one in laid for recall in one.recalls])
+        return EffectiveArticle(kept, [recall for one in laid for recall in one.recalls])
 
-    def _of(self, identity: str) -> Laid:
+    def _of(self, identity: str) -> EffectiveArticle:
         """Return an article's rows, with the changes that lie over them."""
         if not identity.startswith("#"):
             return self.by_identifier(identity, decoded=True)
         numbered = self._select(BY_ARTICLE_NUMBER, identity[1:])
         return self._with_changes(identity, [row for row in numbered if row.article.device_identifier is None])
 
-    def _with_changes(self, identity: str, rows: Sequence[Known]) -> Laid:
+    def _with_changes(self, identity: str, rows: Sequence[SourceRow]) -> EffectiveArticle:
         own = self._changes(identity) if self._overlay.touches(identity) else []
         laid = lay_over(identity, rows, own, self._priority_of)
         by_number = self._by_number(rows, laid.rows)
@@ -179,7 +183,7 @@ class Finder:
             return laid
         return lay_over(identity, rows, [*own, *by_number], self._priority_of)
 
-    def _by_number(self, in_file: Sequence[Known], now: Sequence[Known]) -> list[Over]:
+    def _by_number(self, in_file: Sequence[SourceRow], now: Sequence[SourceRow]) -> list[OverlayChange]:
         """Return the changes that name an article with a device identifier by its number.
 
         A recall also where the row is gone or has another number since.
@@ -196,7 +200,7 @@ class Finder:
             and ((source, number) in present or recalls(one.said) or _releases(one.said))
         ]
 
-    def _changes(self, identity: str) -> list[Over]:
+    def _changes(self, identity: str) -> list[OverlayChange]:
         """Return the changes that no file has swallowed yet; a recall none can."""
         left = (self._files.leave(one) for one in self._overlay.of(identity))
         return [one for one in left if one is not None]
@@ -207,14 +211,14 @@ class Finder:
                 return priority
         return self._priorities.get(source, self._default_priority)
 
-    def _select(self, query: str, *values: str | int) -> list[Known]:
+    def _select(self, query: str, *values: str | int) -> list[SourceRow]:
         if self._connection is None:
             return []
         sources = self._sources
         known = []
         for row in self._connection.execute(query, values):
             priority, name = sources[source_of(row[0])]
-            known.append(Known(priority, name, row[0], to_article(row)))
+            known.append(SourceRow(priority, name, row[0], to_article(row)))
         return known
 
 
@@ -223,7 +227,7 @@ def _number(article: Article, article_number: bool) -> str | None:  # noqa: FBT0
 
 
 def _releases(said: Said) -> bool:
-    return isinstance(said, Standing) and said.status is ArticleStatus.ACTIVE
+    return isinstance(said, StatusChange) and said.status is ArticleStatus.ACTIVE
 
 
 def _is_key(text: str) -> bool:

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple, Self
 
 from msgspec import Struct
 
-from gateway.articles.changes import DeltaOutcome, OverlaySource
 from gateway.articles.errors import MasterUnreadableError
-from gateway.articles.finding import Finder
-from gateway.articles.laying import FileState, Laid
-from gateway.articles.overlay import Overlay
+from gateway.articles.lookup.finder import Finder
+from gateway.articles.overlay.merge import EffectiveArticle, FileState
+from gateway.articles.overlay.statements import DeltaOutcome, OverlaySource
+from gateway.articles.overlay.store import Overlay
 from gateway.articles.schema import CURRENT, DAMAGE, HAS_SILENT, SILENT, damaged, open_generation
 from gateway.model import LookUp, Match
 
@@ -57,7 +57,7 @@ class Said(NamedTuple):
     """What each source says of the text of a scan, before it is brought together."""
 
     match: Match
-    laid: Laid
+    laid: EffectiveArticle
 
 
 class ArticleMaster:
@@ -109,7 +109,7 @@ class ArticleMaster:
         except DAMAGE as error:
             self.close()
             raise damaged(self._path, str(error)) from error
-        return Said(match, Laid(rows, recalls))
+        return Said(match, EffectiveArticle(rows, recalls))
 
     def info(self) -> MasterInfo:
         """Tell what is in force. Raises MasterError."""

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from gateway.articles.collecting import COLUMNS, Collector, Twin, twins
+from gateway.articles.build.import_rows import COLUMNS, Collector, Twin, twins
 from gateway.articles.errors import MasterOlderError, NoPreviousError
 from gateway.articles.rows import MAX_SOURCES
 from gateway.articles.schema import (

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from gateway.articles.http_get import (
+from gateway.articles.settings import SourceSettings
+from gateway.articles.sync.http_get import (
     PATIENT,
     DownloadError,
     Pace,
@@ -20,8 +21,7 @@ from gateway.articles.http_get import (
     opened,
     unreachable,
 )
-from gateway.articles.settings import SourceSettings
-from gateway.articles.validators import Validators
+from gateway.articles.sync.validators import Validators
 
 MAX_BYTES: Final = 4 * 1024**3
 """Of one file; the whole GUDID packed is a tenth."""

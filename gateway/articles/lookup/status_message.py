@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct
 
-from gateway.articles.store import MasterInfo
+from gateway.articles.lookup.master import MasterInfo
 
 DAY_NS = 86_400 * 1_000_000_000
 
 
-class SourceTold(Struct, frozen=True, kw_only=True, rename="camel"):
+class SourceStatus(Struct, frozen=True, kw_only=True, rename="camel"):
     """One source."""
 
     name: str
@@ -27,7 +27,7 @@ class SourceTold(Struct, frozen=True, kw_only=True, rename="camel"):
     """Deltas are missing; a file as new as the newest delta closes the gap."""
 
 
-class MasterTold(Struct, frozen=True, kw_only=True, rename="camel"):
+class StatusMessage(Struct, frozen=True, kw_only=True, rename="camel"):
     """The message: a JSON object, UTF-8."""
 
     version: str | None
@@ -36,7 +36,7 @@ class MasterTold(Struct, frozen=True, kw_only=True, rename="camel"):
     old: bool
     """It is older than `[articles] max_age_days`."""
     rows: int
-    sources: tuple[SourceTold, ...]
+    sources: tuple[SourceStatus, ...]
     """By precedence, the winning one first; then those of which only deltas have come."""
     changes: int
     """Changes by deltas that are kept."""
@@ -63,14 +63,14 @@ def tell(
     max_age_days: int | None = None,
     unknown: int | None = None,
     problem: str | None = None,
-) -> MasterTold:
+) -> StatusMessage:
     """Say how the master is. `problem`: why it cannot be used, where it cannot."""
     deltas = {one.name: one for one in info.deltas}
     told = []
     for source in info.sources:
         delta = deltas.pop(source.name, None)
         told.append(
-            SourceTold(
+            SourceStatus(
                 name=source.name,
                 priority=source.priority,
                 version=source.version,
@@ -82,12 +82,12 @@ def tell(
             )
         )
     told.extend(
-        SourceTold(
+        SourceStatus(
             name=name, delta_number=delta.number, delta_issued_at=utc(delta.issued_ns), gap=name in info.gaps
         )
         for name, delta in deltas.items()
     )
-    return MasterTold(
+    return StatusMessage(
         version=info.version,
         age_days=age_days(info, now_ns),
         old=is_old(info.built_ns, now_ns, max_age_days),
@@ -99,7 +99,7 @@ def tell(
     )
 
 
-def encode(told: MasterTold) -> bytes:
+def encode(told: StatusMessage) -> bytes:
     """Return the payload."""
     return msgspec.json.encode(told)
 

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.articles import generation, schema, staging
+from gateway.articles import schema
+from gateway.articles.build import generation
+from gateway.articles.build import import_job as staging
+from gateway.articles.build.generation import Step
+from gateway.articles.build.import_job import ROWS_PER_PROGRESS, import_file
 from gateway.articles.errors import (
     ImportBusyError,
     ImportFailedError,
@@ -20,11 +24,9 @@ from gateway.articles.errors import (
     MasterWriteError,
     SourceFileError,
 )
-from gateway.articles.generation import Step
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, Rejection
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import ROWS_PER_PROGRESS, import_file
-from gateway.articles.store import ArticleMaster
 from tests.articles.conftest import NOW, Importing
 
 ROOT = Path(__file__).parents[2]
@@ -246,7 +248,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
+from gateway.articles.build.import_job import import_file
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.articles.settings import SourceSettings
-from gateway.articles.validators import Validators
+from gateway.articles.sync.validators import Validators
 from gateway.system.atomic_file import whole_file
 
 STATE: Final = "sync.json"

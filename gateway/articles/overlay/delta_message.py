@@ -25,9 +25,9 @@ from typing import Annotated, Final, cast
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway.articles.changes import Change, Delta, Gone, Refused, Said, Standing, identity_of
 from gateway.articles.fields import BadRow, read_article
 from gateway.articles.identifiers import IdentifierError, read_identifier
+from gateway.articles.overlay.statements import Change, Deletion, Delta, Refused, Said, StatusChange, identity_of
 from gateway.articles.settings import Field
 from gateway.model import ArticleStatus, Issuer, Recall
 
@@ -174,13 +174,15 @@ def _change(change: DeltaChange, source: str) -> Change:
     named = cast("NamedChange", change)
     identity = _identity(named)
     if isinstance(change, BlockChange):
-        said: Said = Standing(status=ArticleStatus.BLOCKED, reason=_line(change.reason), since=_day(change.from_))
+        said: Said = StatusChange(
+            status=ArticleStatus.BLOCKED, reason=_line(change.reason), since=_day(change.from_)
+        )
     elif isinstance(change, RecallChange):
         said = _recalled(change, source)
     elif isinstance(change, ReleaseChange):
-        said = Standing(status=ArticleStatus.ACTIVE)
+        said = StatusChange(status=ArticleStatus.ACTIVE)
     else:
-        said = Gone()
+        said = Deletion()
     return Change(identity=identity, said=said)
 
 
@@ -218,7 +220,7 @@ def _recalled(change: RecallChange, source: str) -> Said:
         if first and last and first > last:
             raise _RefusedError(f"{first} to {last}: the first day is behind the last")
     if ends is None and not any((change.lots, change.serials, *ranges)):
-        return Standing(status=ArticleStatus.RECALLED, reason=reason, since=starts)
+        return StatusChange(status=ArticleStatus.RECALLED, reason=reason, since=starts)
     return Recall(
         source=source,
         reason=reason,

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.articles.changes import Gone, Said, Standing, identity_of, recalls
 from gateway.articles.identifiers import gtin_number
-from gateway.articles.precedence import Known
+from gateway.articles.overlay.statements import Deletion, Said, StatusChange, identity_of, recalls
+from gateway.articles.precedence import SourceRow
 from gateway.model import Article, ArticleStatus, Issuer, Recall
 
 
-class Over(NamedTuple):
+class OverlayChange(NamedTuple):
     """What one source says of one article, over its file."""
 
     source: str
@@ -27,7 +27,7 @@ class FileState(NamedTuple):
     silent: Collection[str] = ()
     """The sources whose files cannot say that an article is blocked."""
 
-    def leave(self, over: Over) -> Over | None:
+    def leave(self, over: OverlayChange) -> OverlayChange | None:
         """Return what is left of a change; a recall no file swallows, a block only one that can speak of blocks."""
         said = over.said
         if over.issued_ns > self.as_of_ns.get(over.source, -1) or recalls(said):
@@ -35,32 +35,34 @@ class FileState(NamedTuple):
         if over.source not in self.silent:
             return None
         if isinstance(said, Article) and said.status is not ArticleStatus.ACTIVE:
-            standing = Standing(status=said.status, reason=said.status_reason, since=said.status_from)
+            standing = StatusChange(status=said.status, reason=said.status_reason, since=said.status_from)
             return over._replace(said=standing)
-        return over if isinstance(said, Standing) else None
+        return over if isinstance(said, StatusChange) else None
 
 
-class Laid(NamedTuple):
+class EffectiveArticle(NamedTuple):
     """The rows as they are now, and the recalls of some of the article's devices."""
 
-    rows: Sequence[Known]
+    rows: Sequence[SourceRow]
     recalls: Sequence[Recall] = ()
 
 
-def lay_over(identity: str, rows: Iterable[Known], over: Iterable[Over], priority_of: Callable[[str], int]) -> Laid:
+def lay_over(
+    identity: str, rows: Iterable[SourceRow], over: Iterable[OverlayChange], priority_of: Callable[[str], int]
+) -> EffectiveArticle:
     """Lay changes, by the time they were issued, over the rows of an article, at most one of a source.
 
     A recall lies over whatever else its source says, until a release: what is recalled is often deleted or renamed.
     """
     by_source = {row.source: row for row in rows}
-    standing: dict[str, Standing] = {}
+    standing: dict[str, StatusChange] = {}
     told: list[Recall] = []
     gone: dict[str, Article] = {}
     for source, _, said in sorted(over, key=_order):
         row = by_source.get(source)
         if isinstance(said, Article):
-            by_source[source] = Known(priority_of(source), source, 0, said)
-        elif isinstance(said, Gone):
+            by_source[source] = SourceRow(priority_of(source), source, 0, said)
+        elif isinstance(said, Deletion):
             if row is not None:
                 gone[source] = _named_as(row.article)
                 del by_source[source]
@@ -72,11 +74,11 @@ def lay_over(identity: str, rows: Iterable[Known], over: Iterable[Over], priorit
             if said.status is ArticleStatus.ACTIVE:
                 standing.pop(source, None)
                 told = [recall for recall in told if recall.source != source]
-            bare = Known(priority_of(source), source, 0, _nothing_but(identity), bare=True)
+            bare = SourceRow(priority_of(source), source, 0, _nothing_but(identity), bare=True)
             by_source[source] = _with_status(row or bare, said)
     recalling = {recall.source for recall in told}
     for source in sorted(recalling | standing.keys()):
-        row = by_source.get(source) or Known(
+        row = by_source.get(source) or SourceRow(
             priority_of(source), source, 0, gone.get(source) or _nothing_but(identity), bare=True
         )
         by_source[source] = _recalled(row, standing[source]) if source in standing else row
@@ -85,22 +87,22 @@ def lay_over(identity: str, rows: Iterable[Known], over: Iterable[Over], priorit
         for row in by_source.values()
         if not row.bare or row.article.status is not ArticleStatus.ACTIVE or row.source in recalling
     ]
-    return Laid(left, told)
+    return EffectiveArticle(left, told)
 
 
-def _order(over: Over) -> tuple[int, bool]:
+def _order(over: OverlayChange) -> tuple[int, bool]:
     """Of one message, a recall that its release has left stands behind it."""
     return over.issued_ns, recalls(over.said)
 
 
-def _with_status(row: Known, said: Standing) -> Known:
+def _with_status(row: SourceRow, said: StatusChange) -> SourceRow:
     article = msgspec.structs.replace(
         row.article, status=said.status, status_reason=said.reason, status_from=said.since
     )
     return row._replace(article=article)
 
 
-def _recalled(row: Known, said: Standing) -> Known:
+def _recalled(row: SourceRow, said: StatusChange) -> SourceRow:
     """Return the row as recalled; what is barred already stays so until the recall is in force."""
     since = said.since
     if row.article.status is not ArticleStatus.ACTIVE:

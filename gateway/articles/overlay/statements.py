@@ -17,7 +17,7 @@ def spelled(identifier: str) -> str:
     return identifier if gtin is None else gtin_text(gtin)
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class StatusChange(Struct, frozen=True, kw_only=True):
     """What a source says of an article's status, and nothing else of it."""
 
     status: ArticleStatus
@@ -26,11 +26,11 @@ class Standing(Struct, frozen=True, kw_only=True):
     since: str | None = None
 
 
-class Gone(Struct, frozen=True, kw_only=True):
+class Deletion(Struct, frozen=True, kw_only=True):
     """The source has the article no longer."""
 
 
-Said = Article | Standing | Recall | Gone
+Said = Article | StatusChange | Recall | Deletion
 """What a change makes the source say: the whole row anew, its status, a recall of some devices, or nothing more."""
 
 
@@ -47,7 +47,7 @@ def recalls(said: Said) -> bool:
 
     A row that says so of itself is a row: the next one takes its place.
     """
-    return isinstance(said, Recall) or (isinstance(said, Standing) and said.status is ArticleStatus.RECALLED)
+    return isinstance(said, Recall) or (isinstance(said, StatusChange) and said.status is ArticleStatus.RECALLED)
 
 
 class Delta(Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ def recalled(identity: str, source: str, said: Said) -> Recalled | None:
     """Return what a change recalls, the article or some of its devices; None for one that recalls nothing."""
     if isinstance(said, Recall):
         return Recalled(identity=identity, recall=said)
-    if isinstance(said, Gone) or said.status is not ArticleStatus.RECALLED:
+    if isinstance(said, Deletion) or said.status is not ArticleStatus.RECALLED:
         return None
     reason, since = (
         (said.status_reason, said.status_from) if isinstance(said, Article) else (said.reason, said.since)

@@ -4,7 +4,7 @@ import binascii
 from base64 import b64decode
 from typing import Final
 
-from gateway.articles.deltas import KEY_BYTES, Verify
+from gateway.articles.overlay.delta_message import KEY_BYTES, Verify
 from gateway.system.credentials import locate
 
 _MAX_KEY_FILE: Final = 4096
