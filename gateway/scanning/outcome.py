@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote, Write
 from gateway.scanning.transaction import verdict_signal
 from gateway.station.privacy import Withheld
 from gateway.station.values import LABEL_COMPLETED
@@ -21,9 +21,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """What came of one scan, or of time."""
 
     scanner: str
-    signal: Signal
-    """For the operator, once `writes` are on disk."""
-    writes: tuple[NewEvent | JournalledSymbol, ...] = ()
+    signal: Signal | None
+    """For the operator, once `writes` are on disk; None: nothing is to be signalled."""
+    writes: tuple[Write, ...] = ()
     moved: bool = True
     """The station's memory has changed: if that cannot be kept, the scan has not happened."""
     withheld: Withheld | None = None
@@ -40,6 +40,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         """Yield the name of every counter that it raises."""
         yield from self.counts
         for write in self.writes:
+            if isinstance(write, StationNote):
+                continue
             if isinstance(write, JournalledSymbol):
                 yield "more"
                 continue

@@ -17,7 +17,9 @@ from gateway.udi.checks import gs1_check_digit, hibc_check_character
 from tests.station.label_corpus import in_force, said, scanned
 
 WINDOW = 5.0
-GTINS = [f"0952000{number:06d}" + str(gs1_check_digit(f"0952000{number:06d}")) for number in range(900_000, 900_012)]
+GTINS = [
+    f"0952000{number:06d}" + str(gs1_check_digit(f"0952000{number:06d}")) for number in range(900_000, 900_012)
+]
 """Of articles that no master knows."""
 
 
