@@ -25,12 +25,13 @@ from gateway.events.topics import Topics
 from gateway.monitoring.monitor import Monitor
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.salvage import open_outbox
+from gateway.outbox.used_pieces import UsedPieceReader
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
-from gateway.scanning.transaction import StationState
+from gateway.scanning.station_state import StationState
 from gateway.scanning.worker import Worker
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
@@ -126,7 +127,11 @@ def run(
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
         readers = {one.name: Reader(one, inbox, registry.recognise) for one in config.scanner}
-        pipeline = Pipeline(config, ArticleMaster(config.articles_directory, config.articles.priorities()))
+        pipeline = Pipeline(
+            config,
+            ArticleMaster(config.articles_directory, config.articles.priorities()),
+            used_pieces=UsedPieceReader(state / "outbox.db"),
+        )
         pipeline.memory = StationState(station=carried.given(config))
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
