@@ -281,7 +281,7 @@ def _inbound(
         return {}
     from gateway.monitoring.remote_commands import Remote
     from gateway.mqtt.command_envelope import Commands  # these bring paho along, too
-    from gateway.recalls.delta_subscriber import MasterFeed
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
     def publisher() -> "Publisher":
         if worker.publisher is None:
@@ -292,12 +292,20 @@ def _inbound(
     topics = Topics.of(box.tenant, box.site, box.id)
     remote = Remote(config, worker, housekeeping, publisher, lambda: _reload(check_reload, life))
     commands = Commands(topics, remote.handlers(), clock.now, lambda reply: publisher().reply(reply))
-    feed = MasterFeed(
-        config.articles_directory, config.state_directory / "outbox.db", config.articles.delta_key_file, clock
+    feed = DeltaSubscriber(
+        config.articles_directory,
+        config.state_directory / "outbox.db",
+        config.articles.priorities(),
+        config.articles.delta_key_file,
+        clock,
     )
     feed.resume()
     housekeeping.feed = feed
-    return {topics.commands: commands.take, topics.deltas: feed.take}
+    return {
+        topics.commands: commands.take,
+        topics.deltas: feed.take,
+        topics.delta_state: feed.take_state,
+    }
 
 
 def _sound_publisher(
