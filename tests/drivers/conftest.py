@@ -43,9 +43,7 @@ class Cable:
         self._scanner = None
 
     def free(self) -> None:
-        """Do what the kernel does when the last program closes a port; a pty is not freed while its other end
-        lives.
-        """
+        """Do what the kernel does to a tty when the last program closes it, and not to a pty."""
         assert self._node is not None
         fcntl.ioctl(self._node, termios.TIOCNXCL)
 
