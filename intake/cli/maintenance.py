@@ -4,12 +4,17 @@ import argparse
 import sys
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from intake.cli.options import add_config, settings_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+EXAMPLE: Final = """example:
+  scangate-intake pass-over --box vgr:su:gw1 --epoch 5f0c2a9b1d7e4c83 --from 12 --to 14 \\
+      --reason "card destroyed in the fire" --database sqlite:///events.db
+"""
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name for it
@@ -20,8 +25,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name fo
     parser = commands.add_parser(
         "pass-over",
         help="let the frontier of a box pass numbers that will never come",
-        epilog="example:\n  scangate-intake pass-over --box vgr:su:gw1 --epoch 5f0c2a9b1d7e4c83 --from 12 --to 14 \\\n"
-        '      --reason "card destroyed in the fire" --database sqlite:///events.db',
+        epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(parser)
