@@ -21,6 +21,7 @@ from tests.bench import (
     drain,
     feedback,
     flat,
+    intake_events,
     latency,
     memory,
     outbox_append,
@@ -46,6 +47,7 @@ BENCHMARKS: Final[tuple[Benchmark, ...]] = (
     start.BENCHMARK,
     memory.BENCHMARK,
     articles.BENCHMARK,
+    intake_events.BENCHMARK,
 )
 
 
