@@ -35,6 +35,8 @@ BROKER_SECONDS: Final = 10.0
 EVENT_SECONDS: Final = 120.0
 """Without an event for so long, something is wrong."""
 SOURCE: Final = "sample"
+CASE: Final = '{"after_ms":300,"text":"]C0orbit:DEMO-1","note":"a case begins"}\n'
+"""Where an intake is there: what is used for a case can be posted to its account."""
 
 
 @contextlib.contextmanager
@@ -49,7 +51,8 @@ def demonstration(
     with tempfile.TemporaryDirectory(prefix="scangate-demo-") as folder, contextlib.ExitStack() as stack:
         directory = Path(folder)
         port = stack.enter_context(_broker())
-        config = _config(directory, port, "puback" if database is None else "ack")
+        changes = {} if database is None else _central(directory)
+        config = _config(directory, port, changes)
         source = SourceSettings(name=SOURCE)
         import_file(config.articles_directory, source, samples.articles_csv(), now=datetime.now(UTC))
         bodies = stack.enter_context(_subscribed(config, port))
@@ -59,14 +62,29 @@ def demonstration(
         yield _events(bodies)
 
 
-def _config(directory: Path, port: int, confirm: str) -> Config:
+def _central(directory: Path) -> dict[str, dict[str, object]]:
+    """Return what differs where an intake is there: it acknowledges, and what is used belongs to a case."""
+    recording = directory / "scans.ndjson"
+    loop, *scans = samples.scans().read_text(encoding="utf-8").splitlines(keepends=True)
+    recording.write_text("".join((loop, CASE, *scans)), encoding="utf-8")
+    return {
+        "broker": {"confirm": "ack"},
+        "context": {"case_mode": "clear"},
+        "scanner": {"device": str(recording)},
+    }
+
+
+def _config(directory: Path, port: int, changes: dict[str, dict[str, object]]) -> Config:
+    broker = {"urls": [f"mqtt://127.0.0.1:{port}"]} | changes.get("broker", {})
+    scanner = {"name": "replay", "driver": "replay", "device": str(samples.scans())} | changes.get("scanner", {})
     return parse(
         {
             "gateway": {"tenant": "demo", "site": "hospital", "id": "gw01"},
             "station": {"id": "op3", "profile": "operating-room"},
             "state": {"directory": str(directory / "state")},
-            "scanner": [{"name": "replay", "driver": "replay", "device": str(samples.scans())}],
-            "broker": {"urls": [f"mqtt://127.0.0.1:{port}"], "confirm": confirm},
+            "scanner": [scanner],
+            "broker": broker,
+            "context": changes.get("context", {}),
             "articles": {"source": [{"name": SOURCE}]},
             "outbox": {"min_free_bytes": 0},
         },

@@ -29,7 +29,8 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         help="events as a file",
         description="Writes the journal. ndjson: each event on a line, byte for byte as it is delivered. csv: a "
         "row for each event; an apostrophe guards cells that a spreadsheet would compute. epcis: an EPCIS 2.0 "
-        "document; fhir: a FHIR R5 bundle; both leave out what the standard has no place for, and say how much. "
+        "document; fhir: a FHIR R5 bundle; hl7v2: DFT^P03 messages; all three leave out what the standard has no "
+        "place for, and say how much. "
         "On a box without [broker], what has been written completely as ndjson or csv counts as delivered, and the "
         "next export goes on behind it; --all, --since, --state and --from choose freely, and mark nothing.",
         epilog="example: scangate outbox export --format csv -o scans.csv",
@@ -139,6 +140,14 @@ def _fhir(events: Iterable[StoredEvent], _arguments: argparse.Namespace) -> Iter
     _tell_left_out(chosen.left_out)
 
 
+def _hl7v2(events: Iterable[StoredEvent], _arguments: argparse.Namespace) -> Iterator[bytes]:
+    from gateway.events.exports import acts, hl7v2
+
+    chosen = acts.Acts(events)
+    yield from hl7v2.lines(chosen)
+    _tell_left_out(chosen.left_out)
+
+
 def _tell_left_out(counts: Counter[str]) -> None:
     for reason, count in sorted(counts.items()):
         print(f"left out: {count} ({reason})", file=sys.stderr)
@@ -149,6 +158,7 @@ FORMATS: Final[dict[str, Callable[[Iterable[StoredEvent], argparse.Namespace], I
     "ndjson": _ndjson,
     "epcis": _epcis,
     "fhir": _fhir,
+    "hl7v2": _hl7v2,
 }
 COMPLETE: Final = frozenset({"csv", "ndjson"})
 """Formats that hold every event: only an export in one of them can count as delivery."""

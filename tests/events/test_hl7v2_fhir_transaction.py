@@ -66,7 +66,7 @@ def test_an_undo_is_a_credit_of_that_charge() -> None:
 
 @pytest.mark.parametrize("value", ["a|b", "a^b", "a~b", "a\\b", "a&b", "a\rMSH|x", "a\x1db", "å\U0001f600"])
 def test_no_text_breaks_out_of_its_field(value: str) -> None:
-    """HL7 v2.8.2, 2.7.1: the delimiters within a text are escaped."""
+    """HL7 v2.8.2, 2.7: the delimiters within a text are escaped."""
     made = hl7v2.message(Act(event=scan(case=f"orbit:{value}")))
     assert made is not None
     assert [segment[:3] for segment in made.split("\r")[:-1]] == ["MSH", "EVN", "PID", "FT1", "PRT"]
