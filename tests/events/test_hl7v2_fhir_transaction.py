@@ -96,11 +96,12 @@ def test_every_example_is_a_valid_transaction(
     validate.model_validate(made)
     kinds = [entry["resource"]["resourceType"] for entry in made["entry"]]
     use = {"R4": "DeviceUseStatement", "R5": "DeviceUsage"}[release]
-    assert kinds == ["Device", use if patient else "SupplyDelivery"]
+    assert kinds == [*(["Device"] if undone is None else []), use if patient else "SupplyDelivery"]
     for entry in made["entry"]:
         assert entry["request"]["url"].endswith(f"identifier=urn:ietf:rfc:3986|{entry['fullUrl']}")
     if undone is not None:
-        assert made["entry"][1]["resource"]["status"] == "entered-in-error"
+        assert made["entry"][0]["resource"]["status"] == "entered-in-error"
+        assert "Device?identifier=urn:ietf:rfc:3986|urn:uuid:" in json.dumps(made)
 
 
 def test_what_was_received_has_no_transaction() -> None:
