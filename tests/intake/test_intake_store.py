@@ -231,6 +231,15 @@ def test_a_clock_event_gives_the_true_time(store: Store, engine: sa.Engine) -> N
     ]
 
 
+def test_a_boot_that_never_had_the_time_has_bounds(store: Store, engine: sa.Engine) -> None:
+    boot = {"synchronised": False, "corrected": False, "bootId": "b1", "monotonicNs": 5_000}
+    bounds = {"notBefore": "2026-11-01T00:00:00Z", "notAfter": "2026-11-02T00:00:00Z"}
+    clock = row(2, type="scangate.clock.v1", data={"clock": None, "bootId": "b1"} | bounds)
+    store.commit(Batch(events=(row(1, data={"clock": boot}), clock)))
+    (found,) = rows(engine, "SELECT true_time_ns, not_before, not_after FROM clock_correction")
+    assert tuple(found) == (None, bounds["notBefore"], bounds["notAfter"])
+
+
 def test_the_beginning_of_an_epoch_is_what_its_box_says(store: Store, engine: sa.Engine) -> None:
     done = store.commit(Batch(events=(row(4712), row(4713))))
     assert (done.frontiers, frontier(engine)) == ({}, 0)
