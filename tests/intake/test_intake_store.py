@@ -10,6 +10,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from intake.database import DatabaseError, open_database
 from intake.event import EventRow, Ignored, Place, Poison, read_event
 from intake.holes import Holes
 from intake.messages import read_box_message
+from intake.schema import metadata
 from intake.store import Batch, Store, Stream
 from tests.intake.boxes import EPOCH, body, health, identity, sequences, source, topic
 from tests.postgresql import PostgreSql
@@ -246,6 +249,12 @@ def test_the_beginning_of_an_epoch_is_what_its_box_says(store: Store, engine: sa
     word = read_box_message(source(), "health", health(begins=4712), NOW)
     assert word is not None
     assert store.commit(Batch(boxes=(word,))).frontiers == {STREAM: 4713}
+
+
+def test_the_tables_are_those_the_code_knows(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+    assert [change for change in found if "index" not in str(change[0])] == []
 
 
 def test_a_newer_database_is_refused(engine: sa.Engine, database_url: str) -> None:
