@@ -63,6 +63,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "Etikettens andra kod skannades inte. Skanna båda igen.",
         "The label's other code was not scanned. Scan both again.",
     ),
+    "LABELS_INTERLEAVED": (
+        "Två etiketter samtidigt. Läs lot och serienummer på etiketten.",
+        "Two labels at once. Read lot and serial number on the label.",
+    ),
     "LOWER_TRUST": (
         "Osäker läsning. Jämför med etiketten.",
         "Uncertain reading. Compare with the label.",
@@ -70,6 +74,33 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "MASTER_OLD": (
         "Artikelregistret är gammalt. Återkallelser kan saknas.",
         "The article register is old. Recalls may be missing.",
+    ),
+    "NO_PATIENT": ("Implantat utan patient. Skanna patienten.", "Implant without patient. Scan the patient."),
+    "NO_CASE": ("Implantat utan ärende. Skanna ärendet.", "Implant without case. Scan the case."),
+    "CONTEXT_RESTORED": (
+        "Ärende och patient är från före omstarten. Skanna en av dem.",
+        "Case and patient are from before the restart. Scan one of them.",
+    ),
+    "ACTION_ENDED": (
+        "Det valda hade slutat gälla. Det här är bokfört som vanligt.",
+        "What was chosen had ended. This is booked as usual.",
+    ),
+    "QUANTITY_ENDED": ("Antalet hade slutat gälla: en styck.", "The quantity had ended: one piece."),
+    "IMPLANT_NOT_USED": ("Implantatet är inte bokfört som använt.", "The implant is not booked as used."),
+    "QUANTITY_OF_SERIAL": (
+        "Ett serienummer är en styck. Skanna igen, utan antal.",
+        "A serial number is one piece. Scan again, without quantity.",
+    ),
+    "QUANTITY_ZERO": ("Noll går bara vid inventering.", "Zero is for counting only."),
+    "SERIAL_USED": ("Det här serienumret är redan använt.", "This serial number was used before."),
+    "NO_DESTINATION": ("Vart? Skanna platsens kod.", "Where to? Scan the place's code."),
+    "CARTON_AGAIN": (
+        "Samma förpackning nyss. Är det en till? Annars ångra.",
+        "The same package just now. Is it another one? Else undo.",
+    ),
+    "COUNTED_BEFORE": (
+        "Den här hyllan är räknad av någon annan i dag.",
+        "This shelf was counted by somebody else today.",
     ),
     "PERSON_DATA_REMOVED": ("Personuppgifter i koden togs bort.", "Personal data in the code was removed."),
     "EMPTY": ("Koden är tom. Skanna igen.", "The code is empty. Scan again."),

@@ -27,6 +27,8 @@ _QUIET: Final = frozenset(
 """Left out where they are no more than an info: they concern the label's maker, not who scans."""
 _SIGNALS: Final[Mapping[str, State]] = {
     "accepted": State.ACCEPTED,
+    "deviating": State.DEVIATING,
+    "question": State.QUESTION,
     "warning": State.WARNING,
     "refused": State.REFUSED,
     "more": State.MORE,
@@ -55,7 +57,13 @@ def panel_of(event: Event, time: str, language: Language) -> Panel | None:
         return None
     state = _state(event)
     headline = said(words.HEADLINES[state], language)
-    if event.data is not None and state in {State.ACCEPTED, State.WARNING, State.REFUSED, State.UNDONE}:
+    if event.data is not None and state in {
+        State.ACCEPTED,
+        State.WARNING,
+        State.DEVIATING,
+        State.REFUSED,
+        State.UNDONE,
+    }:
         return _of_item(event.data, state, headline, time, language)
     article, notes = "", tuple[str, ...]()
     match state:
@@ -65,6 +73,10 @@ def panel_of(event: Event, time: str, language: Language) -> Panel | None:
             article = clean(f"{event.station.station}, {event.scanner}" if event.station else event.scanner)
         case State.MORE:
             notes = missing_of(event.station, event.scanner, language)
+        case State.QUESTION:
+            notes = (question_of(event.station, language),)
+        case State.WARNING if event.data is None:
+            article, notes = _chosen(event, language), (said(words.OVERRIDDEN, language),)
         case State.TROUBLE:
             notes = (said(words.TROUBLE, language),)
         case _:
@@ -113,6 +125,12 @@ def _facts(data: Data, language: Language) -> Iterator[tuple[str, str]]:
 
 def _notes(data: Data, language: Language) -> Iterator[str]:
     told = set()
+    if data.used_despite is not None:
+        yield said(words.USED_DESPITE, language)
+    if data.corrects is not None:
+        yield said(words.CORRECTS, language)
+    if data.action == "undo" and data.reason == "cancelled":
+        yield said(words.CANCELLED, language)
     if data.repeats is not None:
         yield said(words.REPEAT, language)
     for severity in _SEVERITIES:
@@ -154,13 +172,30 @@ def missing_of(view: View | None, scanner: str, language: Language) -> tuple[str
     return (said(words.MISSING_YET, language).format(", ".join(named)),) if named else ()
 
 
+def question_of(view: View | None, language: Language) -> str:
+    """Say what the station asks."""
+    if view is not None and view.context_restored:
+        return said(words.ASKED_RESTORED, language)
+    nothing_set = view is not None and not view.context_kinds
+    return said(words.ASKED_ENDED if nothing_set else words.ASKED, language)
+
+
 def _chosen(event: Event, language: Language) -> str:
     if event.context is not None:
         return said(words.CONTEXTS.get(event.context, words.CONTEXT_SET), language)
     if event.control is not None and event.control in words.CONTROLS:
         return said(words.CONTROLS[event.control], language)
+    if event.control == "undo-item":
+        return said(words.ITEM_TO_UNDO, language)
     view = event.station
-    return "" if view is None else action_words(view.action, view.reason, view.quantity, language)
+    if view is None:
+        return ""
+    own = next((one for one in view.scanners if one.scanner == event.scanner), None)
+    if own is None:
+        return action_words(view.action, view.reason, view.quantity, language)
+    meaning = action_words(own.action, own.reason, 1 if own.quantity is None else own.quantity, language)
+    holds = words.LOCKED if own.locked else words.ONE_ITEM if own.one_item else None
+    return meaning if holds is None else f"{meaning} ({said(holds, language)})"
 
 
 def _why_invalid(event: Event, language: Language) -> str:
@@ -170,7 +205,11 @@ def _why_invalid(event: Event, language: Language) -> str:
         return said(words.CONTEXT_REFUSED, language)
     if event.discarded is not None:
         return said(words.DISCARDED, language)
-    return said(words.NOTHING_TO_DO if event.control == "undo" else words.WITHHELD, language)
+    if event.input == "item to take back, not found":
+        return said(words.NOT_FOUND, language)
+    if event.control is not None:
+        return said(words.NOTHING_TO_DO if event.control == "undo" else words.IMPOSSIBLE, language)
+    return said(words.WITHHELD, language)
 
 
 def clean(text: str) -> str:

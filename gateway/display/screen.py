@@ -3,13 +3,14 @@
 Times are seconds of a monotonic clock.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.display import words
-from gateway.display.panel import Panel, action_words, article_name, clean, missing_of, panel_of
+from gateway.display.panel import Panel, action_words, article_name, clean, missing_of, panel_of, question_of
 from gateway.display.told import Event, Sequence, Status, View
 from gateway.display.words import Language, State, said
 
@@ -18,7 +19,7 @@ MAX_RECENT: Final = 10
 HEARD_SECONDS: Final = 5.0
 """A daemon that has not answered for so long is taken to be gone: it is asked every second."""
 _LISTED: Final = frozenset(
-    {State.ACCEPTED, State.WARNING, State.REFUSED, State.INVALID, State.TROUBLE, State.UNDONE}
+    {State.ACCEPTED, State.WARNING, State.DEVIATING, State.REFUSED, State.INVALID, State.TROUBLE, State.UNDONE}
 )
 """Results that stand in the list of the last scans. A first symbol is no result yet."""
 
@@ -141,9 +142,7 @@ def page(screen: Screen, now: float) -> Page:
         recent=screen.recent,
         recent_title=said(words.RECENT, language),
         action=_action(shown, language),
-        context=" · ".join(
-            said(what, language) for kind, what in words.CONTEXTS.items() if shown and kind in shown.context_kinds
-        ),
+        context=" · ".join(_context(shown, language)),
         delivery=_delivery(status, language) if not lost else said(words.UNKNOWN, language),
         waiting=lost or status is None or status.sequence.waiting > 0,
         alarm=said(words.ALARMS, language) if not lost and status and status.alarms else "",
@@ -163,6 +162,9 @@ def _idle(screen: Screen, language: Language) -> Panel:
     if view is not None and view.waiting:
         notes = missing_of(view, view.waiting[0].scanner, language)
         return Panel(state=State.MORE, headline=said(words.HEADLINES[State.MORE], language), notes=notes)
+    if view is not None and view.asks:
+        headline = said(words.HEADLINES[State.QUESTION], language)
+        return Panel(state=State.QUESTION, headline=headline, notes=(question_of(view, language),))
     unread = tuple(
         one.name for one in (status.scanners if status else ()) if one.link != "connected" or one.failure
     )
@@ -173,6 +175,20 @@ def _idle(screen: Screen, language: Language) -> Panel:
             article=clean(", ".join(unread)),
         )
     return Panel(state=State.READY, headline=said(words.HEADLINES[State.READY], language))
+
+
+def _context(view: View | None, language: Language) -> Iterator[str]:
+    """Yield that a patient is set, never who; how old the case is; the place."""
+    if view is None:
+        return
+    if "case" in view.context_kinds:
+        since = (view.case_since or "")[11:16]
+        yield said(words.CASE_SINCE, language).format(since) if since else said(words.CONTEXTS["case"], language)
+    if "patient" in view.context_kinds:
+        yield said(words.PATIENT_SET, language)
+    if "location" in view.context_kinds:
+        place = clean(view.location or "").rpartition("/414/")[2]
+        yield said(words.PLACE, language).format(place) if place else said(words.CONTEXTS["location"], language)
 
 
 def _action(view: View | None, language: Language) -> str:

@@ -17,6 +17,10 @@ class State(StrEnum):
 
     ACCEPTED = "accepted"
     WARNING = "warning"
+    DEVIATING = "deviating"
+    """Accepted under an action that takes the article out of use."""
+    QUESTION = "question"
+    """A code was obeyed, and the station asks something back."""
     REFUSED = "refused"
     INVALID = "invalid"
     """A code that is not taken up, and of which nothing was stored."""
@@ -36,6 +40,8 @@ class State(StrEnum):
 HEADLINES: Final[Mapping[State, Words]] = {
     State.ACCEPTED: ("Godkänd", "Accepted"),
     State.WARNING: ("Kontrollera", "Check"),
+    State.DEVIATING: ("Noterat – ej förbrukat", "Noted – not used"),
+    State.QUESTION: ("Samma patient?", "Same patient?"),
     State.REFUSED: ("Använd inte", "Do not use"),
     State.INVALID: ("Ogiltig kod", "Not a valid code"),
     State.MORE: ("Skanna nästa kod", "Scan the next code"),
@@ -53,6 +59,9 @@ ACTIONS: Final[Mapping[str, Words]] = {
     "return": ("Returnera", "Return"),
     "discard": ("Kassera", "Discard"),
     "inventory": ("Inventera", "Count stock"),
+    "order": ("Beställ", "Order"),
+    "transfer": ("Flytta", "Transfer"),
+    "explant": ("Ta ut ur patient", "Take out of the patient"),
     "undo": ("Ångra", "Undo"),
 }
 REASONS: Final[Mapping[str, Words]] = {
@@ -97,9 +106,49 @@ DISCARDED: Final[Words] = ("Läsningen blev inte hel. Skanna igen.", "The readin
 NOTHING_TO_DO: Final[Words] = ("Det finns inget att ångra.", "There is nothing to undo.")
 TROUBLE: Final[Words] = ("Kvarstår felet: ring support.", "If it persists, call support.")
 REPEAT: Final[Words] = ("Samma etikett skannades nyss.", "The same label was scanned just now.")
+ASKED: Final[Words] = (
+    "Ärendet eller patienten före har avslutats. Samma patient: skanna koden Samma patient.",
+    "The case or patient before has ended. Same patient: scan the code Same patient.",
+)
+ASKED_ENDED: Final[Words] = (
+    "Ärende och patient har avslutats. Skanna dem, eller koden Samma patient.",
+    "Case and patient have ended. Scan them, or the code Same patient.",
+)
+ASKED_RESTORED: Final[Words] = (
+    "Ärende och patient är kvar från före omstarten. Skanna en av dem, eller koden Samma patient.",
+    "Case and patient are those from before the restart. Scan one of them, or the code Same patient.",
+)
+CANCELLED: Final[Words] = (
+    "Påbörjat är avbrutet. Inget bokfördes.",
+    "What was begun is cancelled. Nothing was booked.",
+)
+USED_DESPITE: Final[Words] = ("Bokförd trots varningen.", "Booked in spite of the refusal.")
+OVERRIDDEN: Final[Words] = (
+    "Det nya antalet gäller, inte det förra.",
+    "The new quantity holds, not the one before.",
+)
+ITEM_TO_UNDO: Final[Words] = ("Skanna varan som ska tas tillbaka.", "Scan the item to take back.")
+NOT_FOUND: Final[Words] = (
+    "Varan finns inte i det här ärendet. Skanna koden med lot, eller en annan vara.",
+    "The item is not in this case. Scan the symbol with the lot, or another item.",
+)
+IMPOSSIBLE: Final[Words] = ("Det finns inget som koden gäller.", "There is nothing the code is about.")
+PATIENT_SET: Final[Words] = ("Patient vald", "Patient set")
+CASE_SINCE: Final[Words] = ("Ärende sedan {}", "Case since {}")
+PLACE: Final[Words] = ("Plats {}", "Place {}")
+CORRECTS: Final[Words] = ("Räknas av från det förbrukade.", "Deducted from what was used.")
+ONE_ITEM: Final[Words] = ("en vara", "one item")
+LOCKED: Final[Words] = ("tills den avslutas", "until it is ended")
 CONTROLS: Final[Mapping[str, Words]] = {
+    "same-patient": ("Samma patient", "Same patient"),
+    "lock": ("Gäller tills den avslutas", "Holds until it is ended"),
+    "end-count": ("Inventeringen är avslutad", "The count is ended"),
+    "close-case": ("Ärendet är avslutat", "The case is closed"),
     "cancel": ("Påbörjat är avbrutet", "What was begun is cancelled"),
-    "clear-context": ("Ärende, patient och plats avslutade", "Case, patient and place ended"),
+    "clear-context": (
+        "Ärende, patient, plats och namnbricka avslutade",
+        "Case, patient, place and badge ended",
+    ),
 }
 CONTEXT_SET: Final[Words] = ("Tillhörigheten är vald", "The context is set")
 MISSING_YET: Final[Words] = ("Saknas: {}", "Missing: {}")

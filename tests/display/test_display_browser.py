@@ -19,6 +19,8 @@ ALL_FINDINGS = findings(("GS1_CHECK_DIGIT", "error"), ("IMPLANT_NOT_TRACEABLE", 
 STATES: dict[State, dict[str, Any]] = {
     State.ACCEPTED: scan(article={"tradeName": LONG}),
     State.WARNING: scan(Signal.WARNING, article={"tradeName": LONG}, verdict=ALL_FINDINGS),
+    State.DEVIATING: scan(Signal.DEVIATING, action="discard", reason="opened-unused", article={"tradeName": LONG}),
+    State.QUESTION: code(Signal.QUESTION, context="patient"),
     State.REFUSED: scan(Signal.REFUSED, article={"tradeName": LONG}, verdict=ALL_FINDINGS),
     State.INVALID: code(Signal.REFUSED, withheld={"kind": "text", "length": 3}),
     State.MORE: code(Signal.MORE),

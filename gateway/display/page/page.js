@@ -6,7 +6,8 @@
   const SVG = "http://www.w3.org/2000/svg";
   const SHAPES = {
     accepted: "check", warning: "triangle", refused: "octagon", invalid: "barred", more: "dots", trouble: "disk",
-    chosen: "arrow", undone: "back", identified: "place", ready: "code", attention: "plug", lost: "cut",
+    deviating: "aside", question: "question", chosen: "arrow", undone: "back", identified: "place", ready: "code",
+    attention: "plug", lost: "cut",
   };
   const at = (id) => document.getElementById(id);
   let page = null; // the newest message
