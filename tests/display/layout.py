@@ -96,6 +96,7 @@ def states(language: Language) -> dict[str, tuple[dict[str, Any], dict[str, Any]
     add("used despite", scan(Signal.WARNING, article={"tradeName": NAME}, usedDespite={"id": "x"}, verdict=THREE))
     add("new quantity", code(Signal.WARNING, control="quantity"), **ACTIONS["many"])
     add("item to undo", code(Signal.ACCEPTED, control="undo-item"))
+    seen: dict[str, Any]
     for seen in ({"contextKinds": ["patient"]}, {"contextKinds": []}, {"contextRestored": True}):
         add(f"question {seen}", code(Signal.QUESTION, context="patient"), **seen)
     for missing in (["lot", "serial", "expiry"], ["production-identifier"], ["device-identifier"]):
