@@ -62,6 +62,11 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         elif scanner.link is not Link.CONNECTED:
             why = f" ({scanner.link_detail})" if scanner.link_detail else ""
             yield f"scanner {reader.name}: {scanner.link.value}{why}"
+        if scanner.gs_missed and not scanner.gs_seen:
+            yield (
+                f"scanner {reader.name}: has never sent the separator GS, and elements of a label may run together: "
+                f"scan the page of `scangate scanners calibrate {reader.name}`"
+            )
 
 
 def drifting(troubles: Mapping[str, str]) -> Iterator[str]:
