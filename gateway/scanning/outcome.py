@@ -10,6 +10,7 @@ from drivers.model import RawScan, Signal
 from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote, Write
 from gateway.scanning.transaction import verdict_signal
 from gateway.station.privacy import Withheld
+from gateway.station.values import LABEL_COMPLETED
 from gateway.station.view import StationView
 
 INCOMPLETE: Final = "INCOMPLETE_LABEL"
@@ -45,6 +46,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
                 yield "more"
                 continue
             data = write.data
+            if data.reason == LABEL_COMPLETED:
+                yield "completed"
+                continue
             yield "undo" if data.action == "undo" else data.verdict.disposition
             if data.repeats is not None:
                 yield "repeat"
@@ -53,7 +57,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     def messages(self, view: StationView | None) -> Iterator[dict[str, object]]:
         """Yield what who watches is told. A label that the scan closed, and that is another one's, comes first."""
-        events = [write for write in self.writes if isinstance(write, NewEvent)]
+        events = [
+            write
+            for write in self.writes
+            if isinstance(write, NewEvent) and write.data.reason != LABEL_COMPLETED  # the whole event follows it
+        ]
         common: dict[str, object] = {"scanner": self.scanner}
         if self.moved:
             common["station"] = view

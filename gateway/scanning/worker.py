@@ -69,7 +69,7 @@ class Worker:
         self.on_event: Callable[[Mapping[str, object]], None] = lambda _event: None
         """Told of each scan and each change of a scanner, after the fact; must not wait."""
         self.counters: Counter[str] = Counter()
-        """Events: accepted, refused, undo; of these incomplete, repeat. Scans: more, control.<kind>, foreign.<why>,
+        """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>, foreign.<why>,
         context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>, retransmission, trouble,
         fault."""
         self.view: StationView | None = None
@@ -176,7 +176,7 @@ class Worker:
             elif isinstance(item, Discarded):
                 considered.append((item, None))
             else:
-                log.info("scanner=%s link=%s %s", item.scanner, item.link, item.detail)
+                log.info("scanner=%s link=%s %s", item.scanner, item.connection, item.detail)
                 self.on_event({"link": item})
         writes = [write for _, outcome in considered if outcome for write in outcome.writes]
         stored = not writes or self._store(writes, clock)

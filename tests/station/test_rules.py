@@ -145,8 +145,8 @@ CASES = [
     Case("INCOMPLETE_LABEL", "the lot did not come", True, BARE,
          circumstances=Circumstances(missing=MissingPart(what="the lot number", element="10"))),
     Case("INCOMPLETE_LABEL", "all is there", False),
-    Case("LABELS_INTERLEAVED", "two at once", True, circumstances=Circumstances(interleaved=True)),
-    Case("LABELS_INTERLEAVED", "one after the other", False),
+    Case("LABELS_INTERLEAVED", "another label was under way", True, circumstances=Circumstances(interleaved=True)),
+    Case("LABELS_INTERLEAVED", "none was", False),
     *(Case("LOWER_TRUST", quality.value, quality in LOWER_TRUST, circumstances=trust(quality))
       for quality in InputQuality),
     Case("MASTER_OLD", "8 days, 7 allowed", True, look_up=built(8), circumstances=Circumstances(max_age_days=7)),
