@@ -62,6 +62,11 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         elif scanner.connection is not ConnectionState.CONNECTED:
             why = f" ({scanner.connection_detail})" if scanner.connection_detail else ""
             yield f"scanner {reader.name}: {scanner.connection.value}{why}"
+        if scanner.gs_missed and not scanner.gs_seen:
+            yield (
+                f"scanner {reader.name}: has never sent the separator GS, and elements of a label may run together: "
+                f"scan the page of `scangate scanners calibrate {reader.name}`"
+            )
 
 
 def drifting(troubles: Mapping[str, str]) -> Iterator[str]:
