@@ -37,6 +37,7 @@ from gateway.system.clock import NS, ClockReading
 from gateway.udi import decode
 from gateway.udi.personal import redact
 
+UNREAD: Final = "GS1_UNKNOWN_AI"
 RESUMED_EVENTS: Final = 256
 """Newest events looked at when the daemon starts, for repeats and for what can be undone: 10 ms."""
 
@@ -117,6 +118,13 @@ class Pipeline:
         decoded = decode(text, scan.symbology, today=today)
         look_up = self._builder.look_up(text, decoded.device_identifier)
         whole = decode(scan.text, scan.symbology, today=today) if redacted else decoded
+        unread = tuple(
+            found
+            for found in whole.findings
+            if found.code == UNREAD and found.element is None and found not in decoded.findings
+        )
+        if unread:  # it may have been a name and is gone; that something could not be read is to be known
+            decoded = replace(decoded, ok=False, findings=(*decoded.findings, *unread))
         found = self._contexts.read(scan.text, scan.symbology, whole, known=look_up.match is not Match.NONE)
         if isinstance(found, ContextRefused):
             return _refused_context(scan.scanner, found)
