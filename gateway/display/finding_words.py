@@ -63,6 +63,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "En kod saknas. Skanna båda igen.",
         "One code is missing. Scan both again.",
     ),
+    "LOGISTIC_UNIT": (
+        "Ett kollis etikett. Skanna artiklarna i det.",
+        "The label of a delivery. Scan the articles in it.",
+    ),
     "LABELS_INTERLEAVED": (
         "Två etiketter skannades samtidigt. Jämför lotnumret med etiketten.",
         "Two labels were scanned at once. Compare the lot number with the label.",

@@ -23,6 +23,7 @@ from gateway.scanning.station_state import StationState
 from gateway.scanning.stories import NoJournal, UsedPieces, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
 from gateway.station import binding, context, control_codes, machine, pairing
+from gateway.station.assets import asset_of
 from gateway.station.context import ContextItem, ContextReader, ContextRefused
 from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
 from gateway.station.keys import StationKeys, read_keys
@@ -167,11 +168,21 @@ class Pipeline:
             return self._take_back(text, transaction, what)
         read = SymbolRead(symbol=symbol, decoded=decoded, look_up=look_up)
         placement = place(read, open_item, closed, window_ns=self._times.pairing_ns, today=today)
+        unit = asset_of(decoded)
+        if unit is not None and unit.scheme == "SSCC" and self._builder.profile.receives:
+            station = self._receiving(station, what)
         what, reading = self._placed(what, read, placement, station)
         transaction.make(machine.step(station, what, self._times), reading)
         if placement.move is Move.KNOWN and placement.target is not None:
             transaction.confirm(placement.target)
         return self._done(transaction, scan.scanner)
+
+    def _receiving(self, station: Station, what: Occurrence) -> Station:
+        """Return the station as a delivery's label leaves it: what is scanned behind it is received."""
+        if what.scanner in station.chosen:
+            return station
+        receive = ControlCode(kind="action", action="receive")
+        return machine.step(station, replace(what, input=Input.ACTION, code=receive), self._times).station
 
     def _take_back(self, text: str, transaction: ScanTransaction, what: Occurrence) -> Outcome:
         """Take back the event of a label that was scanned behind the code `take back an item`."""

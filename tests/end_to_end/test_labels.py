@@ -54,7 +54,7 @@ SCENES: list[Scene] = [
     ("half a label", ("]C10109520001000508",), ["09520001000508 INCOMPLETE_LABEL"]),
     ("HIBC: primary and secondary", (NAIL, NAIL_LOT), ["A123BJC5D6E71 7K3"]),
     ("HIBC: another label's secondary between them", (NAIL, WIRE_LOT, "]A0+$$34512317K4GD"),
-     ["- 8L9 HIBC_LINK", "A123BJC5D6E71 7K4"]),
+     ["- 8L9 HIBC_LINK INCOMPLETE_LABEL", "A123BJC5D6E71 7K4"]),
     ("HIBC: concatenated, and then the primary", ("]A0+A123BJC5D6E71/$$345123117K5E", NAIL),
      ["A123BJC5D6E71 17K5"]),
     ("an SSCC while a label waits", (PLATE, "]C100106141412345678908", "]C11745123110K10"), ["09520001000508 K10"]),
@@ -66,7 +66,8 @@ SCENES: list[Scene] = [
     ("brackets in the symbol", ("]C1(01)09520001000508(17)451231(10)K13", PLATE),
      ["09520001000508 K13 GS1_BRACKETS"]),
     ("an electronics label", ("]d1[)>\x1e06\x1dPAZ1117\x1d1TH510592.U1\x1dQ1\x1e\x04",), []),
-    ("a graft in three symbols", ("]C0=>045032", "]C0=/A9999XYZ100T0944", "]C0=,000025"), ["A9999XYZ100T0944 000025"]),
+    ("a graft in three symbols", ("]C0=>045032", "]C0=/A9999XYZ100T0944", "]C0=,000025"),
+     ["A9999XYZ100T0944 000025"]),
     ("a Digital Link, and then the linear GTIN",
      ("]Q1https://id.gs1.org/01/09520001000508/10/K14/?17=451231", PLATE), ["09520001000508 K14"]),
 ]  # fmt: skip
