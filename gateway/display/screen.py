@@ -250,12 +250,6 @@ def _action(view: View | None, language: Language) -> str:
     return f"{what} {translated(words.UNTIL, language).format(until)}" if until else what
 
 
-def _context(view: View | None, language: Language) -> str:
-    """Return that a case or a place is set, never which; of persons nothing is said."""
-    kinds = () if view is None else view.context_kinds
-    return " · ".join(translated(what, language) for kind, what in words.CONTEXTS.items() if kind in kinds)
-
-
 def _delivery(status: Status | None, language: Language) -> str:
     if status is None:
         return translated(words.UNKNOWN, language)

@@ -20,8 +20,7 @@ from gateway.display.screen import (
     page,
 )
 from gateway.display.words import State
-from tests.display.daemon_messages import CASE, PATIENT,
-    PERFORMER, code, scan, status, view
+from tests.display.daemon_messages import CASE, PATIENT, PERFORMER, code, scan, status, view
 
 NOW = 1000.0
 
@@ -148,7 +147,11 @@ def test_a_scan_is_not_called_delivered_before_the_daemon_says_so(told: dict[str
             "",
         ),
         (view(quantity=3, contextKinds=["case", "patient"]), "Nästa: Förbruka, 3 st", "Ärende valt · Patient vald"),
-        (view(contextKinds=["case"], caseSince="2026-11-21T22:41:07.312+01:00"), "Nästa: Förbruka", "Ärende sedan 22:41"),
+        (
+            view(contextKinds=["case"], caseSince="2026-11-21T22:41:07.312+01:00"),
+            "Nästa: Förbruka",
+            "Ärende sedan 22:41",
+        ),
         (view(contextKinds=["location", "performer"]), "Nästa: Förbruka", "Plats vald"),
     ],
 )
