@@ -36,7 +36,7 @@ from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
 from gateway.system.clock import NS, ClockReading
 from gateway.udi import decode
-from gateway.udi.personal import redact
+from gateway.udi.personal import is_free_of_persons, redact
 
 UNREAD: Final = "GS1_UNKNOWN_AI"
 RESUMED_EVENTS: Final = 256
@@ -114,11 +114,13 @@ class Pipeline:
 
     def _consider_text(self, scan: RawScan, transaction: ScanTransaction, what: Occurrence) -> Outcome:
         """Take what is no control code: a context code, a label, or neither."""
-        text, redacted = redact(scan.text, scan.symbology, PERSONS)
         today = transaction.clock.today()
-        decoded = decode(text, scan.symbology, today=today)
+        text, redacted = scan.text, False
+        whole = decoded = decode(text, scan.symbology, today=today)
+        if not is_free_of_persons(text, whole, PERSONS):
+            text, redacted = redact(text, scan.symbology, PERSONS)
+            decoded = decode(text, scan.symbology, today=today) if redacted else whole
         look_up = self._builder.look_up(text, decoded.device_identifier)
-        whole = decode(scan.text, scan.symbology, today=today) if redacted else decoded
         unread = tuple(
             found
             for found in whole.findings
