@@ -63,6 +63,7 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "En kod saknas. Skanna båda igen.",
         "One code is missing. Scan both again.",
     ),
+    "LOGISTIC_UNIT": ("Leveransetikett. Skanna artiklarna.", "A delivery's label. Scan the articles."),
     "LABELS_INTERLEAVED": ("Två etiketter samtidigt. Läs lotnumret.", "Two labels at once. Read the lot."),
     "LOWER_TRUST": (
         "Osäker läsning. Läs etiketten.",
@@ -82,7 +83,7 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "QUANTITY_ZERO": ("Noll går bara vid inventering.", "Zero is for counting only."),
     "SERIAL_USED": ("Serienumret är redan använt.", "The serial number was used before."),
     "NO_DESTINATION": ("Vart? Skanna platsens kod.", "Where to? Scan the place's code."),
-    "CARTON_AGAIN": ("Samma förpackning nyss. En till?", "The same package just now. Another?"),
+    "CARTON_AGAIN": ("Samma förpackning nyss. Räkna efter.", "The same package just now. Count."),
     "COUNTED_BEFORE": ("Redan räknad av någon annan.", "Counted by somebody else already."),
     "PERSON_DATA_REMOVED": ("Personuppgifter togs bort.", "Personal data was removed."),
     "EMPTY": ("Koden är tom. Skanna igen.", "The code is empty. Scan again."),
