@@ -359,8 +359,10 @@ class Outbox:
                 raise FullOutboxError(
                     "store a scan in",
                     self.path,
-                    "its room is used up by scans that are not delivered",
-                    "restore the way to the broker, export them, or raise outbox.max_bytes",
+                    "its room is used up by scans that are not delivered"
+                    if self.room.bound == "max_bytes"
+                    else "the disk is as full as it may become",
+                    self.room.remedy(self.settings),
                 )
             self._look_at_room()
 

@@ -12,7 +12,7 @@ from gateway.articles.errors import MasterError
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
-from gateway.model import Decoded, Disposition, Finding, LookUp, Match, Severity, Verdict
+from gateway.model import Decoded, Disposition, Finding, LookUp, Severity, Verdict
 from gateway.outbox.entry import NewEvent
 from gateway.scanning.station_state import StationState
 from gateway.scanning.stories import UsedPieces, story_of, whose
@@ -55,14 +55,14 @@ class EventBuilder:
         """Why the article master cannot be used; None when it can."""
 
     def look_up(self, text: str, device_identifier: str | None) -> LookUp:
-        """Ask the master; a master that cannot be read is an alarm, not a lost scan."""
+        """Ask the master; one that cannot be read is an alarm, not a lost scan, and recalls by deltas hold."""
         try:
             look_up = self._master.look_up(text, device_identifier)
         except MasterError as error:
             if str(error) != self.master_trouble:
                 log.error("article master: %s", error)  # noqa: TRY400 - its words say it all
             self.master_trouble = str(error)
-            return LookUp(match=Match.NONE)
+            return self._master.look_up_deltas(text, device_identifier)
         self.master_trouble = None
         return look_up
 

@@ -6,6 +6,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const SHAPES = {
     accepted: "check", warning: "triangle", refused: "octagon", invalid: "barred", more: "dots", trouble: "disk",
+    deviating: "aside", question: "question",
     chosen: "arrow", undone: "back", identified: "place", ready: "code", attention: "plug", limited: "half", unable: "full",
     lost: "cut",
   };
