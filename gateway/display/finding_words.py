@@ -63,7 +63,8 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "En kod saknas. Skanna båda igen.",
         "One code is missing. Scan both again.",
     ),
-    "LABELS_INTERLEAVED": ("Två etiketter samtidigt. Läs lot.", "Two labels at once. Read the lot."),
+    "LOGISTIC_UNIT": ("Leveransetikett. Skanna artiklarna.", "A delivery's label. Scan the articles."),
+    "LABELS_INTERLEAVED": ("Två etiketter samtidigt. Läs lotnumret.", "Two labels at once. Read the lot."),
     "LOWER_TRUST": (
         "Osäker läsning. Läs etiketten.",
         "Uncertain reading. Read the label.",

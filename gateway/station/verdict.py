@@ -24,6 +24,7 @@ from gateway.model import (
     Severity,
     Verdict,
 )
+from gateway.station.assets import Asset
 from gateway.station.occasion import NO_STORY, PLAIN, Made, Story, remarks
 from gateway.station.rules import weight
 from gateway.station.settings import StationSettings
@@ -68,6 +69,8 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     missing: MissingPart | None = None
     interleaved: bool = False
     """Another label was under way when its symbols were joined."""
+    asset: Asset | None = None
+    """What was scanned is no article but this."""
     max_age_days: int | None = None
     """`[articles] max_age_days`; None: a master is never too old."""
     meaning: Meaning = PLAIN
@@ -92,7 +95,11 @@ def judge(
     weighed = [_weigh(finding, settings) for finding in (decoded.findings if is_label else ())]
     made = (
         *_expiry(decoded, clock, settings),
-        *_article(decoded, look_up, clock, half=circumstances.missing is not None),
+        *(
+            _article(decoded, look_up, clock, half=circumstances.missing is not None)
+            if circumstances.asset is None
+            else _unit(circumstances.asset)
+        ),
         *_reading(circumstances),
         *_master(look_up, clock, circumstances.max_age_days),
         *remarks(circumstances.meaning, circumstances.story, decoded, look_up),
@@ -125,6 +132,11 @@ def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) ->
     days = (expires - clock.today()).days
     if 0 <= days <= settings.near_expiry_days and settings.near_expiry_days:
         yield "EXPIRES_SOON", f"expires on {expires}, in {days} days", None
+
+
+def _unit(asset: Asset) -> Iterator[Made]:
+    if asset.scheme == "SSCC":
+        yield "LOGISTIC_UNIT", "the label of a delivery: the articles in it are scanned one by one", "00"
 
 
 def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bool) -> Iterator[Made]:
