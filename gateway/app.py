@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
 from drivers.model import ConnectionChange
@@ -25,6 +27,7 @@ from gateway.events.topics import Topics
 from gateway.monitoring.monitor import Monitor
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.salvage import open_outbox
+from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import UsedPieceReader
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
@@ -113,7 +116,7 @@ def run(
         clock = Clock()
         outbox = open_outbox(
             state / "outbox.db",
-            config.outbox,
+            _kept(config),
             read_identity(source_of(config)),
             clock.now(),
             service_manager.at_work,
@@ -215,6 +218,11 @@ def state_lock(state: Path) -> Iterator[None]:
         raise AppError(f"cannot use the state directory {state}: another scangate runs there; stop it") from error
     finally:
         os.close(lock)
+
+
+def _kept(config: Config) -> OutboxSettings:
+    """Return the outbox's settings; how long its journal is kept depends on whether there is a broker."""
+    return replace(config.outbox, keep_delivered_days=config.outbox.days(alone=config.broker is None))
 
 
 def source_of(config: Config) -> str:
