@@ -87,7 +87,6 @@ AREAS: Final[dict[str, Area]] = {
             Mutant("gateway/outbox/capacity.py", "used_bytes / settings.max_bytes, ", "0.0, "),
             Mutant(SALVAGE, "if row[0] > delivered and not", "if not"),
             Mutant(SALVAGE, 'fresh.execute("UPDATE cursor SET delivered = ?", (delivered,))', "pass"),
-            Mutant(SALVAGE, "if gap == MAX_GAP and position < delivered:", "if False:"),
             Mutant(SALVAGE, 'remove(path, "-wal", "-shm")  #', "#"),
             Mutant(SALVAGE, "while aside.exists() and not aside.samefile(path):", "while False:"),
             Mutant(SALVAGE, 'fresh.execute("INSERT OR IGNORE INTO open_item VALUES (?, ?)", row)', "pass"),
