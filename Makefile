@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint check bench vm-test fleet faults soak mutants lock wheelhouse sbom install uninstall clean
+.PHONY: help demo pictures test lint check bench vm-test fleet faults soak mutants lock wheelhouse sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,10 @@ soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace
 	@$(BIN)/python -m tests.faults.soak $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
+pictures: ## the pictures of the documentation, by a real browser
+	@scripts/environment.sh dev chromium-headless-shell
+	@$(BIN)/python -m tests.display.screenshot docs/pictures
+
 mutants: ## wrong lines in the promise's core that no test notices (AREA=outbox: of that area only)
 	@scripts/environment.sh dev mosquitto
 	@$(BIN)/python -m tests.mutants.run $(AREA)
@@ -68,7 +72,8 @@ lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions
 	$(LOCK) --group build -o requirements/build.txt
 	$(LOCK) --group release -o requirements/release.txt
 	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
-	$(LOCK) pyproject.toml --extra demo --extra gpio -c requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) pyproject.toml --extra demo --extra gpio --no-emit-package evdev -c requirements/dev.txt \
+		-o requirements/demo.txt  # it needs a compiler, and the demo reads no keyboard
 	$(LOCK) pyproject.toml --extra gpio -c requirements/dev.txt -o requirements/run.txt
 
 wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)

@@ -92,7 +92,7 @@ class Lines(Protocol):
         """Switch these on and all others off. Raises OSError."""
 
     def close(self) -> None:
-        """Let the lines go."""
+        """Release the lines."""
 
 
 class GpioError(DriverError, OSError):
@@ -140,7 +140,7 @@ class _GpiodLines:
         )
 
     def close(self) -> None:
-        """Let the lines go."""
+        """Release the lines."""
         self._request.release()
 
 
@@ -168,7 +168,7 @@ class Indicator:
             self._news.notify()
 
     def close(self) -> None:
-        """Switch everything off and let the lines go."""
+        """Switch everything off and release the lines."""
         with self._news:
             self._over.set()
             self._news.notify()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
-from drivers.model import LinkChange
+from drivers.model import ConnectionChange
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config, ConfigError
 from gateway.devices.calibrator import Calibrator
@@ -261,7 +261,7 @@ def _announce(
 
     def announce(event: Mapping[str, object]) -> None:
         link = event.get("link")
-        if isinstance(link, LinkChange):
+        if isinstance(link, ConnectionChange):
             housekeeping.note_link(link)
         control.tell(event)
         if on_event is not None:

@@ -52,6 +52,9 @@ def open_database(url: str) -> sa.Engine:
     except sa.exc.DBAPIError as error:
         engine.dispose()
         raise unusable("open", url, error) from error
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -130,7 +133,7 @@ def migrate(engine: sa.Engine) -> None:
         present = _present(connection)
         if present is not None and present not in known:
             raise DatabaseError(
-                "use", shown(str(engine.url)), f"its tables are of version {present}, which this program does not know",
+                "use", shown(str(engine.url)), f"its tables are of version {present}, unknown to this program",
                 "use the newer scangate-intake that made them", away=False,
             )  # fmt: skip
         command.upgrade(config, "head")
@@ -149,5 +152,3 @@ def unusable(operation: str, url: str, error: sa.exc.DBAPIError) -> DatabaseErro
         operation, shown(url), error.orig or error,
         "is the database there, and has it room? the same batch is tried again", away=True,
     )  # fmt: skip
-
-

@@ -71,4 +71,3 @@ def pause_after(asks: int) -> timedelta:
     [5, 10, 40, 3600]
     """
     return timedelta(seconds=min(HOLE_SECONDS * 2 ** min(asks, 12), LONGEST_PAUSE_SECONDS))
-

@@ -29,7 +29,9 @@ class TenantTopics(Struct, frozen=True, kw_only=True):
         base = f"{ROOT}/{tenant}"
         return cls(
             scans=f"{base}/+/+/scan",
-            boxes=tuple(f"{base}/+/+/{last}" for last in ("status", "health", "articles", "cmd/outbox-replay/reply")),
+            boxes=tuple(
+                f"{base}/+/+/{last}" for last in ("status", "health", "articles", "cmd/outbox-replay/reply")
+            ),
             announcement=f"{base}/intake",
             deltas=f"{base}/articles/delta",
             state=f"{base}/articles/state",

@@ -42,7 +42,7 @@ is_ready() {
 
 has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin" command -v "$1")" ]; }
 
-# The Debian packages this machine lacks, with what each was looked for. Only the environment of the tests needs the compiler.
+# The Debian packages this machine lacks, with what each was looked for. The demo alone needs no compiler.
 missing_packages() {
     for program in $programs; do
         has_program "$program" && continue
@@ -63,7 +63,7 @@ missing_packages() {
     *) prefix=python3 ;;
     esac
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || echo "$prefix-venv"
-    [ "$set_name" = dev ] || return 0 # the tests' evdev alone comes as source
+    case $set_name in dev | release) ;; *) return 0 ;; esac # evdev comes as source
     command -v cc >/dev/null || echo gcc
     [ -f "$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || echo "$prefix-dev"
     [ -f /usr/include/linux/input.h ] || echo linux-libc-dev

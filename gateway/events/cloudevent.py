@@ -95,7 +95,8 @@ class ScanData(Struct, frozen=True, kw_only=True):
 
     action: EventAction
     reason: str | None
-    """Why, for a discard."""
+    """Why, for a discard; `label-completed` for an `undo` that nobody asked for: a further symbol of the label came,
+    and the event of the whole label follows."""
     quantity: int
     """Pieces."""
     undoes: str | None

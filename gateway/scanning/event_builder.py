@@ -73,6 +73,7 @@ class EventBuilder:
             redacted=any(symbol.redacted for symbol in item.symbols),
             quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
             missing=lacking,
+            interleaved=item.label.interleaved,
             max_age_days=self._max_age_days,
         )
         meaning, first = item.meaning, item.symbols[0]
@@ -97,7 +98,7 @@ class EventBuilder:
         """Make the event that takes another one back; `undone` is that one's data where it is still known."""
         data = cloudevent.ScanData(
             action="undo",
-            reason=None,
+            reason=back.reason,
             quantity=back.done.quantity,
             undoes=back.done.id,
             repeats=None,

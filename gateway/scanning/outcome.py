@@ -56,7 +56,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         if self.moved:
             common["station"] = view
         for draft in events[:-1]:
-            closed = {"signal": verdict_signal(draft), "id": draft.id, "data": draft.data, "withheld": None}
+            closed = {"signal": verdict_signal(draft.data), "id": draft.id, "data": draft.data, "withheld": None}
             yield {**common, **closed}
         newest = events[-1] if events else None
         yield {

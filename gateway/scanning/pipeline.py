@@ -5,7 +5,6 @@ one back, and the scan has not happened.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
@@ -14,7 +13,7 @@ from drivers.model import RawScan, Signal
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
-from gateway.model import Decoded, Match
+from gateway.model import Match
 from gateway.outbox.entry import NewEvent
 from gateway.scanning.event_builder import EventBuilder, Reading
 from gateway.scanning.outcome import Outcome
@@ -23,10 +22,11 @@ from gateway.station import context, control_codes, machine, pairing
 from gateway.station.context import ContextItem, ContextReader, ContextRefused
 from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
 from gateway.station.keys import StationKeys, read_keys
+from gateway.station.label_engine import Move, Placement, SymbolRead, own_number, place
 from gateway.station.machine import Given
 from gateway.station.patterns import bounded
-from gateway.station.privacy import is_person, withheld
-from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Item, Rules, Symbol
+from gateway.station.privacy import PERSONS, withheld
+from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Rules, Symbol
 from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
 from gateway.system.clock import NS, ClockReading
@@ -87,7 +87,7 @@ class Pipeline:
     def consider(self, scan: RawScan, clock: ClockReading, identity: str) -> Outcome:
         """Take one scan; `identity` is the id of the event it may become or begin."""
         at_ns = scan.frame.started_ns
-        turn = ScanTransaction(self.memory, self._drafting, self._repeat_ns, clock)
+        turn = ScanTransaction(self.memory, self._drafting, self._repeat_ns, clock, scan.scanner)
         turn.make(machine.elapse(self.memory.station, at_ns, self._rules, scan.scanner))
         code = self._codes.read(scan.text)
         given = Given(input=Input.WHO_AM_I, scanner=scan.scanner, at_ns=at_ns, id=identity)
@@ -107,7 +107,7 @@ class Pipeline:
 
     def _consider_text(self, scan: RawScan, turn: ScanTransaction, given: Given) -> Outcome:
         """Take what is no control code: a context code, a label, or neither."""
-        text, redacted = redact(scan.text, scan.symbology, is_person)
+        text, redacted = redact(scan.text, scan.symbology, PERSONS)
         today = turn.clock.today()
         decoded = decode(text, scan.symbology, today=today)
         look_up = self._drafting.look_up(text, decoded.device_identifier)
@@ -119,12 +119,20 @@ class Pipeline:
             set_ = replace(given, input=Input.CONTEXT, context=found)
             turn.make(machine.step(turn.memory.station, set_, self._rules))
             return self._done(turn, scan.scanner, counts=(f"context.{found.kind}",), news={"context": found.kind})
-        item = turn.memory.station.open_items.get(scan.scanner)
-        label = turn.memory.open_label(scan.scanner)
-        waiting = label is not None and label.issuer is decoded.issuer
-        kept_back = withheld(
-            text, scan.symbology, decoded, look_up, self._patterns, redacted=redacted, waiting=waiting
-        )
+        open_item = turn.memory.station.open_items.get(scan.scanner)
+        closed = machine.comparable(turn.memory.station, given, self._rules)
+        labels = (*([open_item] if open_item else ()), *reversed(closed))
+        kept_back = None
+        if own_number(text, labels) is None:
+            kept_back = withheld(
+                text,
+                scan.symbology,
+                decoded,
+                look_up,
+                self._patterns,
+                redacted=redacted,
+                waiting=any(item.label.decoded.issuer is decoded.issuer for item in labels),
+            )
         if kept_back is not None:
             counts = (f"withheld.{kept_back.kind}",)
             return Outcome(
@@ -138,42 +146,37 @@ class Pipeline:
             at_ns=given.at_ns,
             redacted=redacted,
         )
-        alone = Reading(decoded=decoded, look_up=look_up)
-        given = replace(given, symbol=symbol)
-        if item is not None and label is not None:
-            given, reading = self._placed(given, symbol, alone, item, label, today)
-        else:
-            given, reading = self._new(given, symbol, alone)
+        read = SymbolRead(symbol=symbol, decoded=decoded, look_up=look_up)
+        placement = place(read, open_item, closed, window_ns=self._rules.pairing_ns, today=today)
+        given, reading = self._placed(given, read, placement, idle=open_item is None)
         turn.make(machine.step(turn.memory.station, given, self._rules), reading)
+        if placement.move is Move.KNOWN and placement.target is not None:
+            turn.confirm(placement.target)
         return self._done(turn, scan.scanner)
 
-    def _placed(
-        self, given: Given, symbol: Symbol, alone: Reading, item: Item, label: Decoded, today: date
-    ) -> tuple[Given, Reading]:
-        """Tell what a symbol is to the label under way: the input, and what is read of the item it makes."""
-        before = [(one.text, one.symbology) for one in item.symbols]
-        here = (symbol.text, symbol.symbology)
-        together = pairing.joined([*before, here], today)
-        if any(one.text == symbol.text for one in item.symbols) or pairing.is_same(together):
-            return replace(given, input=Input.SAME), alone
-        if pairing.is_stray(together, label, alone.decoded):
-            remarks = tuple(found for found in together.findings if found.code == pairing.LINK)
-            begun, _ = self._new(given, symbol, alone)
-            return replace(begun, input=Input.STRAY), replace(alone, remarks=remarks)
-        if not pairing.belongs(together, label, alone.decoded, here):
-            return self._new(given, symbol, alone)
-        look_up = self._drafting.look_up(item.symbols[0].text, together.device_identifier)
-        lacking = pairing.missing(together, [*before, here], look_up, self._drafting.profile)
-        goes_on = lacking and len(before) + 1 < MAX_SYMBOLS
-        given = replace(given, input=Input.CONTINUES if goes_on else Input.COMPLETES, missing=lacking)
-        return given, Reading(decoded=together, look_up=look_up)
-
-    def _new(self, given: Given, symbol: Symbol, alone: Reading) -> tuple[Given, Reading]:
-        """Tell whether a symbol is a label by itself, or the first of several."""
-        here = [(symbol.text, symbol.symbology)]
-        lacking = pairing.missing(alone.decoded, here, alone.look_up, self._drafting.profile)
-        waits = lacking and alone.decoded.ok  # a damaged symbol is refused at once, and scanned again
-        return replace(given, input=Input.BEGINS if waits else Input.WHOLE, missing=lacking), alone
+    def _placed(self, given: Given, read: SymbolRead, placement: Placement, *, idle: bool) -> tuple[Given, Reading]:
+        """Return the input that a placement is, and what is read of the item it makes."""
+        label, symbols = placement.label, placement.symbols
+        if label is None or not symbols:
+            known = Input.SAME if placement.target is None else Input.KNOWN
+            given = replace(given, input=known, label=label, target=placement.target)
+            return given, Reading(decoded=read.decoded, look_up=read.look_up)
+        decoded, look_up = label.decoded, read.look_up
+        if len(symbols) > 1:
+            look_up = self._drafting.look_up(symbols[0].text, decoded.device_identifier)
+            label = replace(label, article=look_up.article, match=look_up.match)
+        texts = [(one.text, one.symbology) for one in symbols]
+        lacking = pairing.missing(decoded, texts, look_up, self._drafting.profile)
+        waits = bool(lacking) and decoded.ok and len(symbols) < MAX_SYMBOLS
+        given = replace(
+            given,
+            input=_input(placement, waits=waits, idle=idle),
+            symbols=symbols,
+            label=label,
+            replaces=placement.replaces,
+            missing=lacking,
+        )
+        return given, Reading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
 
     def elapse(self, clock: ClockReading) -> list[Outcome]:
         """Let time pass: labels whose next symbol did not come in time go out as they stand."""
@@ -190,7 +193,7 @@ class Pipeline:
         turn.make(step)
         self.memory = turn.memory
         return [
-            Outcome(scanner=draft.data.station.scanner, signal=verdict_signal(draft), writes=(draft,))
+            Outcome(scanner=draft.data.station.scanner, signal=verdict_signal(draft.data), writes=(draft,))
             for draft in turn.writes
             if isinstance(draft, NewEvent)
         ]
@@ -240,6 +243,19 @@ class Pipeline:
         """Return what a display shows of the station now."""
         newest = next(reversed(self.memory.recent), None)
         return view_of(self.memory.station, self._drafting.station_id, newest, self._settings, clock)
+
+
+def _input(placement: Placement, *, waits: bool, idle: bool) -> Input:
+    """Return the input that a placement is; `idle`: no label waits, so that one just closed can wait again."""
+    match placement.move:
+        case Move.STRAY:
+            return Input.STRAY
+        case Move.LATE:
+            return Input.BEGINS if waits and idle else Input.LATE
+        case Move.JOINS:
+            return Input.CONTINUES if waits else Input.COMPLETES
+        case _:
+            return Input.BEGINS if waits else Input.WHOLE
 
 
 def _coded(given: Given, code: ControlCode) -> Given:

@@ -174,7 +174,7 @@ class Worker:
             elif isinstance(item, Discarded):
                 considered.append((item, None))
             else:
-                log.info("scanner=%s link=%s %s", item.scanner, item.link, item.detail)
+                log.info("scanner=%s link=%s %s", item.scanner, item.connection, item.detail)
                 self.on_event({"link": item})
         writes = [write for _, outcome in considered if outcome for write in outcome.writes]
         stored = not writes or self._store(writes, clock)

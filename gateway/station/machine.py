@@ -8,6 +8,7 @@ possible for its time after the last event or undo.
 
 from collections.abc import Mapping
 from typing import Final
+from uuid import NAMESPACE_OID, uuid5
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,6 +16,8 @@ from msgspec.structs import replace
 from gateway.station.context import ContextItem, ContextKind
 from gateway.station.control_codes import ControlCode
 from gateway.station.values import (
+    LABEL_COMPLETED,
+    MAX_CLOSED,
     MAX_UNDO,
     ON_THE_WIRE_NS,
     Chosen,
@@ -23,6 +26,7 @@ from gateway.station.values import (
     Effect,
     Item,
     Kept,
+    Label,
     Meaning,
     OpenLabel,
     Published,
@@ -62,7 +66,14 @@ class Given(Struct, frozen=True, kw_only=True):
     at_ns: int
     id: str = ""
     """For the event that may come of it."""
-    symbol: Symbol | None = None
+    symbols: tuple[Symbol, ...] = ()
+    """All of the item, once it has the symbol that was read; none where nothing comes of the symbol."""
+    label: Label | None = None
+    """What that item says; of KNOWN and SAME, the known label with the symbol noted."""
+    target: str | None = None
+    """KNOWN: id of the closed item that the symbol belongs to."""
+    replaces: tuple[str, ...] = ()
+    """Ids of the closed items that the item takes up."""
     missing: tuple[str, ...] = ()
     """What the item lacks once it has the symbol."""
     code: ControlCode | None = None
@@ -120,6 +131,35 @@ def elapse(station: Station, at_ns: int, rules: Rules, scanner: str | None = Non
             move.make(region)
             station = move.station
     return Step(station=station, effects=tuple(effects), outputs=tuple(outputs))
+
+
+def comparable(station: Station, given: Given, rules: Rules) -> tuple[Item, ...]:
+    """Return the labels just closed on a scanner that a symbol may belong to: those that mean what it would mean.
+
+    A quantity given since, another action or another case is about another piece.
+    """
+    meaning = _Move(station, replace(given, input=Input.WHOLE), rules).meaning()
+    return tuple(
+        item
+        for item in station.closed_items.get(given.scanner, ())
+        if given.at_ns <= item.until_ns
+        and station.counted is None
+        and (item.meaning.action, item.meaning.reason) == (meaning.action, meaning.reason)
+        and len(item.meaning.context) == len(meaning.context)
+        and all(one.is_same(other) for one, other in zip(item.meaning.context, meaning.context, strict=True))
+    )
+
+
+def forgotten(station: Station, identity: str) -> Station:
+    """Return a station without an event that was taken back: no symbol belongs to it any more."""
+    return replace(
+        station,
+        done=tuple(done for done in station.done if done.id != identity),
+        closed_items={
+            scanner: tuple(item for item in items if item.id != identity)
+            for scanner, items in station.closed_items.items()
+        },
+    )
 
 
 def resumed(station: Station, done: Done, at_ns: int, rules: Rules) -> Station:
@@ -184,43 +224,92 @@ class _Move:
             case Output.PUBLISH:
                 own = given.input is Input.STRAY  # the open item stays open
                 before = None if own else items.pop(given.scanner, None)
-                self._publish(self._with_symbol(before), items, was_open=before is not None, closed=own)
+                self._complete(self._item(before), items, was_open=before is not None, closed=own)
+            case Output.REPLACE:
+                self._complete(self._item(None), items, was_open=False, closed=False)
             case Output.HOLD:
-                item = self._with_symbol(items.get(given.scanner))
-                items[given.scanner] = item
+                items[given.scanner] = self._item(items.get(given.scanner))
+                self._take_up_replaced()
                 self.station = replace(self.station, open_items=items)
-                self.effects.append(OpenLabel(item=item))
+                self.effects.append(OpenLabel(item=items[given.scanner]))
             case Output.REMIND:
                 item = items[given.scanner]
-                items[given.scanner] = replace(item, until_ns=self._later(item.until_ns, self._rules.pairing_ns))
+                until_ns = self._later(item.until_ns, self._rules.pairing_ns)
+                items[given.scanner] = replace(item, label=given.label or item.label, until_ns=until_ns)
                 self.station = replace(self.station, open_items=items)
+            case Output.CONFIRM:
+                self._note()
+
+    def _complete(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
+        self._take_up_replaced()
+        self._publish(item, rest, was_open=was_open, closed=closed)
 
     def _publish(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
         done = Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity)
         self.station = replace(self.station, open_items=rest)
         self.effects.append(Published(item=item, was_open=was_open, closed=closed))
+        self._remember(item)
         self._newest = done
         self.make(Region.UNDO, Input.EVENT)
 
-    def _with_symbol(self, item: Item | None) -> Item:
-        """Return the item with the symbol laid to it, or a new one."""
+    def _take_up_replaced(self) -> None:
+        """Undo the events of the closed labels that the item takes up, and forget those labels."""
         given = self._given
-        if given.symbol is None:
+        for item in self.station.closed_items.get(given.scanner, ()):
+            if item.id in given.replaces:
+                self.effects.append(
+                    TakenBack(
+                        id=str(uuid5(NAMESPACE_OID, f"{given.id} completes {item.id}")),
+                        scanner=given.scanner,
+                        at_ns=given.at_ns,
+                        done=Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity),
+                        context=item.meaning.context,
+                        reason=LABEL_COMPLETED,
+                    )
+                )
+                self.station = forgotten(self.station, item.id)
+
+    def _remember(self, item: Item) -> None:
+        """Keep a closed label for the symbols of it that may still come."""
+        before = self.station.closed_items.get(item.scanner, ())
+        alive = tuple(one for one in before if one.until_ns >= self._given.at_ns)
+        kept = (*alive, item)[-MAX_CLOSED:]
+        self.station = replace(self.station, closed_items={**self.station.closed_items, item.scanner: kept})
+
+    def _note(self) -> None:
+        """Note that a symbol of a closed label was scanned, too, or again: further ones may come."""
+        given = self._given
+        noted = tuple(
+            replace(
+                item,
+                label=given.label or item.label,
+                until_ns=self._later(item.until_ns, self._rules.pairing_ns),
+            )
+            if item.id == given.target
+            else item
+            for item in self.station.closed_items.get(given.scanner, ())
+        )
+        self.station = replace(self.station, closed_items={**self.station.closed_items, given.scanner: noted})
+
+    def _item(self, before: Item | None) -> Item:
+        """Return the item with the symbol that was read: `before`, a closed one that it takes up, or a new one."""
+        given = self._given
+        if not given.symbols or given.label is None:
             raise IllegalMoveError(f"{given.input} without a symbol")
-        until_ns = given.at_ns + self._rules.pairing_ns
-        if item is not None:
-            symbols = (*item.symbols, given.symbol)
-            return replace(item, symbols=symbols, missing=given.missing, until_ns=until_ns)
+        taken_up = [one for one in self.station.closed_items.get(given.scanner, ()) if one.id in given.replaces]
+        first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.symbols[0].at_ns, default=None)
         return Item(
-            id=given.id,
+            id=given.id if before is None else before.id,
             scanner=given.scanner,
-            symbols=(given.symbol,),
-            meaning=self._meaning(),
+            symbols=given.symbols,
+            meaning=self.meaning() if first is None else first.meaning,
+            label=given.label,
             missing=given.missing,
-            until_ns=until_ns,
+            until_ns=given.at_ns + self._rules.pairing_ns,
         )
 
-    def _meaning(self) -> Meaning:
+    def meaning(self) -> Meaning:
+        """Return what an item that begins now means."""
         chosen, counted = self.station.chosen, self.station.counted
         takes_quantity = counted is not None and self._given.input in ITEMS
         return Meaning(
@@ -281,8 +370,7 @@ class _Move:
                 until_ns = self._later(station.undo_until_ns, self._rules.undo_ns)
                 own = [done for done in station.done if done.scanner == now.scanner]
                 undone = (own or station.done)[-1]  # two people may work at one station
-                left = tuple(done for done in station.done if done.id != undone.id)
-                self.station = replace(station, done=left, undo_until_ns=until_ns)
+                self.station = replace(forgotten(station, undone.id), undo_until_ns=until_ns)
                 self.effects.append(
                     TakenBack(
                         id=now.id,

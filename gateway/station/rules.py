@@ -109,6 +109,12 @@ RULES: Final[Mapping[str, Rule]] = {
     "INCOMPLETE_LABEL": _everywhere(
         "A further symbol of the label was not scanned in time.", _WARNING, "[station] pairing_seconds"
     ),
+    "LABELS_INTERLEAVED": _everywhere(
+        "Two labels were begun one after the other, and nothing says which of them a symbol belongs to: read the "
+        "lot and serial number on the label.",
+        _WARNING,
+        "GenSpecs 4.14: a linear symbol with production identifiers does not name its GTIN",
+    ),
     "LOWER_TRUST": _everywhere(
         "Characters may be missing or be others, because of how the scanner sent the code: read the label.",
         _WARNING,

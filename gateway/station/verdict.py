@@ -64,6 +64,8 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     quality: frozenset[InputQuality] = frozenset()
     """Of all symbols of the item together."""
     missing: MissingPart | None = None
+    interleaved: bool = False
+    """Another label was under way when its symbols were joined."""
     max_age_days: int | None = None
     """`[articles] max_age_days`; None: a master is never too old."""
 
@@ -192,6 +194,8 @@ def _reading(circumstances: Circumstances) -> Iterator[_Made]:
     if missing is not None:
         message = f"the label is incomplete, {missing.what} is missing: no further symbol came in time"
         yield "INCOMPLETE_LABEL", message, missing.element
+    if circumstances.interleaved:
+        yield "LABELS_INTERLEAVED", "lot or serial number may be another label's: two were begun at once", None
     doubts = sorted(circumstances.quality & LOWER_TRUST)
     if doubts:
         yield "LOWER_TRUST", f"characters may be missing or be others: {', '.join(doubts)}", None

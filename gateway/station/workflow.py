@@ -47,10 +47,14 @@ class Input(StrEnum):
     COMPLETES = "last of it"
     """It belongs to the open item, which is then complete."""
     SAME = "same symbol again"
-    """A symbol of the open item once more: never its own partner."""
+    """A symbol of the open item once more, or one that says nothing new: never its partner."""
     STRAY = "stray symbol"
-    """One that cannot be the open label's: a secondary that names another primary (HIBC link character), or a
-    damaged one. It is told as refused, and the right one is still waited for."""
+    """One that cannot be the open label's: a secondary that names another primary (HIBC link character), a damaged
+    one, an asset's. It is an event of its own, and the right one is still waited for."""
+    KNOWN = "symbol of a closed label"
+    """It says nothing that a label just closed does not say."""
+    LATE = "late symbol"
+    """It belongs to a label just closed and says more."""
     ACTION = "action code"
     QUANTITY = "quantity code"
     UNDO = "undo code"
@@ -72,6 +76,10 @@ class Output(StrEnum):
     """The scanner asks for the next one again; nothing is written."""
     PUBLISH = "publish"
     """The item with this symbol becomes an event."""
+    CONFIRM = "confirm"
+    """The signal of the label's event is given again; nothing is written."""
+    REPLACE = "replace"
+    """The events of what the label was so far are undone, and the item with this symbol becomes an event."""
     CLOSE = "close"
     """The open item becomes an event as it stands."""
     TAKE_BACK = "take back"
@@ -94,7 +102,16 @@ class Row(NamedTuple):
 
 ITEMS: Final = (Input.WHOLE, Input.BEGINS)
 """With them a new item begins."""
-_SYMBOL: Final = (Input.WHOLE, Input.BEGINS, Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY)
+_SYMBOL: Final = (
+    Input.WHOLE,
+    Input.BEGINS,
+    Input.CONTINUES,
+    Input.COMPLETES,
+    Input.SAME,
+    Input.STRAY,
+    Input.KNOWN,
+    Input.LATE,
+)
 _IDLE, _WAITING = (State.IDLE,), (State.WAITING,)
 
 
@@ -106,12 +123,16 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
     Region.PAIRING: {
         (State.IDLE, Input.WHOLE): Row(_IDLE, (Output.PUBLISH,)),
         (State.IDLE, Input.BEGINS): Row(_WAITING, (Output.HOLD,)),
+        (State.IDLE, Input.KNOWN): Row(_IDLE, (Output.CONFIRM,)),
+        (State.IDLE, Input.LATE): Row(_IDLE, (Output.REPLACE,)),
         (State.IDLE, Input.CANCEL): Row(_IDLE, (Output.ACCEPT,)),
         (State.IDLE, Input.UNDO): Row(_IDLE),
         (State.WAITING, Input.SAME): Row(_WAITING, (Output.REMIND,)),
         (State.WAITING, Input.CONTINUES): Row(_WAITING, (Output.HOLD,)),
         (State.WAITING, Input.COMPLETES): Row(_IDLE, (Output.PUBLISH,)),
         (State.WAITING, Input.STRAY): Row(_WAITING, (Output.PUBLISH,)),
+        (State.WAITING, Input.KNOWN): Row(_WAITING, (Output.CONFIRM,)),
+        (State.WAITING, Input.LATE): Row(_WAITING, (Output.REPLACE,)),
         (State.WAITING, Input.WHOLE): Row(_IDLE, (Output.CLOSE, Output.PUBLISH)),
         (State.WAITING, Input.BEGINS): Row(_WAITING, (Output.CLOSE, Output.HOLD)),
         (State.WAITING, Input.CANCEL): Row(_IDLE, (Output.CLOSE, Output.ACCEPT)),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from drivers.framing import Framed
-from drivers.keymap import ENTER, TAB, KeyDecoder
+from drivers.keymap import ENTER, TAB, KeyDecoder, KeyEvent
 from drivers.layouts import layout
 from drivers.model import DiscardReason, Frame
 from tests.drivers.typist import Event
@@ -27,7 +27,7 @@ def decoder(layout_name: str = "us", gs: Iterable[str] = ("ctrl-]",), terminator
 def feed(under_test: KeyDecoder, told: list[Event]) -> list[Framed]:
     done: list[Framed] = []
     for event in told:
-        done += under_test.feed(*event)
+        done += under_test.feed(KeyEvent(*event))
         if under_test.state_lost:
             under_test.restate(())
     return done

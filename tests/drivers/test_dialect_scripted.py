@@ -13,9 +13,9 @@ import pytest
 
 from drivers import serial_port
 from drivers.base import Scanner, ScannerSettings
+from drivers.catalogue import open_scanner
 from drivers.dialects.ssi_packet import NakCause, Op, SsiPacket, Status, encode
 from drivers.model import RawScan, ScannerInput, Signal
-from drivers.registry import open_scanner
 from tests.drivers.scripted import DatalogicScanner, HostAckScanner, ScriptedScanner, SsiScanner
 
 LABEL = b"]d2010952000100010210L1\x1d21S000001"

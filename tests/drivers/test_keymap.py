@@ -3,6 +3,7 @@
 import string
 
 import pytest
+from msgspec import structs
 
 from drivers import keycodes
 from drivers.base import FrameDiscarded
@@ -87,7 +88,7 @@ def test_a_scanner_of_the_other_layout_changes_27_characters_16_of_them_legal_in
         ),
         pytest.param(tap(0x53) + tap(0x57) + tap(0x53) + tap(0x59), "us", ["+1"], id="signs without Num Lock"),
         pytest.param(tap(0x59, SHIFT), "us", [(DiscardReason.UNREADABLE, 0)], id="Shift moves a cursor too"),
-        pytest.param(tap(0x2B) + tap(0x04), "us", ["\ta"], id="a tabulator within the code"),
+        pytest.param(tap(0x05) + tap(0x2B) + tap(0x04), "us", ["b\ta"], id="a tabulator within the code"),
         pytest.param([*tap(0x04), (CTRL, True), (CTRL, False)], "us", ["a"], id="Ctrl alone does nothing"),
     ],
 )
@@ -99,17 +100,6 @@ def test_what_keys_write(moves: list[tuple[int, bool]], name: str, expected: lis
 def test_the_keypad_has_the_digits_where_linux_has_them(code: int) -> None:
     usage = {code: usage for usage, code in typist.KEY_CODES.items()}[code]
     assert typed(tap(usage)) == [keycodes.KEYPAD_DIGITS[code]]
-
-
-def test_the_key_codes_are_linuxs() -> None:
-    ecodes = pytest.importorskip("evdev").ecodes
-    for name, value in vars(keycodes).items():
-        if name.startswith(("EV_", "KEY_", "LED_", "SYN_")):
-            assert getattr(ecodes, name) == value, name
-    for code, digit in keycodes.KEYPAD_DIGITS.items():
-        assert getattr(ecodes, f"KEY_KP{digit}") == code
-    for code, name in [(55, "ASTERISK"), (74, "MINUS"), (78, "PLUS"), (98, "SLASH"), (83, "DOT")]:
-        assert getattr(ecodes, f"KEY_KP{name}") == code
 
 
 def test_the_boot_reports_of_a_typed_letter() -> None:
@@ -186,24 +176,28 @@ def test_what_no_scanner_sends_spoils_the_code_it_is_in_and_no_other(
     told += scanner.events("three", 2000 * MS)
     first, spoilt, third = feed(decoder(), told)
     assert said([first, third]) == ["one", "three"]
-    assert spoilt == FrameDiscarded(reason=DiscardReason.FORBIDDEN_KEYS, length=3, keys=keys)
+    assert spoilt == FrameDiscarded(reason=DiscardReason.FORBIDDEN_KEYS, length=3, clue=keys)
 
 
 # Ends ------------------------------------------------------------------------------------------------
 
 
+WHOLE = Frame(data=b"12", started_ns=5 * MS)
+PART = FrameDiscarded(reason=DiscardReason.UNTERMINATED, length=2)
+
+
 @pytest.mark.parametrize(
-    ("terminator", "end", "quality"),
+    ("terminator", "end", "expected"),
     [
-        ("CR", typist.ENTER, frozenset()),
-        ("CR", typist.KP_ENTER, frozenset()),
-        ("TAB", typist.TAB, frozenset()),
-        ("CR", None, {InputQuality.UNTERMINATED}),
-        ("TAB", None, {InputQuality.UNTERMINATED}),
-        ("none", None, frozenset()),
+        ("CR", typist.ENTER, WHOLE),
+        ("CR", typist.KP_ENTER, WHOLE),
+        ("TAB", typist.TAB, WHOLE),
+        ("CR", None, PART),
+        ("TAB", None, PART),
+        ("none", None, structs.replace(WHOLE, quality=frozenset({InputQuality.UNTERMINATED}))),
     ],
 )
-def test_the_ends_of_a_code(terminator: str, end: int | None, quality: frozenset[InputQuality]) -> None:
+def test_the_ends_of_a_code(terminator: str, end: int | None, expected: Frame | FrameDiscarded) -> None:
     under_test = decoder(terminator=terminator)
     moves = Typist(terminator="none").movements("12") + ([] if end is None else tap(end))
     frames = feed(under_test, events(moves, 5 * MS))
@@ -211,8 +205,22 @@ def test_the_ends_of_a_code(terminator: str, end: int | None, quality: frozenset
         assert under_test.deadline_ns() == (5 + 3) * MS + IDLE_NS
         assert not frames + under_test.idle((5 + 3) * MS + IDLE_NS - 1)
         frames = under_test.idle((5 + 3) * MS + IDLE_NS)
-    assert frames == [Frame(data=b"12", started_ns=5 * MS, quality=frozenset(quality))]
+    assert frames == [expected]
     assert under_test.deadline_ns() is None
+
+
+@pytest.mark.parametrize("terminator", ["CR", "TAB"])
+@pytest.mark.parametrize("ending", [(typist.ENTER, typist.TAB), (typist.TAB, typist.ENTER)])
+def test_enter_and_tab_behind_a_code(terminator: str, ending: tuple[int, int]) -> None:
+    """Scanners can be set to send both (`Enter+Tab`): the second one is no code, and no part of the next one."""
+    first = (typist.ENTER, typist.TAB).index(ending[0])
+    moves = [
+        move
+        for _ in range(2)
+        for move in (*Typist(terminator="none").movements("12"), *tap(ending[0]), *tap(ending[1]))
+    ]
+    frames = said(feed(decoder(terminator=terminator), events(moves)))
+    assert frames == (["12", "12"] if terminator == ("CR", "TAB")[first] else ["12" + "\r\t"[first]] * 2)
 
 
 def test_a_pause_shows_in_the_times_of_the_events_however_late_they_are_read() -> None:

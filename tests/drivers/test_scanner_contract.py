@@ -10,11 +10,11 @@ from typing import Literal, Protocol
 import pytest
 
 from drivers.base import Scanner, ScannerSettings
+from drivers.catalogue import dialect_for, open_scanner
 from drivers.hid_keyboard import HidKeyboardScanner
 from drivers.hid_node import HidScanner
 from drivers.hid_pos import HidPosScanner
-from drivers.model import Link, LinkChange, RawScan, ScannerInput
-from drivers.registry import dialect_for, open_scanner
+from drivers.model import ConnectionChange, ConnectionState, RawScan, ScannerInput
 from tests.drivers.hid_pos_reports import access_is
 from tests.drivers.hidraws import Hidraws
 from tests.drivers.keyboards import Keyboards
@@ -86,10 +86,10 @@ def case(request: pytest.FixtureRequest, cable: SerialCable, tmp_path: Path) -> 
 
 def test_it_connects_and_hands_on_codes_in_order_until_it_falls_silent(case: Case, take: Take) -> None:
     scanner, play = case
-    links = [scanner.link]
-    assert take(scanner, 1) == [LinkChange(scanner="desk", link=Link.CONNECTED)]
-    links.append(scanner.link)
-    assert links == [Link.MISSING, Link.CONNECTED]
+    links = [scanner.connection]
+    assert take(scanner, 1) == [ConnectionChange(scanner="desk", connection=ConnectionState.CONNECTED)]
+    links.append(scanner.connection)
+    assert links == [ConnectionState.MISSING, ConnectionState.CONNECTED]
     play()
     scans = [one for one in take(scanner, len(CODES)) if isinstance(one, RawScan)]
     assert [(one.symbology or "") + one.text for one in scans] == CODES
@@ -138,7 +138,7 @@ def test_close_ends_a_read_and_may_be_repeated(case: Case, take: Take) -> None:
     scanner.close()
     scanner.wake()
     assert scanner.read(JOIN_S) is None
-    assert scanner.link is Link.MISSING
+    assert scanner.connection is ConnectionState.MISSING
     assert not scanner.send(b"x")
 
 
@@ -149,7 +149,7 @@ def test_news_of_devices_disturb_nobody(case: Case, take: Take) -> None:
     scanner.look_again()
     play()
     assert len(take(scanner, len(CODES))) == len(CODES)
-    assert scanner.link is Link.CONNECTED
+    assert scanner.connection is ConnectionState.CONNECTED
     scanner.close()
     scanner.look_again()
     assert scanner.read(0) is None
@@ -174,6 +174,6 @@ def test_building_one_needs_no_device(tmp_path: Path) -> None:
     for driver in drivers:
         settings = ScannerSettings(name="desk", driver=driver, device=str(tmp_path / "none"))
         scanner = open_scanner(settings)
-        assert scanner.link is Link.MISSING
+        assert scanner.connection is ConnectionState.MISSING
         assert scanner.identity().vendor is None
         scanner.close()

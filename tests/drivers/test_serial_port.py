@@ -13,7 +13,14 @@ import pytest
 from drivers.base import DriverError, Scanner, ScannerSettings
 from drivers.dialects.plain import PlainDialect
 from drivers.framing import MAX_FRAME_BYTES
-from drivers.model import Discarded, DiscardReason, InputQuality, Link, LinkChange, RawScan, ScannerInput
+from drivers.model import (
+    ConnectionChange,
+    ConnectionState,
+    Discarded,
+    DiscardReason,
+    RawScan,
+    ScannerInput,
+)
 from drivers.serial_port import SerialScanner
 
 GS1 = b"]d20108717648200274\x1d1728063010A1"
@@ -66,14 +73,14 @@ def patient_scanner(cable: SerialCable) -> Iterator[SerialScanner]:
     made.close()
 
 
-def said(inputs: list[ScannerInput]) -> list[bytes | Link | tuple[DiscardReason, int]]:
+def said(inputs: list[ScannerInput]) -> list[bytes | ConnectionState | tuple[DiscardReason, int]]:
     """Return data of scans, links, reason and length of what was discarded."""
-    out: list[bytes | Link | tuple[DiscardReason, int]] = []
+    out: list[bytes | ConnectionState | tuple[DiscardReason, int]] = []
     for one in inputs:
         if isinstance(one, RawScan):
             out.append(one.frame.data)
-        elif isinstance(one, LinkChange):
-            out.append(one.link)
+        elif isinstance(one, ConnectionChange):
+            out.append(one.connection)
         else:
             out.append((one.reason, one.length))
     return out
@@ -82,16 +89,16 @@ def said(inputs: list[ScannerInput]) -> list[bytes | Link | tuple[DiscardReason,
 def test_unplugged_in_the_middle_of_a_label(cable: SerialCable, patient_scanner: SerialScanner, take: Take) -> None:
     scanner = patient_scanner
     cable.plug()
-    assert said(take(scanner, 1)) == [Link.CONNECTED]
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
     for _ in range(3):
         cable.scan(GS1[:11])
         begin(scanner)
         cable.unplug()
-        assert said(take(scanner, 2)) == [(DiscardReason.BROKEN_OFF, 11), Link.MISSING]
-        assert scanner.link is Link.MISSING
+        assert said(take(scanner, 2)) == [(DiscardReason.BROKEN_OFF, 11), ConnectionState.MISSING]
+        assert scanner.connection is ConnectionState.MISSING
         assert not scanner.send(b"x")
         cable.plug()
-        assert said(take(scanner, 1)) == [Link.CONNECTED]
+        assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
         cable.scan(EAN + b"\r")
         assert said(take(scanner, 1)) == [EAN]
 
@@ -105,21 +112,21 @@ def test_the_rest_of_a_label_after_the_replug_is_no_label(
     cable.scan(EAN[:5])
     begin(scanner)
     cable.unplug()
-    assert said(take(scanner, 2)) == [(DiscardReason.BROKEN_OFF, 5), Link.MISSING]
+    assert said(take(scanner, 2)) == [(DiscardReason.BROKEN_OFF, 5), ConnectionState.MISSING]
     cable.plug()
     cable.scan(EAN[5:] + b"\r" + EAN + b"\r" + GS1 + b"\r")
-    assert said(take(scanner, 4)) == [Link.CONNECTED, (DiscardReason.BROKEN_OFF, 8), EAN, GS1]
+    assert said(take(scanner, 4)) == [ConnectionState.CONNECTED, (DiscardReason.BROKEN_OFF, 8), EAN, GS1]
 
 
 def test_a_name_that_outlives_its_device(cable: SerialCable, scanner: SerialScanner, take: Take) -> None:
     cable.plug()
     take(scanner, 1)
     cable.pull()
-    assert said(take(scanner, 1)) == [Link.MISSING]
+    assert said(take(scanner, 1)) == [ConnectionState.MISSING]
     assert scanner.read(0.35) is None
     cable.unplug()
     cable.plug()
-    assert said(take(scanner, 1)) == [Link.CONNECTED]
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
 
 
 def test_a_replug_under_another_node(cable: SerialCable, scanner: SerialScanner, take: Take) -> None:
@@ -127,11 +134,11 @@ def test_a_replug_under_another_node(cable: SerialCable, scanner: SerialScanner,
     take(scanner, 1)
     before = cable.node
     cable.unplug()
-    assert said(take(scanner, 1)) == [Link.MISSING]
+    assert said(take(scanner, 1)) == [ConnectionState.MISSING]
     in_the_way, other = os.openpty()
     cable.plug()
     assert cable.node != before
-    assert said(take(scanner, 1)) == [Link.CONNECTED]
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
     cable.scan(GS1 + b"\r")
     assert said(take(scanner, 1)) == [GS1]
     os.close(in_the_way)
@@ -142,13 +149,13 @@ def test_a_missing_scanner_is_reported_once_and_found_when_it_comes(
     cable: SerialCable, scanner: SerialScanner, take: Take
 ) -> None:
     (missing,) = take(scanner, 1)
-    assert isinstance(missing, LinkChange)
-    assert missing.link is Link.MISSING
+    assert isinstance(missing, ConnectionChange)
+    assert missing.connection is ConnectionState.MISSING
     assert str(cable.name) in missing.detail
     assert "plug the scanner in" in missing.detail
     assert scanner.read(0.35) is None
     cable.plug()
-    assert said(take(scanner, 1)) == [Link.CONNECTED]
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
 
 
 def test_a_scanner_that_another_program_holds(cable: SerialCable, scanner: SerialScanner, take: Take) -> None:
@@ -156,12 +163,12 @@ def test_a_scanner_that_another_program_holds(cable: SerialCable, scanner: Seria
     holder = os.open(cable.node, os.O_RDWR | os.O_NOCTTY)
     fcntl.flock(holder, fcntl.LOCK_EX)
     (busy,) = take(scanner, 1)
-    assert isinstance(busy, LinkChange)
-    assert busy.link is Link.BUSY
+    assert isinstance(busy, ConnectionChange)
+    assert busy.connection is ConnectionState.BUSY
     assert "stop that program" in busy.detail
     assert scanner.read(0.35) is None
     os.close(holder)
-    assert said(take(scanner, 1)) == [Link.CONNECTED]
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
     other = os.open(cable.node, os.O_RDWR | os.O_NOCTTY)
     with pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -177,13 +184,13 @@ def test_a_scanner_that_may_not_be_opened(cable: SerialCable, take: Take) -> Non
     os.seteuid(NOBODY)
     try:
         (forbidden,) = take(scanner, 1)
-        assert isinstance(forbidden, LinkChange)
-        assert forbidden.link is Link.NO_PERMISSION
+        assert isinstance(forbidden, ConnectionChange)
+        assert forbidden.connection is ConnectionState.NO_PERMISSION
         assert "dialout" in forbidden.detail
         assert scanner.read(0.35) is None
     finally:
         os.seteuid(0)
-    assert said(take(scanner, 1)) == [Link.CONNECTED]
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
     scanner.close()
 
 
@@ -213,7 +220,7 @@ def test_codes_read_while_nobody_listened_are_not_lost(
 ) -> None:
     cable.plug()
     cable.scan(GS1 + b"\r" + EAN + b"\r")
-    assert said(take(scanner, 3)) == [Link.CONNECTED, GS1, EAN]
+    assert said(take(scanner, 3)) == [ConnectionState.CONNECTED, GS1, EAN]
 
 
 def test_what_came_while_the_port_was_a_terminal_is_not_believed(
@@ -221,7 +228,7 @@ def test_what_came_while_the_port_was_a_terminal_is_not_believed(
 ) -> None:
     cable.plug(as_terminal=True)
     cable.scan(GS1 + b"\x04\r")
-    assert said(take(scanner, 1)) == [Link.CONNECTED]
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
     assert scanner.read(0.1) is None
     cable.scan(GS1 + b"\x04\r")
     assert said(take(scanner, 1)) == [GS1 + b"\x04"]
@@ -257,13 +264,13 @@ def test_a_code_that_is_too_long_is_reported_once(cable: SerialCable, scanner: S
     sender.join()
 
 
-def test_a_code_without_its_terminator_is_flagged(cable: SerialCable, scanner: SerialScanner, take: Take) -> None:
+def test_a_code_without_its_terminator_is_part_of_a_code(
+    cable: SerialCable, scanner: SerialScanner, take: Take
+) -> None:
     cable.plug()
     take(scanner, 1)
     cable.scan(GS1)
-    (scan,) = take(scanner, 1)
-    assert isinstance(scan, RawScan)
-    assert scan.quality == {InputQuality.UNTERMINATED}
+    assert said(take(scanner, 1)) == [(DiscardReason.UNTERMINATED, len(GS1))]
 
 
 def test_what_is_sent_reaches_the_scanner(cable: SerialCable, scanner: SerialScanner, take: Take) -> None:

@@ -75,19 +75,19 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
     (
         "it comes too late: half a label each",
         THEATRE,
-        [(0, PLATE, MORE), (6, PLATE_LOT, MORE), (12, WAIT, WARNING)],
+        [(0, PLATE, MORE), (6, PLATE_LOT, WARNING), (12, WAIT, WARNING)],
         ["consume 09520001000508 lacks 10", "consume no-DI lot=K7 lacks 01"],
     ),
     (
         "half a label of one article, and then the whole label of another: its lot stays where it belongs",
         THEATRE,
-        [(0, "]C110A-LOT", MORE), (1, "]d2010952000100040917451231", MORE), (7, WAIT, WARNING)],
+        [(0, "]C110A-LOT", MORE), (1, "]d2010952000100040917451231", WARNING), (7, WAIT, WARNING)],
         ["consume no-DI lot=A-LOT lacks 01", "consume 09520001000409 lacks 10"],
     ),
     (
-        "another implant instead of the second symbol",
+        "another implant instead of the second symbol: the plate has no lot, and the scanner says so",
         THEATRE,
-        [(0, PLATE, MORE), (1, STEM, ACCEPTED)],
+        [(0, PLATE, MORE), (1, STEM, WARNING)],
         ["consume 09520001000508 lacks 10", f"consume {STEM_IS}"],
     ),
     (
@@ -111,13 +111,13 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
     (
         "HIBC: two primaries, then the second one's lot",
         STORE,
-        [(0, NAIL, MORE), (1, WIRE, MORE), (2, WIRE_LOT, WARNING)],
+        [(0, NAIL, MORE), (1, WIRE, WARNING), (2, WIRE_LOT, WARNING)],
         ["consume A123BJC5D6E71 lacks None", "consume A99SKRUV200 lot=8L9"],
     ),
     (
         "HIBC: two secondaries, then the second one's primary",
         STORE,
-        [(0, NAIL_LOT, MORE), (1, WIRE_LOT, MORE), (2, WIRE, WARNING)],
+        [(0, NAIL_LOT, MORE), (1, WIRE_LOT, WARNING), (2, WIRE, WARNING)],
         ["consume no-DI lot=7K3 lacks DI", "consume A99SKRUV200 lot=8L9"],
     ),
     (

@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
-from gateway.articles.fields import BadRow, read_article
 from gateway.articles.build.generation import (
     Builder,
     Reached,
@@ -23,6 +21,8 @@ from gateway.articles.build.generation import (
     nobody,
     version_of,
 )
+from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
+from gateway.articles.fields import BadRow, read_article
 from gateway.articles.importers import IMPORTERS, Record, file_to_open, tells_status
 from gateway.articles.importers.base import Batch
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
