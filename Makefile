@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo pictures test lint check bench vm-test fleet faults soak mutants lock wheelhouse sbom install uninstall clean
+.PHONY: help demo pictures test lint check bench vm-test fleet region faults soak mutants lock wheelhouse sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 
 # A file's tests stay in one worker, one after the other: they share its server or browser.
 test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
-	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell
+	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
@@ -39,7 +39,7 @@ lint: ## format, lint and types
 check: lint test ## lint and test: what CI runs
 
 bench: ## the benchmarks beside their peers: a table and build/bench.json
-	@scripts/environment.sh dev mosquitto strace sqlite3
+	@scripts/environment.sh dev mosquitto strace sqlite3 initdb
 	@$(BIN)/python tests/bench/run.py
 
 vm-test: ## USB, systemd and power cuts in an emulated machine, as root (SCANS=100 CUTS=5 SUITE=trixie)
@@ -50,6 +50,10 @@ vm-test: ## USB, systemd and power cuts in an emulated machine, as root (SCANS=1
 fleet: ## a thousand gateways at a NATS cluster and a mosquitto that lose a node (FLEET_ARGS="--gateways 100")
 	@scripts/environment.sh dev mosquitto
 	@$(BIN)/python tests/fleet/run.py $(FLEET_ARGS)
+
+region: ## a region in miniature, its central side killed and wiped while people scan (BOXES=200)
+	@scripts/environment.sh dev initdb
+	@$(BIN)/python -m tests.region.run --boxes $(or $(BOXES),200) $(REGION_ARGS)
 
 faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut networks; writes docs/faults.md
 	@scripts/environment.sh dev mosquitto strace

@@ -5,6 +5,8 @@ its own defaults (`fsync`, `synchronous_commit`), and a server or role that has 
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -152,3 +154,13 @@ def unusable(operation: str, url: str, error: sa.exc.DBAPIError) -> DatabaseErro
         operation, shown(url), error.orig or error,
         "is the database there, and has it room? the same batch is tried again", away=True,
     )  # fmt: skip
+
+
+@contextmanager
+def transaction(engine: sa.Engine, operation: str) -> Iterator[sa.Connection]:
+    """Give a connection within a transaction, committed at the end. Raises DatabaseError."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise unusable(operation, str(engine.url), error) from error

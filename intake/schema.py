@@ -7,6 +7,8 @@ stream     one row per source and epoch: its frontier, which every transaction t
 poison     messages that are no event this version can take
 box        what a box says of itself: status, health, article master
 delta      article deltas in the order of their numbers
+forward_cursor  how far each receiver has confirmed each stream; `forward_late`: which late events, too
+dead_letter     events that a receiver will not take
 """
 
 from datetime import UTC, datetime
@@ -159,3 +161,34 @@ delta: Final = sa.Table(
     sa.Column("sent", Moment),
 )
 """`body`: the message as it is signed and sent; `sent`: when a broker was handed it first, null until then."""
+
+forward_cursor: Final = sa.Table(
+    "forward_cursor",
+    metadata,
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("confirmed", Moment, nullable=False),
+)
+
+forward_late: Final = sa.Table(
+    "forward_late",
+    metadata,
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", EventId, primary_key=True),
+)
+
+dead_letter: Final = sa.Table(
+    "dead_letter",
+    metadata,
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", EventId, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("refused", Moment, nullable=False),
+    sa.Column("retry", sa.Boolean, nullable=False),
+)
+"""`retry`: a person has asked for it to be sent again."""

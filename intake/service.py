@@ -26,7 +26,7 @@ from intake.messages import KINDS, BoxMessage, read_box_message
 from intake.signing import Signer
 from intake.sources import Delivery, Source
 from intake.store import Batch, Committed, Store, Stream
-from intake.topics import TenantTopics, box_topic, topic_of
+from intake.topics import REPLY, TenantTopics, box_topic, topic_of
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ BATCH: Final = 1000
 longer."""
 FETCH_SECONDS: Final = 0.25
 """How long a fetch waits for the first message: holes and repeats are looked at so often, too."""
+MAY_WORK_SECONDS: Final = 5.0
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
 """Between two tries of a batch that the database did not take."""
@@ -82,13 +83,24 @@ class Intake:
         self._holes = Holes(store, now)
         self._announced: int | None = None
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until asked to stop; what is under way is committed and acknowledged first."""
+    def run(self, stop: threading.Event, may_work: Callable[[], bool]) -> None:
+        """Work until asked to stop, or until it may not any more; a batch under way is finished first.
+
+        `may_work` is asked now and then: whether this intake still has the session it works in.
+        """
         self._source.start()
+        looked = time.monotonic()
         try:
             while not stop.is_set():
                 self._announce()
                 self._turn(stop)
+                if time.monotonic() - looked > MAY_WORK_SECONDS:
+                    looked = time.monotonic()
+                    if not may_work():
+                        log.warning(
+                            "the session belongs to another intake, or the database has forgotten whose it is"
+                        )
+                        return
         finally:
             self._source.close()
 
@@ -100,7 +112,7 @@ class Intake:
         since = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._source.publish(
             self._topics.announcement,
-            _encoder.encode(Announcement(acks=True, since=since)),
+            self._signer.signed(_encoder.encode(Announcement(acks=True, since=since))),
             qos=1,
             retain=True,
         )
@@ -123,6 +135,9 @@ class Intake:
             for message in batch.boxes:
                 if message.kind == "articles":
                     self._deltas.heard(message, now)
+            for one in deliveries:
+                if one.topic.endswith(REPLY):
+                    self._holes.heard(one.body, now)
         self._send(self._acknowledgements.due(time.monotonic()))
         with _logged():
             self._ask()
@@ -155,9 +170,11 @@ class Intake:
         """Ask boxes for what is missing."""
         if not self._source.ready:
             return
-        for source, body in self._holes.due(time.monotonic()):
+        now = time.monotonic()
+        for source, body in self._holes.due(now):
             self._source.publish(topic_of(source, "cmd/outbox-replay"), self._signer.signed(body))
             self._counters.replays += 1
+        self._send(self._acknowledgements.committed(self._holes.given_up(now), now))
 
 
 @contextmanager

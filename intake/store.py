@@ -18,7 +18,7 @@ number is known (the number 1 has come, or the box's health has said `epochBegin
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final
 
@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
-from intake.database import unusable
+from intake.database import transaction, unusable
 from intake.event import EventRow, Place, Poison, digest_of
 from intake.messages import BoxMessage
 from intake.schema import box, event, poison, stand_in, stream
@@ -168,6 +168,19 @@ class Store:
             found = connection.execute(query, {**msgspec.structs.asdict(which), "most": most})
             return [Gap(first=row.first, last=row.last) for row in found]
 
+    def missing(self, which: Stream, gap: Gap) -> list[int]:
+        """Return which numbers of a range are not held. Raises DatabaseError."""
+        held: set[int] = set()
+        with self._used("read") as connection:
+            for table in (event, stand_in):
+                query = sa.select(table.c.sequence).where(
+                    table.c.source == which.source,
+                    table.c.epoch == which.epoch,
+                    table.c.sequence.between(gap.first, gap.last),
+                )
+                held.update(connection.scalars(query))
+        return [number for number in range(gap.first, gap.last + 1) if number not in held]
+
     def claim(self, hole: Hole, now: datetime) -> bool:
         """Take the right to ask for a hole; False when another intake has it. Raises DatabaseError."""
         as_found = stream.c.asked.is_(None) if hole.asked is None else stream.c.asked == hole.asked
@@ -179,13 +192,8 @@ class Store:
         with self._used("write to") as connection:
             return connection.execute(claim).rowcount == 1
 
-    @contextmanager
-    def _used(self, operation: str) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except sa.exc.DBAPIError as error:
-            raise unusable(operation, self.url, error) from error
+    def _used(self, operation: str) -> AbstractContextManager[sa.Connection]:
+        return transaction(self._engine, operation)
 
     def _commit(self, connection: sa.Connection, batch: Batch) -> Committed:
         now = self._now()

@@ -63,6 +63,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "En kod saknas. Skanna båda igen.",
         "One code is missing. Scan both again.",
     ),
+    "LABELS_INTERLEAVED": (
+        "Två etiketter skannades samtidigt. Jämför lotnumret med etiketten.",
+        "Two labels were scanned at once. Compare the lot number with the label.",
+    ),
     "LOWER_TRUST": (
         "Osäker läsning. Läs etiketten.",
         "Uncertain reading. Read the label.",
@@ -92,6 +96,7 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "GS1_SEPARATOR": _NOTE,
     "GS1_SPACE": _NOTE,
     "GS1_HRI": _FAULTY,
+    "GS1_BRACKETS": _NOTE,
     "GS1_LOST_SEPARATOR": (
         "Lot kan vara fel. Läs etiketten.",
         "Lot may be wrong. Read the label.",

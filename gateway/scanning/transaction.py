@@ -1,19 +1,21 @@
-"""What a station knows from one scan to the next, and one scan's way through it: effects become drafts."""
+"""One scan's way through a station: effects become what is to be stored."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from drivers.model import Signal
 from gateway.events import cloudevent
 from gateway.model import Disposition
 from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.scanning.code_input import WRONG_QUANTITY
 from gateway.scanning.event_builder import EventBuilder, Reading
-from gateway.station.machine import IllegalMoveError, Step, forgotten
-from gateway.station.repeats import Key, Repeats
-from gateway.station.values import MAX_UNDO, Effect, OpenLabel, Published, Station
+from gateway.scanning.station_state import StationState
+from gateway.station import machine
+from gateway.station.machine import IllegalMoveError, Step
+from gateway.station.rules import AWAY
+from gateway.station.values import Effect, Item, MoveTimes, OpenLabel, Published, TakenBack, UsedDespite
 from gateway.station.workflow import Output
 from gateway.system.clock import ClockReading
 
@@ -22,53 +24,30 @@ OF_SYMBOLS: Final[Mapping[Output, Signal]] = {Output.HOLD: Signal.MORE, Output.R
 OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.IDENTIFY: Signal.MORE,
     Output.TAKE_BACK: Signal.ACCEPTED,
+    Output.WITHDRAW: Signal.ACCEPTED,
+    Output.BOOK: Signal.WARNING,
     Output.ACCEPT: Signal.ACCEPTED,
+    Output.OVERRIDE: Signal.WARNING,
+    Output.ASK: Signal.QUESTION,
     Output.REFUSE: Signal.REFUSED,
 }
 """What it is told of a control or context code, whatever else came of it."""
-_RANK: Final = (Signal.ACCEPTED, Signal.MORE, Signal.WARNING, Signal.REFUSED)
+_RANK: Final = (Signal.ACCEPTED, Signal.MORE, Signal.DEVIATING, Signal.WARNING, Signal.REFUSED)
 """The worst last: of several things that came of one scan, the operator must hear that one."""
-
-
-class StationState(Struct, frozen=True, kw_only=True):
-    """All that a station knows from one scan to the next. A value."""
-
-    station: Station = Station()
-    held: Mapping[str, NewEvent] = {}
-    """Scanner -> its open item as it is journalled: what it becomes if nothing more comes."""
-    repeats: Repeats = Repeats()
-    recent: dict[str, cloudevent.ScanData] = {}
-    """Id -> event, of the newest that were not taken back, the newest last."""
-
-    def with_event(
-        self, identity: str, data: cloudevent.ScanData, at_ns: int, key: Key | None, window_ns: int
-    ) -> "StationState":
-        """Remember an event for repeats of it, and for who takes it back."""
-        recent = {**self.recent, identity: data}
-        if len(recent) > MAX_UNDO:
-            del recent[next(iter(recent))]
-        repeats = self.repeats.with_event(key, data.repeats or identity, at_ns, window_ns)
-        return replace(self, recent=recent, repeats=repeats)
-
-    def without(self, identity: str) -> "StationState":
-        """Forget an event that was taken back."""
-        recent = {one: data for one, data in self.recent.items() if one != identity}
-        repeats = self.repeats.without(identity)
-        return replace(self, station=forgotten(self.station, identity), recent=recent, repeats=repeats)
 
 
 class ScanTransaction:
     """One scan's way: `memory` is where it has led to, `writes` what is to be stored."""
 
     def __init__(
-        self, memory: StationState, drafting: EventBuilder, repeat_ns: int, clock: ClockReading, scanner: str = ""
+        self, memory: StationState, builder: EventBuilder, times: MoveTimes, clock: ClockReading, scanner: str = ""
     ) -> None:
         """`scanner`: the one that has read something; what ends on others at that time is not told there."""
         self.memory = memory
         self.writes: list[NewEvent | JournalledSymbol] = []
         self.clock = clock
-        self._drafting = drafting
-        self._repeat_ns = repeat_ns
+        self._builder = builder
+        self._times = times
         self._scanner = scanner
         self._signals: list[Signal] = []
         self._answer: Signal | None = None
@@ -109,32 +88,45 @@ class ScanTransaction:
                     draft = replace(draft, closes=item.scanner)
                     held = {name: one for name, one in self.memory.held.items() if name != item.scanner}
                     self.memory = replace(self.memory, held=held)
-                key, at_ns = self._drafting.repeat_key(draft.data), item.symbols[-1].at_ns
-                self.memory = self.memory.with_event(draft.id, draft.data, at_ns, key, self._repeat_ns)
+                self._remember(draft, item.symbols[-1].at_ns)
                 self.writes.append(draft)
                 if item.scanner == self._scanner:
                     self._signals.append(verdict_signal(draft.data))
-            case _:
-                undone = self.memory.recent.get(effect.done.id)
-                self.writes.append(self._drafting.undo(effect, undone, self.clock))
-                self.memory = self.memory.without(effect.done.id)
+                if draft.data.verdict.disposition is Disposition.REFUSED and not closed:
+                    self._choose_again(item, draft)
+            case TakenBack(done=done):
+                undone = self.memory.recent.get(done.id)
+                self.writes.append(self._builder.undo(effect, undone, self.clock))
+                self.memory = self.memory.without(done.id)
+            case UsedDespite(refused=refused, at_ns=at_ns):
+                draft = self._builder.used_despite(effect, self.memory.recent[refused], self.clock)
+                self.memory = self.memory.without_refusals(refused)
+                self._remember(draft, at_ns)
+                self.writes.append(draft)
+
+    def _remember(self, draft: NewEvent, at_ns: int) -> None:
+        key = self._builder.repeat_key(draft.data)
+        self.memory = self.memory.with_event(draft.id, draft.data, at_ns, key, self._builder.repeat_ns)
+
+    def _choose_again(self, item: Item, draft: NewEvent) -> None:
+        """Let what was chosen for an item that was refused hold for the label's next reading."""
+        wrong = any(finding.code in WRONG_QUANTITY for finding in draft.data.verdict.findings)
+        at_ns = item.symbols[-1].at_ns
+        station = machine.refused(self.memory.station, item, at_ns, self._times, quantity=not wrong)
+        self.memory = replace(self.memory, station=station)
 
     def _event(self, effect: OpenLabel | Published, reading: Reading | None) -> NewEvent:
-        """Make the event of an item as it stands, and name what it repeats."""
+        """Make the event of an item as it stands."""
         if reading is None:
             raise IllegalMoveError("an item is to be written and nothing has been read of it")
-        item = effect.item
-        draft = self._drafting.event(item, reading, self.clock)
-        key = self._drafting.repeat_key(draft.data)
-        first = self.memory.repeats.first_of(key, item.symbols[-1].at_ns, self._repeat_ns)
-        if first is None and self._drafting.profile.lot_repeats:
-            first = item.label.again_of
-        return draft if first is None else replace(draft, data=replace(draft.data, repeats=first))
+        return self._builder.event(effect.item, reading, self.memory, self.clock)
 
 
 def verdict_signal(data: cloudevent.ScanData) -> Signal:
-    """Tell an event's verdict to the operator; a repeat deserves a look, too."""
+    """Return what tells the operator an event's verdict; a repeat deserves a look, and so does what is not used."""
     verdict = data.verdict
     if verdict.disposition is Disposition.REFUSED:
         return Signal.REFUSED
-    return Signal.WARNING if verdict.warned or data.repeats is not None else Signal.ACCEPTED
+    if verdict.warned or data.repeats is not None:
+        return Signal.WARNING
+    return Signal.DEVIATING if data.action in AWAY else Signal.ACCEPTED

@@ -104,7 +104,7 @@ def place(
 
 
 def own_number(text: str, items: Iterable[Item]) -> Item | None:
-    """Return the item whose label or article has a text as its own number: REF, catalogue or article number, PZN."""
+    """Return the item whose label or article has a text as its own number: catalogue or article number, PZN."""
     return next((item for item in items if text in _own_numbers(item.label)), None)
 
 
@@ -253,6 +253,7 @@ class _Engine:
             decoded,
             symbols,
             further=tuple(one for part in parts for one in part.label.further),
+            again_of=self._still_again(parts, decoded),
             unlinked=any(part.label.unlinked for part in parts) or self._is_unlinked(item),
             linear=any(part.label.linear for part in parts) or _is_linear(new),
             two_dimensional=any(part.label.two_dimensional for part in parts) or _is_two_dimensional(new),
@@ -270,6 +271,14 @@ class _Engine:
             target=item.id if late else None,
             replaces=replaces,
         )
+
+    def _still_again(self, parts: Sequence[Item], decoded: Decoded) -> str | None:
+        """Return the label of which these are symbols scanned again; None once they say what it does not."""
+        before = {part.label.again_of for part in parts}
+        for item in self._closed:
+            if item.id in before and says_nothing_new(statements(decoded), statements(item.label.decoded)):
+                return item.id
+        return None
 
     def _of_the_same(self, item: Item) -> Iterator[Item]:
         """Yield the closed items that, once the symbol has joined `item`, turn out to be of the same label."""
@@ -381,7 +390,8 @@ def _costs_itself_only(decoded: Decoded) -> bool:
 
 def _is_linear(new: SymbolRead) -> bool:
     symbol = new.symbol
-    return symbol.symbology in LINEAR_GS1 and is_element_string(symbol.text)
+    part = new.decoded.issuer is Issuer.GS1 and new.decoded.device_identifier is None
+    return symbol.symbology in LINEAR_GS1 and (part or is_element_string(symbol.text))
 
 
 def _is_two_dimensional(new: SymbolRead) -> bool:

@@ -30,7 +30,7 @@ from gateway.station.label_part import own_fault
 from gateway.station.profiles import Profile
 from gateway.station.values import Symbol
 from gateway.station.verdict import SHELF_LABELS, TRACED_CLASSES, MissingPart
-from gateway.udi import decode, decode_symbols
+from gateway.udi import decode, decode_symbols, gs1
 
 LINEAR_GS1: Final = frozenset({"]C1", "]e0", None})
 """GS1-128 and DataBar; None: the scanner does not say, and element strings are most often these."""
@@ -126,7 +126,12 @@ def joined(symbols: Iterable[Symbol], today: date) -> Decoded:
         if together.device_identifier is not None or found.code != REQUIRED
     )
     ok = all(found.severity is not Severity.ERROR for found in findings)
-    return replace(together, ok=ok, findings=findings)
+    elements, hri = together.elements, together.hri
+    if len(texts) > 1 and together.issuer is Issuer.GS1:
+        # what two symbols say alike is said once; an EAN-13 and a GS1-128 give one GTIN with 13 and with 14 digits
+        elements = tuple({gs1.normalised(*element): element for element in reversed(elements)}.values())[::-1]
+        hri = gs1.hri(gs1.normalised(*element) for element in elements)
+    return replace(together, ok=ok, findings=findings, elements=elements, hri=hri)
 
 
 def _telling(texts: Sequence[SymbolText], today: date) -> list[SymbolText]:

@@ -30,7 +30,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from intake.sources import QUEUE, Delivery, Waiting
-from intake.topics import TenantTopics, box_topic
+from intake.topics import REPLY, TenantTopics, box_topic
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +256,7 @@ class MqttSource:
 
     def _on_message(self, client: Client, _data: object, message: MQTTMessage) -> None:
         found = box_topic(message.topic)
-        if found is not None and found[1] != "scan":
+        if found is not None and found[1] not in {"scan", REPLY}:
             self._waiting.put_box_message(Delivery(topic=message.topic, body=bytes(message.payload)))
             return
         while not self._waiting.wait_for_room(

@@ -40,7 +40,7 @@ def test_errors(context: dict[str, Any], words: list[str]) -> None:
 
 
 def test_an_endless_item_pattern_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"station\.item_patterns: .*for ever"):
+    with pytest.raises(ConfigError, match=r"station\.item_patterns\[0\]: .*for ever"):
         parse({**SMALLEST, "station": {"item_patterns": ["([a-z]+)*x"]}}, "test")
 
 

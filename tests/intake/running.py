@@ -17,10 +17,10 @@ PROGRAM = (sys.executable, "-m", "intake")
 class RunningIntake:
     """One `scangate-intake run`."""
 
-    def __init__(self, directory: Path, database: str, *options: str) -> None:
+    def __init__(self, directory: Path, database: str, *options: str, tenant: str = TENANT) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.log = directory / "intake.log"
-        self._command = (*PROGRAM, "run", "--tenant", TENANT, "--database", database, *options)
+        self._command = (*PROGRAM, "run", "--tenant", tenant, "--database", database, *options)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "RunningIntake":

@@ -3,16 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.brokers import Broker, wait_for
-from tests.intake.boxes import Box, body, health, topic
+from tests.intake.boxes import EPOCH, Box, body, health, topic
 from tests.intake.running import RunningIntake, status
-
-if TYPE_CHECKING:
-    from tests.nats import NatsNode
+from tests.nats import NatsNode
+from tests.postgresql import PostgreSql
 
 Closing = Callable[[Callable[[], None]], None]
 
@@ -41,7 +39,7 @@ def test_events_are_in_the_database_and_then_acknowledged(
     box.send(body(1), body(2), body(4), b"no json", body(4))
     box.wait_for_ack(2)
     wait_for(lambda: box.on("cmd/outbox-replay"), "a request for what is missing")
-    assert box.on("cmd/outbox-replay")[0]["args"] == {"from": 3, "to": 3}
+    assert box.on("cmd/outbox-replay")[0]["args"] == {"epoch": EPOCH, "from": 3, "to": 3}
     assert box.acknowledged() == 2
     box.send(body(3))
     box.wait_for_ack(4)
@@ -123,3 +121,70 @@ def test_an_event_of_another_box_is_poison(
     box.wait_for_ack(1)
     wait_for(lambda: status(database)[1]["poison"] == 1, "poison")
     assert [one["stored"] for one in json.loads(json.dumps(status(database)[1]["streams"]))] == [1]
+
+
+def test_a_second_intake_at_one_mosquitto_stands_by(
+    mosquitto: Callable[..., Broker], database_url: str, tmp_path: Path, closing: Closing
+) -> None:
+    """Two clients with one identifier would take the session from each other for ever (MQTT 5, 3.1.4-3)."""
+    broker = mosquitto(tmp_path)
+    first = RunningIntake(tmp_path / "first", database_url, "--broker", broker.url).start()
+    closing(first.kill)
+    box = Box(broker.url)
+    closing(box.close)
+    wait_for(lambda: box.announcements, "an announcement")
+    second = RunningIntake(tmp_path / "second", database_url, "--broker", broker.url).start()
+    closing(second.kill)
+    wait_for(lambda: "standing by" in second.log.read_text(), "the second stands by")
+    box.send(body(1))
+    box.wait_for_ack(1)
+    first.kill()
+    box.send(body(2))
+    box.wait_for_ack(2)
+    wait_for(lambda: len(box.announcements) == 2, "the second announces itself")
+    assert "taken" not in first.log.read_text()
+
+
+def test_a_database_that_goes_away_stops_acknowledging_and_nothing_else(tmp_path: Path, closing: Closing) -> None:
+    server = PostgreSql()
+    closing(server.close)
+    server.start()
+    node = NatsNode(tmp_path / "nats", "alone")
+    closing(node.kill)
+    node.start()
+    intake = RunningIntake(tmp_path, server.url, "--nats", node.url, "--broker", node.mqtt_url).start()
+    closing(intake.kill)
+    box = Box(node.mqtt_url)
+    closing(box.close)
+    wait_for(lambda: box.announcements, "an announcement")
+    box.send(body(1))
+    box.wait_for_ack(1)
+    server.kill()
+    box.send(*(body(number) for number in range(2, 300)))
+    wait_for(lambda: "is the database there" in intake.log.read_text(), "its words")
+    assert box.acknowledged() == 1
+    server.start()
+    box.wait_for_ack(299, seconds=60)
+    assert status(server.url)[1]["stored"] == 299
+
+
+def test_a_wiped_broker_is_announced_to_anew(tmp_path: Path, closing: Closing) -> None:
+    """NATS, storage deleted: stream, consumer and retained announcement are made again, with another `since`."""
+    database = f"sqlite:///{tmp_path / 'events.db'}"
+    node = NatsNode(tmp_path / "nats", "alone")
+    closing(node.kill)
+    node.start()
+    intake = RunningIntake(tmp_path, database, "--nats", node.url, "--broker", node.mqtt_url).start()
+    closing(intake.kill)
+    box = Box(node.mqtt_url)
+    closing(box.close)
+    wait_for(lambda: box.announcements, "an announcement")
+    box.send(body(1), body(2))
+    box.wait_for_ack(2)
+    node.kill()
+    node.wipe()
+    node.start()
+    wait_for(lambda: len({one["since"] for one in box.announcements}) > 1, "another since", 60)
+    box.send(body(2), body(3))
+    box.wait_for_ack(3, seconds=60)
+    assert status(database)[1]["stored"] == 3

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from intake.acknowledge import Acknowledgements
 from intake.database import DatabaseError, open_database
 from intake.event import EventRow, Ignored, Place, Poison, read_event
+from intake.holes import Holes
 from intake.messages import read_box_message
 from intake.store import Batch, Store, Stream
 from tests.intake.boxes import EPOCH, body, health, identity, sequences, source, topic
@@ -328,3 +329,33 @@ def test_one_row_the_database_refuses_does_not_hold_the_others(store: Store, eng
     done = store.commit(Batch(events=(row(1), bad, row(3))))
     assert (done.stored, done.poisoned) == (2, 1)
     assert frontier(engine) == 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "arrive", "passed"),
+    [
+        (1, (2,), 7),
+        (2, (), 1),  # the box has both: they are under way, or lost behind its broker
+        (0, (), 7),
+        (0, (2,), 2),  # one more has come than the box says it has: nothing is given up on its word
+    ],
+)
+def test_what_a_box_no_longer_has_is_passed(store: Store, sent: int, arrive: tuple[int, ...], passed: int) -> None:
+    holes = Holes(store, lambda: NOW + timedelta(seconds=60))
+    store.commit(Batch(events=tuple(row(number) for number in (1, 4, 5, 6, 7))))
+    ((asked_of, command),) = holes.due(100.0)
+    asked = json.loads(command)
+    assert (asked_of, asked["args"]) == (source(), {"epoch": EPOCH, "from": 2, "to": 3})
+    result = {"from": 2, "to": 3, "done": True, "sent": sent}
+    holes.heard(json.dumps({"id": asked["id"], "ok": True, "result": result | {"done": False}}).encode(), 101.0)
+    holes.heard(json.dumps({"id": asked["id"], "ok": True, "result": result}).encode(), 101.0)
+    for number in arrive:
+        store.commit(Batch(events=(row(number),)))
+    assert holes.given_up(110.0) == {}, "what is under way may still arrive"
+    found = holes.given_up(140.0)
+    assert found.get(STREAM, unbroken({1, *arrive})) == passed
+
+
+@given(st.binary(max_size=200) | st.from_regex(rb'\{"id":"x","ok":true,"result":.{0,40}\}'))
+def test_no_reply_raises(sent: bytes) -> None:
+    Holes(cast("Store", None), lambda: NOW).heard(sent, 0.0)

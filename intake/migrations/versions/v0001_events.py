@@ -99,6 +99,28 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text, nullable=False) for name in ("summary", "body")),
         sa.Column("sent", moment),
     )
+    late = sa.text("late")
+    op.create_index("event_late", "event", ["received"], postgresql_where=late, sqlite_where=late)
+    op.create_table(
+        "forward_cursor",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("receiver", "source", "epoch")),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("confirmed", moment, nullable=False),
+    )
+    op.create_table(
+        "forward_late",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("receiver", "source")),
+        sa.Column("id", identity, primary_key=True),
+    )
+    op.create_table(
+        "dead_letter",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("receiver", "source")),
+        sa.Column("id", identity, primary_key=True),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("refused", moment, nullable=False),
+        sa.Column("retry", sa.Boolean, nullable=False),
+    )
     for name, query in VIEWS.items():
         op.execute(f"CREATE VIEW {name} AS {query}")
 
