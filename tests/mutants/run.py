@@ -55,7 +55,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self._root = folder / "scangate"
-        shutil.copytree(ROOT, self._root, ignore=shutil.ignore_patterns(*SKIPPED), symlinks=True)
+        shutil.copytree(ROOT, self._root, ignore=_made, symlinks=True)
 
     def fate(self, mutant: Mutant, tests: Sequence[str]) -> Fate:
         """Try one mutant; the copy is as before afterwards."""
@@ -90,6 +90,11 @@ class Copy:
     def log(self) -> str:
         """What the last tests said."""
         return (self._root / "tests.log").read_text(errors="replace")
+
+
+def _made(folder: str, names: Sequence[str]) -> set[str]:
+    """Return what of a folder is not copied."""
+    return {name for name in names if name == "__pycache__" or (Path(folder) == ROOT and name in MADE)}
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
