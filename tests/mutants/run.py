@@ -26,16 +26,8 @@ from typing import Final
 from tests.mutants.table import AREAS, Mutant
 
 ROOT: Final = Path(__file__).parents[2]
-SKIPPED: Final = (
-    ".git",
-    ".venv",
-    ".hypothesis",
-    ".mypy_cache",
-    ".ruff_cache",
-    "__pycache__",
-    "build",
-    "wheelhouse",
-)
+MADE: Final = (".git", ".venv", ".hypothesis", ".mypy_cache", ".ruff_cache", "build", "dist", "wheelhouse")
+"""Of the project's folder: what is made, and not part of it."""
 HANGS_SECONDS: Final = 300
 """A mutant whose tests have not ended by then waits for ever: it was noticed."""
 ALL_PASSED: Final = 0
