@@ -51,7 +51,7 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How the scanner tells the operator. `beep`: what every model of the dialect understands. `host-ack`
     (honeywell): the scanner is set to Host ACK and waits for the gateway's answer. `cordless` (datalogic): tones
     and light of a cordless scanner. `none`: not at all."""
-    layout: Literal["us", "se"] = "us"
+    layout: Literal["us", "gb", "se", "no", "dk", "fi", "de", "fr"] = "us"
     """hid-keyboard: the keyboard layout the scanner is set to."""
     gs: tuple[Literal["ctrl-]", "f8", "down", "alt-029"], ...] = ("ctrl-]",)
     """hid-keyboard: the keys the scanner sends for GS."""

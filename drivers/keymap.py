@@ -282,7 +282,11 @@ class KeyDecoder:
         return []
 
     def _alt_character(self, digits: str) -> str | DiscardReason:
-        """Return what Alt with these keypad digits writes: with a leading zero, a character of Windows-1252."""
+        """Return what Alt with these keypad digits writes: with a leading zero, a character of Windows-1252.
+
+        Without one it is a character of the PC's own code page. The two agree in ASCII, and scanners fill up codes
+        to three digits as well as to four, so Alt+093 and Alt+93 are both `]`.
+        """
         if not digits:
             return DiscardReason.FORBIDDEN_KEYS
         try:
@@ -292,14 +296,14 @@ class KeyDecoder:
         if text < " ":
             written = text == GS or (self._framer.enveloped and text in {RS, EOT})
             return text if "alt-029" in self._gs and written else DiscardReason.FORBIDDEN_KEYS
-        return text if digits.startswith("0") else DiscardReason.UNREADABLE
+        return text if text <= "~" or digits.startswith("0") else DiscardReason.UNREADABLE
 
     def _control(self, code: int, *, shift: bool, third: bool) -> str | DiscardReason:
         """Return what Ctrl with a key writes: `]` by its place on a US keyboard, or by what the layout writes."""
         levels = self._layout.keys.get(code, ("", "", ""))
         if "ctrl-]" in self._gs:
-            if (code == ecodes.KEY_RIGHTBRACE and not shift and not third) or (third and levels[2] == "]"):
-                return GS
+            if (code == ecodes.KEY_RIGHTBRACE and not third) or (third and levels[2] == "]"):
+                return GS  # with Shift too: some scanners press it with every control character
             if self._framer.enveloped and not third:
                 if code == ecodes.KEY_6:
                     return RS  # Ctrl+^, by its place on a US keyboard
@@ -320,6 +324,8 @@ class KeyDecoder:
             return TAB
         if (code == ecodes.KEY_F8 and "f8" in self._gs) or (code == ecodes.KEY_DOWN and "down" in self._gs):
             return GS
+        if code == ecodes.KEY_F9 and "f8" in self._gs and self._framer.enveloped:
+            return RS
         if self._num.on and (code == ecodes.KEY_KPDOT or code in keycodes.KEYPAD_DIGITS):
             return keycodes.KEYPAD_DIGITS.get(code, self._layout.decimal)
         return keycodes.KEYPAD_SIGNS.get(code)
@@ -330,8 +336,9 @@ class KeyDecoder:
         alone, shifted, with_alt_gr = self._layout.keys.get(code, ("", "", ""))
         if third:
             return (not shift and with_alt_gr) or DiscardReason.UNREADABLE
-        if alone != shifted and alone.upper() == shifted:
-            if self._caps.on is None:
+        letter = alone.upper() == shifted
+        if alone != shifted and (letter or not self._layout.caps_lock_letters_only):
+            if self._caps.on is None or (self._caps.on and not letter):
                 return DiscardReason.UNREADABLE
             shift = shift is not self._caps.on
         return (shifted if shift else alone) or DiscardReason.UNREADABLE

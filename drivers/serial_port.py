@@ -3,11 +3,12 @@
 8 data bits, no parity, 1 stop bit, no flow control: XON/XOFF would eat bytes of a code, and scanners leave the
 other lines open.
 
-Another program on the same port (a login prompt, ModemManager, brltty) takes bytes, and what is left of a code must not
-pass for one. TIOCEXCL keeps others out who open it later, but not root's; those show themselves in that they set the
-line up anew, or in that the port was readable and holds nothing. Then the frame is discarded as TAKEN and the port
-closed. Its exclusive mode lives on in the other program's open descriptor, so that opening it fails with EBUSY until
-that program has left; to root the kernel opens it all the same, and `/proc` says who holds it (`port_holders`).
+Another program on the same port (a login prompt, ModemManager, brltty) takes bytes, and what is left of a code must
+not pass for one. TIOCEXCL keeps others out who open it later, but not root's; those show themselves in that they
+set the line up anew, or in that the port was readable and holds nothing. Then the frame is discarded as TAKEN and
+the port closed. Its exclusive mode lives on in the other program's open descriptor, so that opening it fails with
+EBUSY until that program has left; to root the kernel opens it all the same, and `/proc` says who holds it
+(`port_holders`).
 """
 
 import errno

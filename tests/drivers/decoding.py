@@ -12,8 +12,8 @@ from tests.drivers.typist import Event
 MS = 1_000_000
 IDLE_NS = 100 * MS
 GS1 = "]d20108717648200274\x1d10A-12"
-Name = Literal["us", "se"]
-LAYOUTS: list[Name] = ["us", "se"]
+Name = Literal["us", "gb", "se", "no", "dk", "fi", "de", "fr"]
+LAYOUTS: list[Name] = ["us", "gb", "se", "no", "dk", "fi", "de", "fr"]
 ENDING = {"CR": ENTER, "TAB": TAB, "none": ""}
 
 

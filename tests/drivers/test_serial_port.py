@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -10,18 +12,12 @@ from typing import Protocol
 
 import pytest
 
-from drivers.base import DriverError, Scanner, ScannerSettings
+from drivers.base import DriverError, FrameDiscarded, Scanner, ScannerSettings
 from drivers.dialects.plain import PlainDialect
 from drivers.framing import MAX_FRAME_BYTES
-from drivers.model import (
-    ConnectionChange,
-    ConnectionState,
-    Discarded,
-    DiscardReason,
-    RawScan,
-    ScannerInput,
-)
-from drivers.serial_port import SerialScanner
+from drivers.model import ConnectionChange, ConnectionState, Discarded, DiscardReason, RawScan, ScannerInput
+from drivers.port_holders import holders, words
+from drivers.serial_port import SEND_NS, SerialScanner
 
 GS1 = b"]d20108717648200274\x1d1728063010A1"
 EAN = b"4006381333931"
@@ -40,6 +36,7 @@ class SerialCable(Protocol):
     def unplug(self) -> None: ...
     def scan(self, data: bytes) -> None: ...
     def heard(self, size: int) -> bytes: ...
+    def free(self) -> None: ...
 
 
 Take = Callable[[Scanner, int], list[ScannerInput]]
@@ -165,7 +162,7 @@ def test_a_scanner_that_another_program_holds(cable: SerialCable, scanner: Seria
     (busy,) = take(scanner, 1)
     assert isinstance(busy, ConnectionChange)
     assert busy.connection is ConnectionState.BUSY
-    assert "stop that program" in busy.detail
+    assert "ModemManager" in busy.detail
     assert scanner.read(0.35) is None
     os.close(holder)
     assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
@@ -286,7 +283,9 @@ def test_a_scanner_that_does_not_listen_holds_nobody_up(
 ) -> None:
     cable.plug()
     take(scanner, 1)
+    began = monotonic()
     assert not scanner.send(b"\x07" * 1_000_000)
+    assert monotonic() - began < 5 * SEND_NS / 1e9
     cable.scan(GS1 + b"\r")
     assert said(take(scanner, 1)) == [GS1]
 
@@ -299,3 +298,122 @@ def test_no_descriptor_is_left_open(cable: SerialCable, take: Take) -> None:
         take(scanner, 1)
         scanner.close()
     assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208  (as above)
+
+
+RIVAL = """
+import os, sys, termios, tty
+child = os.fork()  # a process of somebody else's, not this one's child
+if child:
+    os.waitpid(child, 0)
+    sys.exit()
+print(os.getpid(), flush=True)
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)
+if sys.argv[2] == "set up":
+    tty.setraw(fd, termios.TCSANOW)
+print("there", flush=True)
+sys.stdin.readline()
+if sys.argv[2] == "reads":
+    os.read(fd, 4096)
+    print("took", flush=True)
+    sys.stdin.readline()
+"""
+"""Another program on the port, such as a login prompt or ModemManager."""
+
+
+class Rival:
+    """A process that has the port open."""
+
+    def __init__(self, path: str, does: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", RIVAL, path, does], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        self.pid = int(self._process.stdout.readline())
+        self.answer("there")
+
+    def answer(self, expected: str) -> None:
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == expected + "\n"
+
+    def go_on(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def leave(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait()
+
+
+@pytest.fixture(params=["root", "scangate"])
+def user(request: pytest.FixtureRequest, cable: SerialCable) -> Iterator[str]:
+    """Root, to whom the kernel opens an exclusive port all the same, or a user like the daemon's."""
+    if os.geteuid() != 0:
+        if request.param == "root":
+            pytest.skip("only root can be root")
+        yield request.param
+        return
+    cable.plug()
+    if request.param == "scangate":
+        Path(cable.node).chmod(0o666)
+        os.seteuid(NOBODY)
+    yield request.param
+    os.seteuid(0)
+
+
+def test_another_program_that_sets_the_line_up_anew(cable: SerialCable, take: Take, user: str) -> None:
+    """What a login prompt and ModemManager do before they read anything."""
+    scanner = scanner_on(cable.node)
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
+    os.seteuid(0)
+    rival = Rival(cable.node, "set up")
+    if user != "root":
+        os.seteuid(NOBODY)
+    busy = None
+    while busy is None:
+        busy = scanner.read(0.02)
+    assert isinstance(busy, ConnectionChange)
+    assert busy.connection is ConnectionState.BUSY
+    if user == "root":
+        assert f"(process {rival.pid}) holds {cable.node}" in busy.detail
+    else:
+        assert "serial-getty@" in busy.detail
+    assert scanner.read(0.35) is None, "it stays busy"
+    rival.leave()
+    cable.free()
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
+    cable.scan(GS1 + b"\r")
+    assert said(take(scanner, 1)) == [GS1]
+    scanner.close()
+
+
+def test_another_program_that_takes_bytes(cable: SerialCable, scanner: SerialScanner, take: Take) -> None:
+    """The rest of a code is no code, and the operator hears that something came."""
+    cable.plug()
+    assert said(take(scanner, 1)) == [ConnectionState.CONNECTED]
+    rival = Rival(cable.node, "reads")
+    cable.scan(EAN[:5])
+    begin(scanner)
+    taking = scanner._session
+    assert taking is not None
+    rival.go_on()
+    cable.scan(EAN[5:] + b"\r")
+    rival.answer("took")
+    with pytest.raises(OSError, match="busy"):
+        taking.receive(0)
+    assert list(taking.broken()) == [FrameDiscarded(reason=DiscardReason.TAKEN, length=5)]
+    rival.leave()
+
+
+def test_who_holds_a_port(cable: SerialCable) -> None:
+    cable.plug()
+    assert holders(str(cable.name)) == (), "the test itself does not count"
+    rival = Rival(cable.node, "waits")
+    (found,) = holders(str(cable.name))
+    assert found.pid == rival.pid
+    assert found.name in words(str(cable.name))
+    rival.leave()
+    assert holders(str(cable.name)) == ()
+    assert "serial-getty@" in words(str(cable.name))
