@@ -162,7 +162,7 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(LOCKS, "is not self._at_rest and not self.misled", "is not self._at_rest"),
             Mutant(KEYMAP, "if self._num.on and (code", "if not self._num.on and (code"),
             Mutant(KEYMAP, "self._num = Lock(at_rest=locks.num,", "self._num = Lock(at_rest=locks.caps,"),
-            Mutant(KEYMAP, "            if self._caps.on is None:\n", "            if False:\n"),
+            Mutant(KEYMAP, "if self._caps.on is None or (self._caps.on", "if (self._caps.on"),
             Mutant(KEYMAP, "            self._caps.missed()\n", ""),
             Mutant(KEYMAP, "            self._num.missed()\n", ""),
             Mutant(KEYMAP, "if self._dropped and isinstance(output, Frame):", "if False:"),
