@@ -34,6 +34,7 @@ _NOTE: Final[Words] = ("Ovanlig kod. Läs på etiketten.", "Unusual code. Read t
 
 SENTENCES: Final[Mapping[str, Words]] = {
     "ARTICLE_UNKNOWN": ("Artikeln finns inte i registret.", "The article is not in the register."),
+    "ARTICLE_DISCONTINUED": ("Artikeln säljs inte längre.", "The article is no longer sold."),
     "ARTICLE_BLOCKED": ("Artikeln är spärrad.", "The article is blocked."),
     "ARTICLE_RECALLED": ("Återkallad. Lägg undan den.", "Recalled. Put it aside."),
     "RECALL_POSSIBLE": (
