@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drivers.indicator import Indicator
-from drivers.model import Link
+from drivers.model import ConnectionState
 from gateway.articles.lookup.status_message import StatusMessage
 from gateway.monitoring.health import BoardHealth
 from gateway.outbox.capacity import Capacity
@@ -59,9 +59,9 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         scanner = reader.scanner
         if trouble := reader.trouble:
             yield f"scanner {reader.name}: {trouble}"
-        elif scanner.link is not Link.CONNECTED:
-            why = f" ({scanner.link_detail})" if scanner.link_detail else ""
-            yield f"scanner {reader.name}: {scanner.link.value}{why}"
+        elif scanner.connection is not ConnectionState.CONNECTED:
+            why = f" ({scanner.connection_detail})" if scanner.connection_detail else ""
+            yield f"scanner {reader.name}: {scanner.connection.value}{why}"
 
 
 def drifting(troubles: Mapping[str, str]) -> Iterator[str]:

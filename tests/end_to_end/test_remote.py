@@ -166,10 +166,14 @@ def test_a_box_that_was_off_learns_what_it_missed(plant: Plant) -> None:
     """docs/integration.md, Articles: the retained state is compared at every connect."""
     plant.delta(1, {"op": "block", "articleNumber": "X-1"})
     plant.central.say("udi/v1/vgr/articles/state", b'{"sample": 3, "stranger": 9}', retain=True)
-    wait_for(lambda: any("deltas 2-3 of sample are missing" in one for one in plant.health()["alarms"]), "the alarm")
+    wait_for(
+        lambda: any("deltas 2-3 of sample are missing" in one for one in plant.health()["alarms"]), "the alarm"
+    )
     assert (plant.gateway.state / "articles" / "sync-wanted" / "sample").exists()
     told = wait_for(
-        lambda: next((one for one in map(json.loads, plant.heard.on(f"{BASE}/articles")) if one["sources"][0]["gap"]), None),
+        lambda: next(
+            (one for one in map(json.loads, plant.heard.on(f"{BASE}/articles")) if one["sources"][0]["gap"]), None
+        ),
         "the master's state says so",
     )
     assert told["sources"][0]["missing"] == [[2, 3]]

@@ -243,7 +243,9 @@ class Builder:
         if not self._has_old:
             return 0
         with self._reading_old():
-            found = self._connection.execute("SELECT row_count FROM old.source WHERE id = ?", (self._own,)).fetchone()
+            found = self._connection.execute(
+                "SELECT row_count FROM old.source WHERE id = ?", (self._own,)
+            ).fetchone()
         return 0 if found is None else int(found[0])
 
     @contextlib.contextmanager
@@ -301,7 +303,9 @@ class Builder:
 
     def _article_of(self, twin: Twin) -> tuple[Any, ...] | None:
         """Return the row that was taken, as it is now."""
-        found = self._connection.execute(f"SELECT {COLUMNS} FROM article WHERE key = ?", (twin.first[0],)).fetchone()
+        found = self._connection.execute(
+            f"SELECT {COLUMNS} FROM article WHERE key = ?", (twin.first[0],)
+        ).fetchone()
         return None if found is None else tuple(found)
 
     def _stricter(self, key: int, row: Sequence[Any]) -> None:
@@ -374,7 +378,14 @@ class Builder:
         version = version_of(built)
         self._connection.execute(
             "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?)",
-            (self._own, self._source.name, self._source.priority, version, nanoseconds(as_of), self.rows - self.collector.bars_only),
+            (
+                self._own,
+                self._source.name,
+                self._source.priority,
+                version,
+                nanoseconds(as_of),
+                self.rows - self.collector.bars_only,
+            ),
         )
         if not tells_status:
             self._connection.execute("INSERT INTO silent_on_status VALUES (?)", (self._own,))

@@ -13,8 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
-from gateway.articles.fields import BadRow, read_article, read_bar
 from gateway.articles.build.generation import (
     Builder,
     Reached,
@@ -24,6 +22,8 @@ from gateway.articles.build.generation import (
     nobody,
     version_of,
 )
+from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
+from gateway.articles.fields import BadRow, read_article, read_bar
 from gateway.articles.importers import IMPORTERS, Record, file_to_open, tells_status
 from gateway.articles.importers.base import Batch, Changes, Read
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
@@ -143,7 +143,11 @@ class _Run:
             before = self._rows
             if isinstance(record, Changes):
                 raise SourceFileError(
-                    *("import", self._file, "a part of it replaces the source's articles, and another changes them"),
+                    *(
+                        "import",
+                        self._file,
+                        "a part of it replaces the source's articles, and another changes them",
+                    ),
                     "have them sent as two files",
                     recoverable=False,
                 )
