@@ -34,6 +34,7 @@ _NOTE: Final[Words] = ("Ovanlig kod. Läs etiketten.", "Unusual code. Read the l
 
 SENTENCES: Final[Mapping[str, Words]] = {
     "ARTICLE_UNKNOWN": ("Artikeln finns inte i registret.", "Article not in the register."),
+    "ARTICLE_DISCONTINUED": ("Säljs inte längre.", "No longer sold."),
     "ARTICLE_BLOCKED": ("Spärrad. Lägg undan den.", "Blocked. Put it aside."),
     "ARTICLE_RECALLED": ("Återkallad. Lägg undan den.", "Recalled. Put it aside."),
     "RECALL_POSSIBLE": (
