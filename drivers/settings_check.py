@@ -54,4 +54,4 @@ def _names_a_kind(match: DeviceMatch) -> bool:
 def _overlap(one: DeviceMatch, other: DeviceMatch) -> bool:
     """Return whether one device could fit both: nothing that both give differs."""
     pairs = zip(structs.astuple(one), structs.astuple(other), strict=True)
-    return all(None in pair or pair[0] == pair[1] for pair in pairs)
+    return all(None in pair or str(pair[0]).lower() == str(pair[1]).lower() for pair in pairs)
