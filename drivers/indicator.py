@@ -79,6 +79,8 @@ PATTERNS: Final[Mapping[Signal, tuple[Step, ...]]] = {
     Signal.ACCEPTED: ((_G | _B, 0.08), (_G, 0.5)),
     Signal.MORE: ((_G | _B, 0.08), (OFF, 0.08), (_G | _B, 0.08), (OFF, 0.08)),
     Signal.WARNING: ((_A | _B, 0.08), (_A, 0.08), (_A | _B, 0.08), (_A, 0.08), (_A | _B, 0.08), (_A, 0.5)),
+    Signal.DEVIATING: ((_G | _A | _B, 0.3), (_G | _A, 0.5)),
+    Signal.QUESTION: ((_A | _B, 0.08), (_G, 0.2), (_A | _B, 0.3), (_G, 0.2), (_A, 0.3)),
     Signal.REFUSED: ((_R | _B, 0.6), (_R, 0.6)),
     Signal.TROUBLE: ((_R | _B, 0.3), (OFF, 0.1), (_R | _B, 0.3), (OFF, 0.1), (_R | _B, 0.3), (OFF, 0.1)),
 }

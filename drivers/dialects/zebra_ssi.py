@@ -53,6 +53,8 @@ SIGNALS: Final[Mapping[Signal, bytes]] = {
     Signal.MORE: beep(0x17),  # low-high: go on
     Signal.WARNING: beep(0x02),  # three short high
     Signal.REFUSED: beep(0x10),  # two long low
+    Signal.DEVIATING: beep(0x16),  # high-low
+    Signal.QUESTION: beep(0x14),  # warble
     Signal.TROUBLE: beep(0x12),  # four long low: what the scanner itself does when nobody acknowledges
 }
 

@@ -175,7 +175,7 @@ def _as_owner(arguments: argparse.Namespace, directory: Path) -> Iterator[Path]:
         return
     with stream:
         act_as_owner(directory)
-        if os.access(file, os.R_OK):
+        if os.access(file, os.R_OK, effective_ids=True):
             yield file
             return
         with contextlib.ExitStack() as stack:

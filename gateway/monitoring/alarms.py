@@ -90,7 +90,11 @@ def mastering(
         yield f"article deltas: the newest was refused: {refused_delta}"
     for source in told.sources:
         if source.gap:
-            yield f"article deltas of {source.name} are missing: a sync has been asked for"
+            runs = ", ".join(
+                f"{first}-{last}" if first < last else f"{first}" for first, last in source.missing[:3]
+            )
+            more = " and more" if len(source.missing) > 3 else ""  # noqa: PLR2004 - as above
+            yield f"article deltas {runs}{more} of {source.name} are missing, recalls perhaps: have them sent again"
     if told.old:
         yield f"the article master is {told.age_days} days old: see `scangate articles sources`"
 

@@ -13,7 +13,7 @@ from drivers.model import ConnectionChange, ConnectionState
 from gateway import VERSION
 from gateway.articles.errors import MasterError
 from gateway.articles.lookup.master import ArticleMaster, MasterInfo
-from gateway.articles.lookup.status_message import StatusMessage, encode, tell
+from gateway.articles.lookup.status_message import StatusMessage, encode, status_message
 from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
 from gateway.devices.station_registry import RegistryError, StationRegistry
@@ -39,7 +39,7 @@ from gateway.system.disk_writes import Wear
 
 if TYPE_CHECKING:  # the feed comes with the broker
     from gateway.devices.settings_monitor import SettingsMonitor
-    from gateway.recalls.delta_subscriber import MasterFeed
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Monitor:
         self._clock_at = 0.0
         self._told_at = 0.0
         self._told: Health | None = None
-        self.feed: MasterFeed | None = None
+        self.feed: DeltaSubscriber | None = None
         """Who takes article deltas; None without a broker."""
         self.drift: SettingsMonitor | None = None
         """Who looks after the scanners' own settings."""
@@ -288,7 +288,7 @@ class Monitor:
                 log.error("a sync cannot be asked for: %s", error)  # noqa: TRY400 - its words say it all
 
     def _told_master(self) -> StatusMessage:
-        return tell(
+        return status_message(
             self._info,
             self._clock.now().wall_ns,
             max_age_days=self._config.articles.max_age_days,

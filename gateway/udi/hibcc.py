@@ -128,12 +128,16 @@ def read(text: str, today: date) -> Part:
         _read_primary(reading, primary)
         if slash:
             _read_fields(reading, rest)
-        return _part(reading, text, None if slash else check)
+        # a secondary beside a concatenated symbol names the check character that its primary has alone
+        linked = hibc_check_character(f"+{primary}") if _ALPHANUMERIC.issuperset(primary) else None
+        return _part(reading, text, linked if slash else check)
     if first in DIGITS or first in "$S":
         link = content[-1]
         _read_fields(reading, content[:-1])
         if not reading.elements and not reading.findings:
-            reading.note("HIBC_LENGTH", "the secondary symbol says nothing: lot, serial number and expiry are empty")
+            reading.note(
+                "HIBC_LENGTH", "the secondary symbol says nothing: lot, serial number and expiry are empty"
+            )
         reading.elements.append(("link", link))
         return _part(reading, text, link)
     reading.note("HIBC_CHARACTER", f"{first!a} stands behind the flag where a letter, a digit or $ is expected")

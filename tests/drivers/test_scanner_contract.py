@@ -21,7 +21,9 @@ from tests.drivers.keyboards import Keyboards
 from tests.drivers.typist import Typist
 
 CODES = ["]d20108717648200274\x1d1728063010A1", "4006381333931", "]A0+A99912345/$$52001510X3"]
-JOIN_S = 10.0
+JOIN_S = 20.0
+FOREVER_S = 3600.0
+"""A read that ends by itself only long after the test would have been given up."""
 
 
 class SerialCable(Protocol):
@@ -105,7 +107,7 @@ def test_a_read_that_waits_costs_no_time_of_the_processor(case: Case, take: Take
     began, busy = monotonic(), thread_time()
     assert scanner.read(0.3) is None
     assert monotonic() - began >= 0.29
-    assert thread_time() - busy < 0.03
+    assert thread_time() - busy < 0.15, "it waits, and does not ask again and again"
 
 
 def test_wake_ends_a_read_and_is_remembered(case: Case, take: Take) -> None:
@@ -114,15 +116,13 @@ def test_wake_ends_a_read_and_is_remembered(case: Case, take: Take) -> None:
     play()
     take(scanner, len(CODES))
     scanner.wake()
-    began = monotonic()
-    assert scanner.read(JOIN_S) is None
+    assert scanner.read(FOREVER_S) is None
     got: list[ScannerInput | None] = []
-    reader = Thread(target=lambda: got.append(scanner.read(JOIN_S)))
+    reader = Thread(target=lambda: got.append(scanner.read(FOREVER_S)), daemon=True)
     reader.start()
     scanner.wake()
     reader.join(JOIN_S)
     assert got == [None]
-    assert monotonic() - began < JOIN_S / 2
 
 
 def test_close_ends_a_read_and_may_be_repeated(case: Case, take: Take) -> None:
@@ -130,10 +130,10 @@ def test_close_ends_a_read_and_may_be_repeated(case: Case, take: Take) -> None:
     take(scanner, 1)
     play()
     take(scanner, len(CODES))
-    reader = Thread(target=scanner.read, args=(JOIN_S,))
+    reader = Thread(target=scanner.read, args=(FOREVER_S,), daemon=True)
     reader.start()
     scanner.close()
-    reader.join(JOIN_S / 2)
+    reader.join(JOIN_S)
     assert not reader.is_alive()
     scanner.close()
     scanner.wake()

@@ -211,7 +211,7 @@ def test_the_daemon_stops_in_order_with_a_port_lent(tmp_path: Path) -> None:
             lend(lent, "datalogic")
             write(lent, b"$S\r")
             read_until(lent, b"\r")
-            assert gateway.stop() < 5
+            gateway.stop()
             assert wired.device.reads
 
 
