@@ -2,6 +2,18 @@
 
 A keyboard scanner presses keys, and the host has to know which characters its maker meant: the layout, the locks
 and the way the scanner writes GS decide that. What is not certain is thrown away whole and reported, or flagged.
+
+How it works. `KeyDecoder` keeps which modifiers are held and how the locks stand (`drivers.locks`), and makes a
+character of each key that is pressed, or a reason why it makes none. `_KeyFramer` collects the characters up to the
+terminator's key. A reason spoils the frame: it is thrown away when it ends, and not before, so that its rest is no
+code. Three things take more than one key: a dead key waits for its letter, Alt for the digits of its code, and
+after lost events (SYN_DROPPED) nothing counts until the kernel has said which keys are held now (`state_lost`,
+`restate`).
+
+Example, layout `se`, gs = ["ctrl-]"]: AltGr+9, `d`, `2`, ..., Ctrl+KEY_RIGHTBRACE, ..., Enter. AltGr+9 is `]` in
+the layout's table. Ctrl with the key right of P is GS, wherever the layout has its `]`. Enter ends the frame
+`]d2...<GS>...`. Had the scanner pressed F8 for GS, the frame would be discarded with reason FORBIDDEN_KEYS and the
+clue `F8`.
 """
 
 import unicodedata
