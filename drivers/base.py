@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from drivers.model import ConnectionState, DiscardReason, Frame, RawScan, ScannerIdentity, ScannerInput, Signal
+from drivers.model import (
+    ConnectionState,
+    DiscardReason,
+    Frame,
+    RawScan,
+    ScannerIdentity,
+    ScannerInput,
+    Signal,
+    Strokes,
+)
 
 Terminator = Literal["CR", "LF", "CRLF", "TAB", "ETX", "STX-ETX", "none"]
 
@@ -72,7 +81,8 @@ class FrameDiscarded(Struct, frozen=True, kw_only=True):
     reason: DiscardReason
     length: int
     clue: str = ""
-    """As in `Discarded`."""
+    strokes: Strokes = Strokes()
+    """Both as in `Discarded`."""
 
 
 class Send(Struct, frozen=True, kw_only=True):

@@ -1,32 +1,29 @@
 """Which layout, and which key for GS, a scanner types that was read wrongly. Pure.
 
 How it works. The text of the calibration symbol is known, and so are the layouts. For every layout and every way to
-type GS, the text is typed as such a scanner would and read by the decoder as it is configured: what comes out is
-the scanner's signature. The set-ups whose signature is what really came are the candidates.
+type GS, the text is typed as such a scanner would type it. Where something was read, the set-ups count of which the
+configured decoder reads the same; where the code was thrown away, those that press the same keys.
 
-Example: configured is `us`, and `-` came as `/`. Only `de` and the Nordic layouts have `-` on the key that writes
-`/` in the United States; `y` came as `z`, which leaves `de`.
+Example: configured is `us`, and the scanner types `de`. `]` is AltGr+9 there, which is no character on a US
+keyboard: the code is thrown away. Of its keys, the one that `de` has for `z` stands where the text has `z`; in
+`se`, `no` and `dk`, which press the same keys for most signs, it would be another one.
 """
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evdev import ecodes
 from msgspec.structs import replace
 
-from drivers.base import FrameDiscarded, ScannerSettings
-from drivers.keymap import ENTER, KeyEvent, key_decoder
+from drivers.base import ScannerSettings
+from drivers.keymap import ENTER, STROKE_MASK, KeyEvent, key_decoder
 from drivers.layouts import NAMES, Layout, layout
-from drivers.model import Discarded, RawScan
+from drivers.model import Discarded, Frame, RawScan, Strokes
 
 if TYPE_CHECKING:
     from drivers.framing import Framed
 
-AIM_IDS: Final = ("", "]d1")
-"""What scanners type before the text: nothing, or an AIM identifier. What is discarded has the same length with
-each of them, and of what is read only the end is compared."""
 _GS: Final = "\x1d"
 _SPACING: Final = {"\u0301": "\u00b4", "\u0300": "`", "\u0308": "\u00a8", "\u0302": "^", "\u0303": "~"}
 _STEP_NS: Final = 1_000_000
@@ -41,8 +38,7 @@ _GS_PRESSES: Final[dict[str, tuple[tuple[int, tuple[int, ...]], ...]]] = {
 """`gs` of the configuration -> the keys for it; empty: the scanner types nothing for GS."""
 
 Press = tuple[int, tuple[int, ...]]
-Signature = str | tuple[str, str, int]
-"""The text that was read; or reason, clue and length of what was discarded."""
+_ENDINGS: Final = {ecodes.KEY_ENTER, ecodes.KEY_KPENTER, ecodes.KEY_TAB}
 
 
 class SetUp(NamedTuple):
@@ -55,14 +51,18 @@ class SetUp(NamedTuple):
 
 def candidates(item: RawScan | Discarded, text: str, settings: ScannerSettings) -> list[SetUp]:
     """Return the set-ups of a scanner that makes `item` of `text`, read with these settings."""
+    if isinstance(item, Discarded):
+        strokes = list(item.strokes)
+        while strokes and strokes[-1][0] in _ENDINGS:
+            strokes.pop()
+        return [one for one in _set_ups() if any(_ends_with(strokes, each) for each in _strokes(text, one))]
     bare = replace(settings, name="", device=None, match=None)
-    return [one for one in _set_ups() if any(_agrees(item, each) for each in _signatures(text, one, bare))]
+    return [one for one in _set_ups() if any(item.text.endswith(each) for each in _texts(text, one, bare))]
 
 
-def _agrees(item: RawScan | Discarded, signature: Signature) -> bool:
-    if isinstance(item, RawScan):
-        return isinstance(signature, str) and item.text.endswith(signature)
-    return (item.reason.value, item.clue, item.length) == signature
+def _ends_with(strokes: list[tuple[int, int]], expected: Strokes) -> bool:
+    """Return whether the keys end with the expected ones: what goes before them is an AIM identifier."""
+    return tuple(strokes[-len(expected) :]) == expected
 
 
 def _set_ups() -> Iterator[SetUp]:
@@ -71,33 +71,47 @@ def _set_ups() -> Iterator[SetUp]:
             yield SetUp(name, gs)
 
 
+def _ways(name: str) -> list[dict[str, tuple[Press, ...]]]:
+    """Return the keys that a scanner may press for each character: it may prefer dead keys, or not."""
+    table = layout(name)
+    first, second = presses_of(table, dead_keys=True), presses_of(table, dead_keys=False)
+    return [first] if first == second else [first, second]
+
+
 @lru_cache(maxsize=len(NAMES) * len(_GS_PRESSES))
-def _signatures(text: str, scanner: SetUp, settings: ScannerSettings) -> frozenset[Signature]:
-    found: set[Signature] = set()
-    table = layout(scanner.layout)
-    ways = [presses_of(table, dead_keys=True)]
-    if (other := presses_of(table, dead_keys=False)) != ways[0]:
-        ways.append(other)
-    for aim_id, keys in product(AIM_IDS, ways):
+def _strokes(text: str, scanner: SetUp) -> tuple[Strokes, ...]:
+    """Return the keys that such a scanner presses for a text, as a decoder notes them."""
+    found = []
+    for keys in _ways(scanner.layout):
+        pressed: list[tuple[int, int]] = []
+        held = 0
+        for code, value in _events(text, scanner.gs, keys):
+            mask = STROKE_MASK.get(code, 0)
+            held = held | mask if value else held & ~mask
+            if value and not mask:
+                pressed.append((code, held))
+        found.append(Strokes(pressed))
+    return tuple(found)
+
+
+@lru_cache(maxsize=len(NAMES) * len(_GS_PRESSES))
+def _texts(text: str, scanner: SetUp, settings: ScannerSettings) -> frozenset[str]:
+    """Return what the decoder reads when such a scanner types a text and Enter; empty where it reads nothing."""
+    found = set()
+    for keys in _ways(scanner.layout):
         decoder = key_decoder(settings)
         done: list[Framed] = []
         now = 0
-        for now, event in enumerate(_events(aim_id + text, scanner.gs, keys), 1):
-            code, value = event
+        for now, (code, value) in enumerate(_events(text + ENTER, scanner.gs, keys), 1):
             done += decoder.feed(KeyEvent(ecodes.EV_KEY, code, value, now * _STEP_NS))
         done += decoder.idle((now + 1) * _STEP_NS + settings.idle_ms * 1_000_000)
-        if len(done) == 1:
-            (only,) = done
-            if isinstance(only, FrameDiscarded):
-                found.add((only.reason.value, only.clue, only.length))
-            else:
-                found.add(only.data.decode())
+        found |= {one.data.decode() for one in done if isinstance(one, Frame)}
     return frozenset(found)
 
 
 def _events(text: str, gs: str, keys: Mapping[str, tuple[Press, ...]]) -> Iterator[tuple[int, int]]:
-    """Yield key code and value of the movements for a text and Enter."""
-    for character in text + ENTER:
+    """Yield key code and value of the movements for a text."""
+    for character in text:
         if character == _GS and gs == "alt-029":
             yield ecodes.KEY_LEFTALT, 1
             for digit in "029":
