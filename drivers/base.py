@@ -159,6 +159,8 @@ class Scanner(ABC):
     """A calibration scan has proved that this hardware types what the label says. Set from outside."""
     gs_seen: bool = False
     """This hardware has sent a GS at some time. Set by the driver; from outside for what an earlier life saw."""
+    gs_missed: bool = False
+    """It has sent a GS1 code of several elements without any GS, and never one with. Set by the driver."""
     connection_detail: str = ""
     """What to do about `connection`, for a person; empty while the scanner is connected."""
     watched: bool = False

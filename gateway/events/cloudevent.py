@@ -110,7 +110,7 @@ class CountSession(Struct, frozen=True, kw_only=True):
     """`replace`: the sum over the session is what is there of each article at its place. `add`: it comes on top."""
 
 
-class ScanData(Struct, frozen=True, kw_only=True):
+class ScanData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`data` of a scan event."""
 
     action: EventAction

@@ -67,9 +67,15 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
             why = f" ({scanner.connection_detail})" if scanner.connection_detail else ""
             yield f"scanner {reader.name}: {scanner.connection.value}{why}"
         elif reader.unterminated >= UNTERMINATED_RULE:
+            ending = scanner.settings.terminator
             yield (
-                f"scanner {reader.name}: its codes come without their terminator ({scanner.settings.terminator}) and "
-                f"are refused: `scangate scanners test {reader.name}` says what to set"
+                f"scanner {reader.name}: its codes come without their terminator ({ending}) and are refused: "
+                f"`scangate scanners test {reader.name}` says what to set"
+            )
+        if scanner.gs_missed and not scanner.gs_seen:
+            yield (
+                f"scanner {reader.name}: has never sent the separator GS, and elements of a label may run together: "
+                f"scan the page of `scangate scanners calibrate {reader.name}`"
             )
 
 

@@ -231,10 +231,13 @@ class Pipeline:
         notes = _notes(before.station, self.memory.station, clock)
         return [*outcomes, *([Outcome(scanner="", signal=None, writes=notes)] if notes else [])]
 
-    def resume(self, bodies: Iterable[bytes], clock: ClockReading, note: str | None = None) -> None:
+    def resume(
+        self, bodies: Iterable[bytes], clock: ClockReading, note: str | None = None
+    ) -> tuple[StationNote, ...]:
         """Learn what was scanned before the daemon started: repeats are known as such, and undoing goes on.
 
-        `note`: what was kept of the context, which goes on where its last use is not long ago.
+        `note`: what was kept of the context, which goes on where its last use is not long ago. Returns what is to be
+        kept of it now: a context that has ended must not come back at the next restart, when there is a newer use.
         """
         memory = self.memory
         used_ns: int | None = None
@@ -259,6 +262,8 @@ class Pipeline:
         station = context_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
         station = machine.elapse(station, clock.monotonic_ns, self._times).station
         self.memory = replace(memory, station=station)
+        kept = context_note.note(station, clock)
+        return () if note is None and not station.context else (kept,)
 
     def close(self) -> None:
         """Let the article master go."""

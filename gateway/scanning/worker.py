@@ -138,7 +138,7 @@ class Worker:
             self._store([], clock)
         try:
             note = self.outbox.station_note(context_note.KEY)
-            self._pipeline.resume(self.outbox.recent(RESUMED_EVENTS), clock, note)
+            self._store(self._pipeline.resume(self.outbox.recent(RESUMED_EVENTS), clock, note), clock)
         except OutboxError as error:
             self._outbox_failed(error)
         self.view = self._pipeline.view(clock)

@@ -36,12 +36,12 @@ LOWER_TRUST: Final = frozenset(
     {
         InputQuality.UNTERMINATED,
         InputQuality.NOT_UTF8,
-        InputQuality.GS_NEVER_SEEN,
         InputQuality.UNCALIBRATED,
         InputQuality.DROPPED_BEFORE,
     }
 )
-"""What puts the characters themselves in doubt; a missing AIM identifier alone does not."""
+"""What puts the characters of this scan in doubt; a missing AIM identifier alone does not. A scanner that has never
+sent a GS (GS_NEVER_SEEN) is one alarm of the box: said of each label, it would be said of all of them."""
 TRACED_CLASSES: Final = frozenset({"III"})
 """Whose single devices must be traceable, implant or not."""
 PACKAGES: Final = range(1, 9)
