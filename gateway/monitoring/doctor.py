@@ -19,6 +19,7 @@ from gateway.articles.errors import MasterError, MasterUnreadableError
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import SITE_FILE, Config, ConfigError, client_id_of, load
 from gateway.config.warnings import SERVICE_STATE, key_warnings, security_warnings
+from gateway.devices import bluetooth
 from gateway.events.cloudevent import DAY_NS
 from gateway.events.topics import Topics
 from gateway.mqtt.settings import BrokerSettings
@@ -72,6 +73,7 @@ def examine(file: Path, socket_path: Path) -> Iterator[Diagnosis]:
         return
     yield from _fenced("state", lambda: _state(config.state_directory, config.outbox))
     yield from _fenced("scanners", lambda: _scanners(config, status))
+    yield from _fenced("Bluetooth", lambda: _bluetooth(config))
     yield from _fenced("article master", lambda: [_master(config)])
     yield from _fenced("keys", lambda: _keys(config))
     yield from _fenced("feedback", lambda: _feedback(config))
@@ -232,6 +234,14 @@ def _scanners(config: Config, status: dict[str, Any] | None) -> Iterator[Diagnos
                 found=known["failure"] or known["link"],
                 do=known["detail"] or "see the daemon's log",
             )
+
+
+def _bluetooth(config: Config) -> Iterator[Diagnosis]:
+    names = bluetooth.wanted(config.scanner)
+    lacking = bluetooth.missing() if names else None
+    if lacking is not None:
+        found, do = lacking
+        yield Diagnosis(subject=f"Bluetooth for {', '.join(names)}", health=Health.BAD, found=found, do=do)
 
 
 def _trust(settings: ScannerSettings, known: dict[str, Any], subject: str) -> Iterator[Diagnosis]:
