@@ -1,1 +1,1 @@
-"""The versions of the database, the oldest first; none is changed once it was released."""
+"""One file a version, in order; Alembic reads them."""
