@@ -35,6 +35,7 @@ from gateway.scanning.worker import Worker
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
 from gateway.system.systemd import ServiceManager
+from gateway.system.upgrade import taken_back
 
 if TYPE_CHECKING:
     from gateway.mqtt.delivery_state import Handler
@@ -122,6 +123,8 @@ def run(
         if outbox.new_epoch_because:
             alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
             log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+        if (back := taken_back()) is not None:
+            alarms.append(f"version {back.new} was taken back, this is the former one: {back.reason}")
         # 2. The pipeline, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))

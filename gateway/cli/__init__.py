@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         demo,
         display,
         doctor,
+        documentation,
         firmware,
         init,
         outbox,
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         scanners,
         station,
         tail,
+        upgrade,
     )
 
     parser = argparse.ArgumentParser(
@@ -63,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in (
         *(demo, daemon, init, configuration, doctor, parse, articles, outbox),
-        *(scanners, station, firmware, display, tail),
+        *(scanners, station, firmware, display, tail, upgrade),
     ):
         group.add(commands)
+    documentation.add(commands, parser)
     return parser

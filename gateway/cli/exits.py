@@ -15,6 +15,7 @@ _CODES: Final = {
     ("gateway.config.loader", "ConfigError"): USAGE,
     ("gateway.system.control_socket", "DaemonUnreachableError"): UNREACHABLE,
     ("gateway.system.control_socket", "RequestError"): NOT_WELL,
+    ("gateway.system.upgrade", "UpgradeError"): NOT_WELL,
     ("gateway.app", "AppError"): UNREACHABLE,
     ("gateway.display.server", "DisplayError"): UNREACHABLE,
     ("gateway.outbox.schema", "OutboxError"): UNREACHABLE,
