@@ -48,6 +48,9 @@ missing_packages() {
         has_program "$program" && continue
         case $program in
         systemd-analyze) echo systemd ;;
+        systemd-nspawn) echo systemd-container ;;
+        dpkg-deb) echo dpkg ;;
+        gpg) echo gnupg ;;
         qemu-system-x86_64) echo qemu-system-x86 ;;
         qemu-img) echo qemu-utils ;;
         mke2fs) echo e2fsprogs ;;

@@ -60,7 +60,9 @@ def _why_not() -> str | None:
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     missing = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
     if missing or os.geteuid() != 0:
-        pytest.exit(f"needs root and {', '.join(missing) or 'no more'}: make install-test installs it", returncode=3)
+        pytest.exit(
+            f"needs root and {', '.join(missing) or 'no more'}: make install-test installs it", returncode=3
+        )
     return None
 
 

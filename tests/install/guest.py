@@ -118,7 +118,9 @@ class Guest:
         """Return a command that does this in the guest."""
         return ["nsenter", "-t", str(self._pid), "-a", *words]
 
-    def try_run(self, script: str, *, stdin: str = "", seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+    def try_run(
+        self, script: str, *, stdin: str = "", seconds: float = PATIENCE
+    ) -> subprocess.CompletedProcess[str]:
         """Run a shell script as root to its end, however it ends."""
         clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"]
         return subprocess.run(

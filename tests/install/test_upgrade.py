@@ -24,11 +24,17 @@ def raises_at_import(lib: Path) -> None:
 
 
 def raises_at_start(lib: Path) -> None:
-    replace(lib / "gateway/app.py", r"    life, carried = life or", "    raise RuntimeError('bad release')\n    life, carried = life or")
+    replace(
+        lib / "gateway/app.py",
+        r"    life, carried = life or",
+        "    raise RuntimeError('bad release')\n    life, carried = life or",
+    )
 
 
 def hangs(lib: Path) -> None:
-    replace(lib / "gateway/app.py", r"    life, carried = life or", "    time.sleep(1e6)\n    life, carried = life or")
+    replace(
+        lib / "gateway/app.py", r"    life, carried = life or", "    time.sleep(1e6)\n    life, carried = life or"
+    )
 
 
 def never_ready(lib: Path) -> None:
@@ -36,7 +42,11 @@ def never_ready(lib: Path) -> None:
 
 
 def cannot_open_the_outbox(lib: Path) -> None:
-    replace(lib / "gateway/app.py", r"        outbox = open_outbox\(", "        raise AppError('no')\n        outbox = open_outbox(")
+    replace(
+        lib / "gateway/app.py",
+        r"        outbox = open_outbox\(",
+        "        raise AppError('no')\n        outbox = open_outbox(",
+    )
 
 
 def refuses_the_configuration(lib: Path) -> None:
@@ -44,12 +54,24 @@ def refuses_the_configuration(lib: Path) -> None:
 
 
 def migrates_and_is_not_well(lib: Path) -> None:
-    replace(lib / "gateway/outbox/migrations.py", r"    \"\"\",\n\)\n", '    """,\n    "CREATE TABLE later (x INTEGER)",\n)\n')
-    replace(lib / "gateway/cli/upgrade.py", r"    why = upgrade\.well\(", "    print('never well', file=sys.stderr)\n    return 1\n    why = upgrade.well(")
+    replace(
+        lib / "gateway/outbox/migrations.py",
+        r"    \"\"\",\n\)\n",
+        '    """,\n    "CREATE TABLE later (x INTEGER)",\n)\n',
+    )
+    replace(
+        lib / "gateway/cli/upgrade.py",
+        r"    why = upgrade\.well\(",
+        "    print('never well', file=sys.stderr)\n    return 1\n    why = upgrade.well(",
+    )
 
 
 def cannot_take_over_the_outbox(lib: Path) -> None:
-    replace(lib / "gateway/outbox/migrations.py", r"    \"\"\",\n\)\n", '    """,\n    "ALTER TABLE nothing ADD COLUMN x INTEGER",\n)\n')
+    replace(
+        lib / "gateway/outbox/migrations.py",
+        r"    \"\"\",\n\)\n",
+        '    """,\n    "ALTER TABLE nothing ADD COLUMN x INTEGER",\n)\n',
+    )
 
 
 BAD = {
@@ -69,7 +91,9 @@ def test_a_bad_release_is_taken_back(box: Guest, tmp_path: Path, kind: str) -> N
     good = package_of(box.suite, DEBS)
     bad = changed(good, "9.0.0", tmp_path, BAD[kind].change)
     before = version_of(good)
-    box.put("/etc/systemd/system/scangate-trial.service.d/quick.conf", "[Service]\nEnvironment=SCANGATE_TRIAL_LIMIT=4\n")
+    box.put(
+        "/etc/systemd/system/scangate-trial.service.d/quick.conf", "[Service]\nEnvironment=SCANGATE_TRIAL_LIMIT=4\n"
+    )
     box.run("systemctl daemon-reload")
     box.run(f"dpkg -i {box.hand_over(bad)}", seconds=300)
     returned = box.root / "var/lib/scangate-upgrade/returned"
@@ -123,7 +147,9 @@ def test_what_is_refused_before_anything_is_touched(box: Guest, tmp_path: Path) 
         done = box.try_run("scangate upgrade /root/x/scangate_9.0.0_amd64.deb")
         assert (done.returncode, words in done.stderr) == (1, True), done.stderr
         assert done.stderr.count("\n") <= 2
-    wrong = changed(good, "9.0.1", tmp_path, lambda lib: replace(lib.parents[4] / "DEBIAN/control", "amd64", "arm64"))
+    wrong = changed(
+        good, "9.0.1", tmp_path, lambda lib: replace(lib.parents[4] / "DEBIAN/control", "amd64", "arm64")
+    )
     done = box.try_run(f"scangate upgrade {box.hand_over(wrong)}")
     assert "is for arm64, this box is amd64" in done.stderr
     assert box.try_run(f"dpkg -i /root/{wrong.name}").returncode != 0
