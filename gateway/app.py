@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
-from drivers.model import LinkChange
+from drivers.model import ConnectionChange
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config, ConfigError, client_id_of
 from gateway.devices.calibrator import Calibrator
@@ -25,12 +25,14 @@ from gateway.events.topics import Topics
 from gateway.monitoring.monitor import Monitor
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.salvage import open_outbox
+from gateway.outbox.used_pieces import UsedPieceReader
+from gateway.outbox.writer import Outbox
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
-from gateway.scanning.transaction import StationState
+from gateway.scanning.station_state import StationState
 from gateway.scanning.worker import Worker
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
@@ -119,17 +121,16 @@ def run(
             service_manager.at_work,
         )
         clock.not_before(outbox.last_trusted_ns() or 0)
-        alarms = []
-        if outbox.new_epoch_because:
-            alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
-            log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
-        if (back := taken_back()) is not None:
-            alarms.append(f"version {back.new} was taken back, this is the former one: {back.reason}")
+        alarms = _alarms_of_the_start(outbox)
         # 2. The pipeline, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
         readers = {one.name: Reader(one, inbox, registry.recognise) for one in config.scanner}
-        pipeline = Pipeline(config, ArticleMaster(config.articles_directory, config.articles.priorities()))
+        pipeline = Pipeline(
+            config,
+            ArticleMaster(config.articles_directory, config.articles.priorities()),
+            used_pieces=UsedPieceReader(state / "outbox.db"),
+        )
         pipeline.memory = StationState(station=carried.given(config))
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
@@ -220,6 +221,17 @@ def source_of(config: Config) -> str:
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
 
+def _alarms_of_the_start(outbox: Outbox) -> list[str]:
+    """Return what a person should know of how this life begins."""
+    alarms = []
+    if outbox.new_epoch_because:
+        alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
+        log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+    if (back := taken_back()) is not None:
+        alarms.append(f"version {back.new} was taken back, this is the former one: {back.reason}")
+    return alarms
+
+
 def _registry(state: Path) -> StationRegistry:
     """Open the station registry; one that cannot be read trusts no scanner, and is no reason to read none."""
     registry = StationRegistry(state / "station.json")
@@ -257,7 +269,7 @@ def _announce(
 
     def announce(event: Mapping[str, object]) -> None:
         link = event.get("link")
-        if isinstance(link, LinkChange):
+        if isinstance(link, ConnectionChange):
             housekeeping.note_link(link)
         control.tell(event)
         if on_event is not None:
@@ -279,7 +291,7 @@ def _inbound(
         return {}
     from gateway.monitoring.remote_commands import Remote
     from gateway.mqtt.command_envelope import Commands  # these bring paho along, too
-    from gateway.recalls.delta_subscriber import MasterFeed
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
     def publisher() -> "Publisher":
         if worker.publisher is None:
@@ -290,12 +302,20 @@ def _inbound(
     topics = Topics.of(box.tenant, box.site, box.id)
     remote = Remote(config, worker, housekeeping, publisher, lambda: _reload(check_reload, life))
     commands = Commands(topics, remote.handlers(), clock.now, lambda reply: publisher().reply(reply))
-    feed = MasterFeed(
-        config.articles_directory, config.state_directory / "outbox.db", config.articles.delta_key_file, clock
+    feed = DeltaSubscriber(
+        config.articles_directory,
+        config.state_directory / "outbox.db",
+        config.articles.priorities(),
+        config.articles.delta_key_file,
+        clock,
     )
     feed.resume()
     housekeeping.feed = feed
-    return {topics.commands: commands.take, topics.deltas: feed.take}
+    return {
+        topics.commands: commands.take,
+        topics.deltas: feed.take,
+        topics.delta_state: feed.take_state,
+    }
 
 
 def _sound_publisher(

@@ -1,5 +1,7 @@
-"""What is acknowledged when: a frontier at once when it has moved, and some times again, because an acknowledgement
-travels without one of its own. Pure: time is an argument, seconds of a monotonic clock.
+"""What is acknowledged when. Pure: time is an argument, seconds of a monotonic clock.
+
+A frontier is acknowledged at once when it has moved, and some times again, because an acknowledgement travels
+without one of its own.
 """
 
 import heapq
@@ -9,8 +11,8 @@ from typing import Final
 from intake.store import Stream
 
 REPEATS: Final = (2.0, 15.0, 60.0)
-"""Seconds after an acknowledgement in which it goes out again: it may have overtaken the broker's own PUBACK, by which
-the box measures it, or have met a box that was just connecting."""
+"""Seconds after an acknowledgement in which it goes out again: it may have overtaken the broker's own PUBACK,
+by which the box measures it, or have met a box that was just connecting."""
 
 
 class Acknowledgements:

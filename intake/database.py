@@ -5,6 +5,8 @@ its own defaults (`fsync`, `synchronous_commit`), and a server or role that has 
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +54,9 @@ def open_database(url: str) -> sa.Engine:
     except sa.exc.DBAPIError as error:
         engine.dispose()
         raise unusable("open", url, error) from error
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -130,7 +135,7 @@ def migrate(engine: sa.Engine) -> None:
         present = _present(connection)
         if present is not None and present not in known:
             raise DatabaseError(
-                "use", shown(str(engine.url)), f"its tables are of version {present}, which this program does not know",
+                "use", shown(str(engine.url)), f"its tables are of version {present}, unknown to this program",
                 "use the newer scangate-intake that made them", away=False,
             )  # fmt: skip
         command.upgrade(config, "head")
@@ -149,3 +154,13 @@ def unusable(operation: str, url: str, error: sa.exc.DBAPIError) -> DatabaseErro
         operation, shown(url), error.orig or error,
         "is the database there, and has it room? the same batch is tried again", away=True,
     )  # fmt: skip
+
+
+@contextmanager
+def transaction(engine: sa.Engine, operation: str) -> Iterator[sa.Connection]:
+    """Give a connection within a transaction, committed at the end. Raises DatabaseError."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise unusable(operation, str(engine.url), error) from error

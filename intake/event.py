@@ -197,34 +197,39 @@ class _Event(Struct, frozen=True):
     recordedtime: datetime | UnsetType = UNSET
 
 
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, OverflowError)
 _events: Final = msgspec.json.Decoder(_Event)
 _heads: Final = msgspec.json.Decoder(_Head)
 
 
 def read_event(topic: str, body: bytes, received: datetime) -> EventRow | Poison | Ignored:
     """Read one message of a scan topic. Never raises on any bytes."""
+    reason = None
     try:
-        event = _events.decode(body) if len(body) <= MAX_EVENT_BYTES else None
+        if len(body) > MAX_EVENT_BYTES:
+            reason = f"{len(body)} bytes: an event has at most {MAX_EVENT_BYTES}"
+        else:
+            event = _events.decode(body)
+            reason = _unfit(event, topic)
+            if reason is None:
+                return _row(event, body.decode(), received)
     except _UNREADABLE as error:
-        return _without_row(topic, body, received, f"no event of a form this version reads: {error}")
-    if event is None:
-        return _without_row(topic, body, received, f"{len(body)} bytes: an event has at most {MAX_EVENT_BYTES}")
-    sequence = int(event.sequence)
+        reason = f"no event of a form this version reads: {error}"
+    return _without_row(topic, body, received, reason)
+
+
+def _unfit(event: _Event, topic: str) -> str | None:
+    """Return why an event that can be read is no row; None when it is one."""
     if event.type not in KNOWN_TYPES:
-        return _without_row(topic, body, received, f"its type {event.type[:64]!r} is not known to this version")
-    if event.source != source_of(topic) or not 1 <= sequence <= MAX_SEQUENCE:
-        return _without_row(topic, body, received, "")
-    if event.time.tzinfo is None:
-        return _without_row(topic, body, received, "its time has no time zone")
-    try:
-        text = body.decode()
-        return _row(event, sequence, text, received)
-    except (UnicodeDecodeError, OverflowError) as error:
-        return _without_row(topic, body, received, f"it cannot be stored as an event: {error}")
+        return f"its type {event.type[:64]!r} is not known to this version"
+    if event.source != source_of(topic):
+        return f"its source is {event.source!r}, which may not publish on this topic"
+    if not 1 <= int(event.sequence) <= MAX_SEQUENCE:
+        return f"its sequence {event.sequence} is none: expected 1 to {MAX_SEQUENCE}"
+    return "its time has no time zone" if event.time.tzinfo is None else None
 
 
-def _row(event: _Event, sequence: int, text: str, received: datetime) -> EventRow:
+def _row(event: _Event, text: str, received: datetime) -> EventRow:
     data = event.data
     udi, article = data.udi or _Udi(), data.article or _Article()
     clock, context = data.clock or _Clock(), data.context or _Context()
@@ -233,7 +238,7 @@ def _row(event: _Event, sequence: int, text: str, received: datetime) -> EventRo
         id=event.id.lower(),
         source=event.source,
         epoch=event.epoch,
-        sequence=sequence,
+        sequence=int(event.sequence),
         type=event.type,
         time=event.time.astimezone(UTC),
         recorded=recorded.astimezone(UTC) if recorded.tzinfo else received,
@@ -287,18 +292,13 @@ def _without_row(topic: str, body: bytes, received: datetime, reason: str) -> Po
         head = _heads.decode(body) if len(body) <= MAX_POISON_BYTES else None
     except _UNREADABLE:
         head = None
-    if head is not None:
-        sequence = int(head.sequence)
-        if head.source != source_of(topic):
-            reason = f"its source is {head.source[:200]!r}, which may not publish on this topic"
-        elif head.type == PROBE:
+    if head is None:
+        if _is_probe(body):
             return Ignored()
-        elif not 1 <= sequence <= MAX_SEQUENCE:
-            reason = f"its sequence {sequence} is none: expected 1 to {MAX_SEQUENCE}"
-        else:
-            place = Place(source=head.source, epoch=head.epoch, sequence=sequence)
-    elif _is_probe(body):
+    elif head.type == PROBE:
         return Ignored()
+    elif head.source == source_of(topic) and 1 <= int(head.sequence) <= MAX_SEQUENCE:
+        place = Place(source=head.source, epoch=head.epoch, sequence=int(head.sequence))
     kept = body if len(body) <= MAX_POISON_BYTES else body[:POISON_HEAD_BYTES]
     return Poison(
         digest=digest_of(topic, body),

@@ -42,8 +42,11 @@ class BoxMessage(Struct, frozen=True, kw_only=True):
         if self.kind == "articles":
             return {"articles": self.text, "articles_received": self.received}
         return {
-            **{"health": self.text, "health_received": self.received, "version": self.version},
-            **{"alarms": self.alarms, "waiting": self.waiting},
+            "health": self.text,
+            "health_received": self.received,
+            "version": self.version,
+            "alarms": self.alarms,
+            "waiting": self.waiting,
         }
 
 

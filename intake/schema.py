@@ -6,6 +6,9 @@ stand_in   places of a stream that hold no event: poison that is kept, numbers a
 stream     one row per source and epoch: its frontier, which every transaction that touches it locks first
 poison     messages that are no event this version can take
 box        what a box says of itself: status, health, article master
+delta      article deltas in the order of their numbers
+forward_cursor  how far each receiver has confirmed each stream; `forward_late`: which late events, too
+dead_letter     events that a receiver will not take
 """
 
 from datetime import UTC, datetime
@@ -17,7 +20,7 @@ from sqlalchemy.engine import Dialect
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
-    """A moment with a zone: `timestamptz` in PostgreSQL, RFC 3339 in UTC as text in SQLite, where text orders it."""
+    """A moment with a zone: `timestamptz` in PostgreSQL; in SQLite RFC 3339 in UTC, which orders as text."""
 
     impl = sa.Text
     cache_ok = True
@@ -112,7 +115,8 @@ stream: Final = sa.Table(
 )
 """`begins`: the epoch's first number, null until it is known (it is 1, or the box's health says it); until then the
 frontier is 0 and nothing is acknowledged. `newest`: highest place held. `hole_since`: when the frontier was first
-behind the newest place without moving since; `asked`, `asks`: when, and how often, the box was last asked for it."""
+behind the newest place without moving since; `asked`, `asks`: when, and how often, the box was last asked for
+it."""
 
 poison: Final = sa.Table(
     "poison",
@@ -145,3 +149,46 @@ box: Final = sa.Table(
     sa.Column("articles_received", Moment),
 )
 """`health` and `articles` are the box's own messages as they came."""
+
+delta: Final = sa.Table(
+    "delta",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("issued", Moment, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("sent", Moment),
+)
+"""`body`: the message as it is signed and sent; `sent`: when a broker was handed it first, null until then."""
+
+forward_cursor: Final = sa.Table(
+    "forward_cursor",
+    metadata,
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("confirmed", Moment, nullable=False),
+)
+
+forward_late: Final = sa.Table(
+    "forward_late",
+    metadata,
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", EventId, primary_key=True),
+)
+
+dead_letter: Final = sa.Table(
+    "dead_letter",
+    metadata,
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", EventId, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("refused", Moment, nullable=False),
+    sa.Column("retry", sa.Boolean, nullable=False),
+)
+"""`retry`: a person has asked for it to be sent again."""

@@ -8,7 +8,8 @@ or sends it again, and copies change nothing.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,20 +19,23 @@ from msgspec import Struct
 from intake.acknowledge import Acknowledgements
 from intake.counters import Counters
 from intake.database import DatabaseError
+from intake.delta_sender import DeltaSender
 from intake.event import EventRow, Poison, read_event
 from intake.holes import Holes
 from intake.messages import KINDS, BoxMessage, read_box_message
 from intake.signing import Signer
 from intake.sources import Delivery, Source
 from intake.store import Batch, Committed, Store, Stream
-from intake.topics import TenantTopics, box_topic, topic_of
+from intake.topics import REPLY, TenantTopics, box_topic, topic_of
 
 log = logging.getLogger(__name__)
 
 BATCH: Final = 1000
-"""Events of one transaction, at most: larger ones are not faster (PostgreSQL, SQLite), and hold locks for longer."""
+"""Events of one transaction, at most: larger ones are not faster (PostgreSQL, SQLite), and hold locks for
+longer."""
 FETCH_SECONDS: Final = 0.25
 """How long a fetch waits for the first message: holes and repeats are looked at so often, too."""
+MAY_WORK_SECONDS: Final = 5.0
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
 """Between two tries of a batch that the database did not take."""
@@ -66,6 +70,7 @@ class Intake:
         signer: Signer,
         now: Callable[[], datetime],
         counters: Counters,
+        deltas: DeltaSender,
     ) -> None:
         self._source = source
         self._store = store
@@ -73,17 +78,29 @@ class Intake:
         self._signer = signer
         self._now = now
         self._counters = counters
+        self._deltas = deltas
         self._acknowledgements = Acknowledgements()
         self._holes = Holes(store, now)
         self._announced: int | None = None
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until asked to stop; what is under way is committed and acknowledged first."""
+    def run(self, stop: threading.Event, may_work: Callable[[], bool]) -> None:
+        """Work until asked to stop, or until it may not any more; a batch under way is finished first.
+
+        `may_work` is asked now and then: whether this intake still has the session it works in.
+        """
         self._source.start()
+        looked = time.monotonic()
         try:
             while not stop.is_set():
                 self._announce()
                 self._turn(stop)
+                if time.monotonic() - looked > MAY_WORK_SECONDS:
+                    looked = time.monotonic()
+                    if not may_work():
+                        log.warning(
+                            "the session belongs to another intake, or the database has forgotten whose it is"
+                        )
+                        return
         finally:
             self._source.close()
 
@@ -96,9 +113,12 @@ class Intake:
         self._source.publish(
             self._topics.announcement,
             self._signer.signed(_encoder.encode(Announcement(acks=True, since=since))),
+            qos=1,
             retain=True,
         )
         self._announced = generation
+        with _logged():
+            self._deltas.announce()
         log.info("announced since=%s", since)
 
     def _turn(self, stop: threading.Event) -> None:
@@ -112,8 +132,16 @@ class Intake:
             self._send(self._acknowledgements.committed(committed.frontiers, now))
             self._source.settle(deliveries)
             self._counters.batch(deliveries, committed)
+            for message in batch.boxes:
+                if message.kind == "articles":
+                    self._deltas.heard(message, now)
+            for one in deliveries:
+                if one.topic.endswith(REPLY):
+                    self._holes.heard(one.body, now)
         self._send(self._acknowledgements.due(time.monotonic()))
-        self._ask()
+        with _logged():
+            self._ask()
+            self._deltas.due(time.monotonic())
 
     def _committed(self, batch: Batch, stop: threading.Event) -> Committed | None:
         """Commit a batch, however often it takes; None when asked to stop before."""
@@ -142,12 +170,20 @@ class Intake:
         """Ask boxes for what is missing."""
         if not self._source.ready:
             return
-        try:
-            for source, body in self._holes.due(time.monotonic()):
-                self._source.publish(topic_of(source, "cmd/outbox-replay"), self._signer.signed(body))
-                self._counters.replays += 1
-        except DatabaseError as error:
-            log.error("%s", error)  # noqa: TRY400 - its cause is in its words
+        now = time.monotonic()
+        for source, body in self._holes.due(now):
+            self._source.publish(topic_of(source, "cmd/outbox-replay"), self._signer.signed(body))
+            self._counters.replays += 1
+        self._send(self._acknowledgements.committed(self._holes.given_up(now), now))
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Log what the database does not do now: it is due again in a second."""
+    try:
+        yield
+    except DatabaseError as error:
+        log.error("%s", error)  # noqa: TRY400 - its cause is in its words
 
 
 def read_batch(deliveries: Iterable[Delivery], received: datetime) -> Batch:

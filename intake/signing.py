@@ -1,7 +1,7 @@
 """The central system's key: what boxes with `[central] key_file` demand on deltas, commands and acknowledgements.
 
-Signed, the same bytes travel as `{"payload": base64, "signature": base64}`; the signature is Ed25519 (RFC 8032) over
-exactly those bytes.
+Signed, the same bytes travel as `{"payload": base64, "signature": base64}`; the signature is Ed25519 (RFC 8032)
+over exactly those bytes.
 """
 
 import binascii

@@ -2,10 +2,10 @@
 
 How a transaction works. It first makes the `stream` rows it needs and locks every row of the sources it touches, in
 ascending order: two intakes that hold the same boxes' events wait for each other instead of passing each other by
-(each would see only its own half of a row of numbers, and the frontier would stop at the half) or locking each other
-out for ever. Under the lock, what is in the database cannot change, so that a look before the insert tells copies
-from what is new. Then events, poison and stand-ins go in, the frontiers move, and the transaction commits: a
-frontier that can be read anywhere stands for rows that are on the disk.
+(each would see only its own half of a row of numbers, and the frontier would stop at the half) or locking each
+other out for ever. Under the lock, what is in the database cannot change, so that a look before the insert
+tells copies from what is new. Then events, poison and stand-ins go in, the frontiers move, and the transaction
+commits: a frontier that can be read anywhere stands for rows that are on the disk.
 
 A frontier moves over *places held*: a number of the stream that an event holds, or a stand-in. Example: frontier 7,
 newest 7; the batch brings 8, 9 and 11. Nothing was held above 7, so that the batch alone says where to go: frontier
@@ -18,7 +18,7 @@ number is known (the number 1 has come, or the box's health has said `epochBegin
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final
 
@@ -27,11 +27,11 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
-from intake.database import unusable
+from intake.database import transaction, unusable
 from intake.event import EventRow, Place, Poison, digest_of
 from intake.messages import BoxMessage
-from intake.topics import topic_of
 from intake.schema import box, event, poison, stand_in, stream
+from intake.topics import topic_of
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,8 @@ class Store:
     def commit(self, batch: Batch) -> Committed:
         """Commit a batch. Raises DatabaseError; then nothing of it is committed.
 
-        A row that the database will not take for what is in it becomes poison that holds its place; the others go in.
+        A row that the database will not take for what is in it becomes poison that holds its place; the others
+        go in.
         """
         try:
             with self._engine.begin() as connection:
@@ -167,6 +168,19 @@ class Store:
             found = connection.execute(query, {**msgspec.structs.asdict(which), "most": most})
             return [Gap(first=row.first, last=row.last) for row in found]
 
+    def missing(self, which: Stream, gap: Gap) -> list[int]:
+        """Return which numbers of a range are not held. Raises DatabaseError."""
+        held: set[int] = set()
+        with self._used("read") as connection:
+            for table in (event, stand_in):
+                query = sa.select(table.c.sequence).where(
+                    table.c.source == which.source,
+                    table.c.epoch == which.epoch,
+                    table.c.sequence.between(gap.first, gap.last),
+                )
+                held.update(connection.scalars(query))
+        return [number for number in range(gap.first, gap.last + 1) if number not in held]
+
     def claim(self, hole: Hole, now: datetime) -> bool:
         """Take the right to ask for a hole; False when another intake has it. Raises DatabaseError."""
         as_found = stream.c.asked.is_(None) if hole.asked is None else stream.c.asked == hole.asked
@@ -178,13 +192,8 @@ class Store:
         with self._used("write to") as connection:
             return connection.execute(claim).rowcount == 1
 
-    @contextmanager
-    def _used(self, operation: str) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except sa.exc.DBAPIError as error:
-            raise unusable(operation, self.url, error) from error
+    def _used(self, operation: str) -> AbstractContextManager[sa.Connection]:
+        return transaction(self._engine, operation)
 
     def _commit(self, connection: sa.Connection, batch: Batch) -> Committed:
         now = self._now()
@@ -286,8 +295,13 @@ class Store:
             unique = {digest: one for digest, one in unique.items() if one.place is not None}
         rows = [
             {
-                **{"digest": one.digest, "topic": one.topic, "reason": one.reason, "body": one.body, "times": 1},
-                **{"first_received": one.received, "last_received": now},
+                "digest": one.digest,
+                "topic": one.topic,
+                "reason": one.reason,
+                "body": one.body,
+                "times": 1,
+                "first_received": one.received,
+                "last_received": now,
                 "source": one.place.source if one.place else None,
                 "epoch": one.place.epoch if one.place else None,
                 "sequence": one.place.sequence if one.place else None,
@@ -345,9 +359,15 @@ class Store:
                 hole_since = now if one.frontier > before or one.hole_since is None else one.hole_since
             rows.append(
                 {
-                    **{"of_source": which.source, "of_epoch": which.epoch, "new_stored": one.stored},
-                    **{"begins": one.begins, "frontier": one.frontier, "newest": one.newest},
-                    **{"last_received": now, "hole_since": hole_since, "moved": one.frontier > before},
+                    "of_source": which.source,
+                    "of_epoch": which.epoch,
+                    "new_stored": one.stored,
+                    "begins": one.begins,
+                    "frontier": one.frontier,
+                    "newest": one.newest,
+                    "last_received": now,
+                    "hole_since": hole_since,
+                    "moved": one.frontier > before,
                 }
             )
         if rows:
@@ -449,7 +469,7 @@ _UPDATE: Final = (
 )
 
 
-def _held_above() -> sa.CompoundSelect[tuple[int]]:
+def _held_above() -> sa.CompoundSelect[int]:
     """Every place that is held above a number, in ascending order, up to WALK of them."""
     selects = [
         sa.select(table.c.sequence).where(

@@ -6,6 +6,8 @@ from typing import Final
 from msgspec import Struct
 
 ROOT: Final = "udi/v1"
+REPLY: Final = "cmd/outbox-replay/reply"
+"""Behind a box's level: what it says of a replay that it was asked for."""
 _BOX_TOPIC: Final = re.compile(r"udi/v1/([A-Za-z0-9_-]+)/([A-Za-z0-9_-]+)/([A-Za-z0-9_-]+)/([a-z/-]+)")
 _SOURCE: Final = re.compile(r"urn:scangate:([A-Za-z0-9_-]+):([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)")
 
@@ -29,9 +31,7 @@ class TenantTopics(Struct, frozen=True, kw_only=True):
         base = f"{ROOT}/{tenant}"
         return cls(
             scans=f"{base}/+/+/scan",
-            boxes=tuple(
-                f"{base}/+/+/{last}" for last in ("status", "health", "articles", "cmd/outbox-replay/reply")
-            ),
+            boxes=tuple(f"{base}/+/+/{last}" for last in ("status", "health", "articles", REPLY)),
             announcement=f"{base}/intake",
             deltas=f"{base}/articles/delta",
             state=f"{base}/articles/state",

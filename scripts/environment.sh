@@ -40,9 +40,11 @@ is_ready() {
     [ -f "$VENV/ready-$1" ] && [ "$(cat "$VENV/ready-$1")" = "$(fingerprint "$1")" ] && "$VENV/bin/python" -c 'import pip' 2>/dev/null
 }
 
-has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin" command -v "$1")" ]; }
+# Debian keeps the programs of each PostgreSQL version in a folder of their own.
+postgresql_path=$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
+has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin:$postgresql_path" command -v "$1")" ]; }
 
-# The Debian packages this machine lacks, with what each was looked for. Only the environment of the tests needs the compiler.
+# The Debian packages this machine lacks, with what each was looked for. The demo alone needs no compiler.
 missing_packages() {
     for program in $programs; do
         has_program "$program" && continue
@@ -56,6 +58,7 @@ missing_packages() {
         mke2fs) echo e2fsprogs ;;
         depmod) echo kmod ;;
         xz) echo xz-utils ;;
+        initdb) echo postgresql ;;
         chromium-headless-shell) echo chromium-headless-shell fonts-dejavu-core ;;
         *) echo "$program" ;;
         esac
@@ -66,7 +69,7 @@ missing_packages() {
     *) prefix=python3 ;;
     esac
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || echo "$prefix-venv"
-    [ "$set_name" = dev ] || return 0 # the tests' evdev alone comes as source
+    case $set_name in dev | release) ;; *) return 0 ;; esac # evdev comes as source
     command -v cc >/dev/null || echo gcc
     [ -f "$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || echo "$prefix-dev"
     [ -f /usr/include/linux/input.h ] || echo linux-libc-dev

@@ -117,7 +117,7 @@ check)
         exit 0
     fi
     looks=$((looks + 1))
-    if why=$(timeout "$look_seconds" "$app/current/bin/scangate" upgrade --check "$state/before.json" 2>&1); then
+    if why=$(timeout "$look_seconds" env -u JOURNAL_STREAM "$app/current/bin/scangate" upgrade --check "$state/before.json" 2>&1); then
         well=$((well + 1))
     else
         well=0

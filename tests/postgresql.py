@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +40,7 @@ class PostgreSql:
             os.chown(self.directory, user.pw_uid, user.pw_gid)
             self._as_user = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
         self._process: subprocess.Popen[bytes] | None = None
+        self._names = count(1)
         self._data = self.directory / "data"
         self._log = self.directory / "log"
         self._run("initdb", "-D", str(self._data), "-U", "scangate", "-A", "trust", "-E", "UTF8", "--no-sync",
@@ -48,12 +51,27 @@ class PostgreSql:
         """Where it is, as SQLAlchemy and libpq say it."""
         return f"postgresql://scangate@/postgres?host={self.directory}"
 
+    @contextmanager
+    def database(self, setting: str | None = None) -> Iterator[str]:
+        """Make an empty database, with a setting of its own; give its URL."""
+        name = f"test_{next(self._names)}"
+        self._statement(f"CREATE DATABASE {name}")
+        if setting is not None:
+            self._statement(f"ALTER DATABASE {name} SET {setting}")
+        yield self.url.replace("/postgres?", f"/{name}?")
+        self._statement(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _statement(self, text: str) -> None:
+        self._run("psql", "-h", str(self.directory), "-U", "scangate", "-d", "postgres", "-q", "-c", text)
+
     def start(self) -> None:
         socket = f"unix_socket_directories={self.directory}"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._as_user, str(self._programs / "postgres"), "-D", str(self._data)]
-                + ["-c", "listen_addresses=", "-c", socket],
+                [
+                    *(*self._as_user, str(self._programs / "postgres"), "-D", str(self._data)),
+                    *("-c", "listen_addresses=", "-c", socket),
+                ],
                 cwd="/",
                 stdout=log,
                 stderr=log,

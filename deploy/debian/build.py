@@ -1,8 +1,8 @@
 """Builds the Debian package of scangate: `build.py --suite bookworm --arch arm64 --out build/deb`.
 
-The package brings its own libraries in the versions of requirements/run.txt, checked against the hashes there. Nothing
-is emulated: wheels are taken for the package's architecture. The same sources give the same bytes: file times, owners,
-order and names come from SOURCE_DATE_EPOCH and from the lists below, never from the machine or the clock.
+The package brings its own libraries in the versions of requirements/run.txt, checked against the hashes there.
+Nothing is emulated: wheels are taken for the package's architecture. The same sources give the same bytes: times,
+owners, order and names come from SOURCE_DATE_EPOCH and from the lists below, never from the machine or the clock.
 
     /usr/lib/scangate/VERSION/{bin,lib}   one version, whole
     /usr/lib/scangate/trial.sh            switches versions (systemd/trial.sh); `current` is the switch

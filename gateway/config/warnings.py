@@ -1,7 +1,7 @@
 """What a valid configuration may still lack on this machine."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,6 +11,8 @@ from gateway.config.loader import Config
 from gateway.mqtt.settings import BrokerSettings
 from gateway.outbox.settings import MIB
 from gateway.station.keys import read_keys
+from gateway.station.patterns import bounded, matches
+from gateway.station.persons import EXAMPLES
 from gateway.system.credentials import locate
 from gateway.system.service_user import may
 
@@ -30,6 +32,7 @@ def warnings(config: Config) -> Iterator[str]:
         elif (choice := choose(scanner, SUBSYSTEM_OF[scanner.driver])).path is None:
             yield f"scanner {scanner.name}: {choice.detail}"
     yield from key_warnings(config)
+    yield from _item_patterns(config.station.item_patterns)
     if config.broker is None:
         yield "no [broker]: this box stands alone; hand its scans on with `scangate outbox export`"
     else:
@@ -87,6 +90,17 @@ def key_warnings(config: Config) -> Iterator[str]:
     files = (config.station.code_key_file, context.seal_key_file, context.hmac_key_file)
     if all(_can_know(locate(name)) for name in files if name is not None):
         yield from read_keys(config.station.code_key_file, context).trouble
+
+
+def _item_patterns(patterns: Sequence[str]) -> Iterator[str]:
+    for place, pattern in enumerate(patterns):
+        form = (bounded(pattern),)
+        example = next((number for number in EXAMPLES if matches(form, number)), None)
+        if example is not None:
+            yield (
+                f"station.item_patterns[{place}]: {pattern!r} also matches numbers of persons such as {example}; "
+                "those are withheld all the same: write down what your numbers begin with"
+            )
 
 
 def _delta_key(config: Config) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drivers.indicator import Indicator
-from drivers.model import Link
+from drivers.model import ConnectionState
 from gateway.articles.lookup.status_message import StatusMessage
 from gateway.monitoring.health import BoardHealth
 from gateway.outbox.capacity import Capacity
@@ -59,9 +59,9 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         scanner = reader.scanner
         if trouble := reader.trouble:
             yield f"scanner {reader.name}: {trouble}"
-        elif scanner.link is not Link.CONNECTED:
-            why = f" ({scanner.link_detail})" if scanner.link_detail else ""
-            yield f"scanner {reader.name}: {scanner.link.value}{why}"
+        elif scanner.connection is not ConnectionState.CONNECTED:
+            why = f" ({scanner.connection_detail})" if scanner.connection_detail else ""
+            yield f"scanner {reader.name}: {scanner.connection.value}{why}"
 
 
 def drifting(troubles: Mapping[str, str]) -> Iterator[str]:
@@ -90,7 +90,11 @@ def mastering(
         yield f"article deltas: the newest was refused: {refused_delta}"
     for source in told.sources:
         if source.gap:
-            yield f"article deltas of {source.name} are missing: a sync has been asked for"
+            runs = ", ".join(
+                f"{first}-{last}" if first < last else f"{first}" for first, last in source.missing[:3]
+            )
+            more = " and more" if len(source.missing) > 3 else ""  # noqa: PLR2004 - as above
+            yield f"article deltas {runs}{more} of {source.name} are missing, recalls perhaps: have them sent again"
     if told.old:
         yield f"the article master is {told.age_days} days old: see `scangate articles sources`"
 

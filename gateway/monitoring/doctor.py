@@ -270,7 +270,7 @@ def _device(settings: ScannerSettings, subject: str) -> Diagnosis:
         choice = choose(settings, SUBSYSTEM_OF[settings.driver])
     if choice.path is None:
         return Diagnosis(
-            subject=subject, health=Health.BAD, found=f"{_what(settings)}: {choice.link}", do=choice.detail
+            subject=subject, health=Health.BAD, found=f"{_what(settings)}: {choice.connection}", do=choice.detail
         )
     with as_service():
         readable = may(choice.path, os.R_OK)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from drivers.model import Link, LinkChange
+from drivers.model import ConnectionChange, ConnectionState
 from gateway import VERSION
 from gateway.articles.errors import MasterError
 from gateway.articles.lookup.master import ArticleMaster, MasterInfo
-from gateway.articles.lookup.status_message import StatusMessage, encode, tell
+from gateway.articles.lookup.status_message import StatusMessage, encode, status_message
 from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
 from gateway.devices.station_registry import RegistryError, StationRegistry
@@ -39,7 +39,7 @@ from gateway.system.disk_writes import Wear
 
 if TYPE_CHECKING:  # the feed comes with the broker
     from gateway.devices.settings_monitor import SettingsMonitor
-    from gateway.recalls.delta_subscriber import MasterFeed
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +72,13 @@ class Monitor:
         self._start_alarms = tuple(start_alarms)
         self._master = ArticleMaster(config.articles_directory, config.articles.priorities())
         self._started = time.monotonic()
-        self._links: deque[LinkChange] = deque(maxlen=MAX_LINK_CHANGES)
+        self._links: deque[ConnectionChange] = deque(maxlen=MAX_LINK_CHANGES)
         self._replaced: dict[str, str] = {}
         self._gs_noted: set[str] = set()
         self._clock_at = 0.0
         self._told_at = 0.0
         self._told: Health | None = None
-        self.feed: MasterFeed | None = None
+        self.feed: DeltaSubscriber | None = None
         """Who takes article deltas; None without a broker."""
         self.drift: SettingsMonitor | None = None
         """Who looks after the scanners' own settings."""
@@ -90,10 +90,10 @@ class Monitor:
         self._metrics_problem: str | None = None
         self._source = gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
-    def note_link(self, change: LinkChange) -> None:
+    def note_link(self, change: ConnectionChange) -> None:
         """A scanner came or went. Safe from any thread."""
         self._links.append(change)
-        if self.drift is not None and change.link is Link.CONNECTED:
+        if self.drift is not None and change.connection is ConnectionState.CONNECTED:
             self.drift.connected(change.scanner)
 
     def turn(self) -> str:
@@ -188,8 +188,8 @@ class Monitor:
             scanners=tuple(
                 ScannerHealth(
                     name=reader.name,
-                    link=reader.scanner.link.value,
-                    detail=reader.scanner.link_detail or None,
+                    link=reader.scanner.connection.value,
+                    detail=reader.scanner.connection_detail or None,
                     failure=reader.trouble,
                     calibrated=reader.scanner.calibrated
                     if reader.scanner.settings.driver == "hid-keyboard"
@@ -233,8 +233,8 @@ class Monitor:
                     "device": settings.device,
                     "match": None if settings.match is None else msgspec.to_builtins(settings.match),
                     "dialect": settings.dialect,
-                    "link": reader.scanner.link.value,
-                    "detail": reader.scanner.link_detail or None,
+                    "link": reader.scanner.connection.value,
+                    "detail": reader.scanner.connection_detail or None,
                     "failure": reader.trouble,
                     "calibrated": reader.scanner.calibrated,
                     "gsSeen": reader.scanner.gs_seen,
@@ -288,7 +288,7 @@ class Monitor:
                 log.error("a sync cannot be asked for: %s", error)  # noqa: TRY400 - its words say it all
 
     def _told_master(self) -> StatusMessage:
-        return tell(
+        return status_message(
             self._info,
             self._clock.now().wall_ns,
             max_age_days=self._config.articles.max_age_days,
@@ -299,7 +299,7 @@ class Monitor:
     def _write_registry(self) -> None:
         while self._links:
             change = self._links.popleft()
-            if change.link is not Link.CONNECTED:
+            if change.connection is not ConnectionState.CONNECTED:
                 continue
             self._gs_noted.discard(change.scanner)
             identity = msgspec.to_builtins(self._readers[change.scanner].scanner.identity())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.events import cloudevent
+from gateway.outbox import used_pieces
 from gateway.outbox.schema import BUSY_MS
 from gateway.system.clock import ClockReading
 
@@ -38,6 +39,7 @@ def prune(db: sqlite3.Connection, delivered: int, recorded_before_ns: int | None
         " AND event NOT IN (SELECT sequence FROM dead) ORDER BY id LIMIT ?)",
         (oldest[-1][0], 4 * PRUNE_ROWS),
     )
+    used_pieces.forget(db, oldest[-1][0] + 1)
     db.execute("COMMIT")
     return len(oldest)
 

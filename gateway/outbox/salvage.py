@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.outbox import database_pages, dead_letters, unknown_articles
+from gateway.outbox import database_pages, dead_letters, unknown_articles, used_pieces
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.schema import CorruptOutboxError, OutboxError, connect, open_writer
 from gateway.outbox.settings import OutboxSettings
@@ -192,6 +192,7 @@ def _carry_over(damaged: Path, fresh: sqlite3.Connection, at_work: AtWork) -> tu
                 fresh.execute("BEGIN IMMEDIATE")
         if source is not None:
             _carry_over_the_rest(source, fresh)
+        used_pieces.fill(fresh)
         fresh.execute("UPDATE cursor SET delivered = ?", (delivered,))
         fresh.execute("COMMIT")
     return events, delivered

@@ -14,12 +14,12 @@ from typing import Final
 import msgspec
 
 from gateway.events import cloudevent
-from gateway.outbox import dead_letters, maintenance, unknown_articles
+from gateway.outbox import dead_letters, maintenance, unknown_articles, used_pieces
 from gateway.outbox import entry as drafting
 from gateway.outbox.batch import Batch
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.capacity import Capacity, measure
-from gateway.outbox.entry import Dead, JournalledSymbol, NewEvent
+from gateway.outbox.entry import Dead, JournalledSymbol, NewEvent, Write
 from gateway.outbox.maintenance import SEAL_ROWS
 from gateway.outbox.retention import Ageing
 from gateway.outbox.schema import CorruptOutboxError, OutboxError, is_damage, open_writer
@@ -28,6 +28,8 @@ from gateway.system.clock import ClockReading
 
 ROOM_CHECK_SCANS: Final = 64
 """Scans stored between two looks at the free space: 0.2 MB, far below any sensible margin."""
+NOTE_PREFIX: Final = "station."
+"""Of the keys of a station's notes in the table `meta`."""
 TRUSTED_LOOK_BACK: Final = 10_000
 """Events searched at a start for the last trusted time: a box that never had one must not read all its history."""
 
@@ -65,9 +67,7 @@ class Outbox:
             self._db.close()
             raise
 
-    def append(
-        self, writes: Sequence[NewEvent | JournalledSymbol], clock: ClockReading, *, seal: bool
-    ) -> list[int]:
+    def append(self, writes: Sequence[Write], clock: ClockReading, *, seal: bool) -> list[int]:
         """Store scans durably, in order, in one transaction; return the sequence numbers of the events among them.
 
         Items that an earlier life left open become events before them, and have their numbers in front. `seal`: the
@@ -88,6 +88,11 @@ class Outbox:
                 if batch.closed or batch.holds:
                     self._write_open(batch)
                 self._db.executemany("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", batch.symbols)
+                self._db.executemany(
+                    "REPLACE INTO meta VALUES (?, ?)",
+                    [(f"{NOTE_PREFIX}{key}", text) for key, text in batch.notes.items()],
+                )
+                used_pieces.note(self._db, batch.drafts, batch.events)
                 unknown_articles.note(self._db, batch.drafts, clock.wall_ns)
                 if sealed and not trusted and batch.events:
                     self._remember_untrusted(clock)
@@ -112,6 +117,13 @@ class Outbox:
         except sqlite3.DatabaseError as error:
             raise self._failed("read", error) from error
         return [body for (body,) in reversed(rows)]
+
+    def station_note(self, key: str) -> str | None:
+        """Return what a station has kept under a key, or None."""
+        try:
+            return self._meta(f"{NOTE_PREFIX}{key}")
+        except sqlite3.DatabaseError as error:
+            raise self._failed("read", error) from error
 
     def mark_delivered(self, upto: int) -> None:
         """Note that every event up to this one is delivered or dead; durable with the next write."""

@@ -14,11 +14,12 @@ from msgspec.structs import replace
 
 from drivers.model import Discarded, RawScan, ScannerInput, Signal
 from gateway.devices.interception import Interceptions
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.entry import JournalledSymbol, Write
 from gateway.outbox.salvage import salvaged
 from gateway.outbox.schema import CorruptOutboxError, OutboxError
 from gateway.outbox.writer import Outbox
 from gateway.recalls.newly_known import Relearning
+from gateway.scanning import context_note
 from gateway.scanning.inbox import MAX_BATCH, Inbox, Job, Notice
 from gateway.scanning.outcome import Answered, Outcome
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
@@ -68,7 +69,7 @@ class Worker:
         self.on_event: Callable[[Mapping[str, object]], None] = lambda _event: None
         """Told of each scan and each change of a scanner, after the fact; must not wait."""
         self.counters: Counter[str] = Counter()
-        """Events: accepted, refused, undo; of these incomplete, repeat. Scans: more, control.<kind>, foreign.<why>,
+        """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>, foreign.<why>,
         context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>, retransmission, trouble,
         fault."""
         self.view: StationView | None = None
@@ -136,7 +137,8 @@ class Worker:
             log.warning("labels left half scanned go out as incomplete count=%d", len(self.outbox.left_open))
             self._store([], clock)
         try:
-            self._pipeline.resume(self.outbox.recent(RESUMED_EVENTS), clock)
+            note = self.outbox.station_note(context_note.KEY)
+            self._pipeline.resume(self.outbox.recent(RESUMED_EVENTS), clock, note)
         except OutboxError as error:
             self._outbox_failed(error)
         self.view = self._pipeline.view(clock)
@@ -174,7 +176,7 @@ class Worker:
             elif isinstance(item, Discarded):
                 considered.append((item, None))
             else:
-                log.info("scanner=%s link=%s %s", item.scanner, item.link, item.detail)
+                log.info("scanner=%s link=%s %s", item.scanner, item.connection, item.detail)
                 self.on_event({"link": item})
         writes = [write for _, outcome in considered if outcome for write in outcome.writes]
         stored = not writes or self._store(writes, clock)
@@ -223,7 +225,7 @@ class Worker:
             self._say(outcome)
         return True
 
-    def _store(self, writes: Sequence[NewEvent | JournalledSymbol], clock: ClockReading) -> bool:
+    def _store(self, writes: Sequence[Write], clock: ClockReading) -> bool:
         """Make the scans durable, all or none."""
         try:
             if self._outbox_lost:
@@ -256,14 +258,16 @@ class Worker:
         self._answered.note(scan, replace(outcome, moved=False))
         if outcome.signal is not Signal.TROUBLE:
             self._acknowledge(scan)
-        self._signal(scan.scanner, outcome.signal)
+        if outcome.signal is not None:
+            self._signal(scan.scanner, outcome.signal)
         if outcome.remark is not None:
             log.warning("scanner=%s %s", scan.scanner, outcome.remark)
         self._tell(outcome)
 
     def _say(self, outcome: Outcome) -> None:
-        self._signal(outcome.scanner, outcome.signal)
-        self._tell(outcome)
+        if outcome.signal is not None:
+            self._signal(outcome.scanner, outcome.signal)
+            self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
         self.counters.update(outcome.tally())

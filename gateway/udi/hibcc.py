@@ -128,7 +128,9 @@ def read(text: str, today: date) -> Part:
         _read_primary(reading, primary)
         if slash:
             _read_fields(reading, rest)
-        return _part(reading, text, None if slash else check)
+        # a secondary beside a concatenated symbol names the check character that its primary has alone
+        linked = hibc_check_character(f"+{primary}") if _ALPHANUMERIC.issuperset(primary) else None
+        return _part(reading, text, linked if slash else check)
     if first in DIGITS or first in "$S":
         link = content[-1]
         _read_fields(reading, content[:-1])

@@ -1,11 +1,13 @@
 """Runs migrations on the connection that `intake.database` hands over."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from alembic import context
-from sqlalchemy import Connection
 
 from intake.schema import metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 connection = cast("Connection", context.config.attributes["connection"])
 context.configure(

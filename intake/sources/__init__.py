@@ -10,8 +10,8 @@ from msgspec import Struct
 QUEUE: Final = 4000
 """Messages that wait to be committed: two batches under way and two behind them. More stay with the broker."""
 MAX_BOX_MESSAGES: Final = 20_000
-"""Topics of which the newest message waits: four for each of 5,000 boxes. Beyond, the oldest is dropped: a box says it
-again within a minute."""
+"""Topics of which the newest message waits: four for each of 5,000 boxes. Beyond, the oldest is dropped: a box
+says it again within a minute."""
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -47,8 +47,8 @@ class Source(Protocol):
     def settle(self, deliveries: Sequence[Delivery]) -> None:
         """Let the broker forget what is committed."""
 
-    def publish(self, topic: str, body: bytes, *, retain: bool = False) -> None:
-        """Send a message: a retained one with QoS 1, any other at most once. Lost when there is no connection."""
+    def publish(self, topic: str, body: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Send a message, with QoS 0 or 1. Lost when there is no connection."""
 
     def close(self) -> None:
         """End the connection; what is not settled comes again."""

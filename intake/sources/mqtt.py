@@ -1,9 +1,9 @@
 """Events from any MQTT broker, version 5 or 3.1.1, in a persistent session of one client.
 
 Each connection has a client of its own, driven by one thread: paho would send again by itself, and count on a
-broker's memory that may be gone. A message is acknowledged (PUBACK) on the connection it came by, after its batch is
-committed; on another one the broker sends it again. One client, not a shared subscription: a broker gives a group's
-messages also to a member that is away, where they strand.
+broker's memory that may be gone. A message is acknowledged (PUBACK) on the connection it came by, after its
+batch is committed; on another one the broker sends it again. One client, not a shared subscription: a broker
+gives a group's messages also to a member that is away, where they strand.
 """
 
 import logging
@@ -11,7 +11,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -30,7 +30,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from intake.sources import QUEUE, Delivery, Waiting
-from intake.topics import TenantTopics, box_topic
+from intake.topics import REPLY, TenantTopics, box_topic
 
 log = logging.getLogger(__name__)
 
@@ -119,11 +119,11 @@ class MqttSource:
                 client, mid = one.receipt
                 client.ack(mid, 1)
 
-    def publish(self, topic: str, body: bytes, *, retain: bool = False) -> None:
+    def publish(self, topic: str, body: bytes, *, qos: int = 0, retain: bool = False) -> None:
         """Send a message, if there is a connection."""
         client = self._client
         if client is not None:
-            client.publish(topic, body, qos=int(retain), retain=retain)
+            client.publish(topic, body, qos=qos, retain=retain)
 
     def close(self) -> None:
         """Disconnect; the session stays with the broker."""
@@ -195,7 +195,7 @@ class MqttSource:
         return self._generation > generation
 
     def _not_ready(self) -> None:
-        """Choose the protocol version of the next try; a broker that once spoke 5 is never taken for an older one."""
+        """Choose the version of the next try; a broker that once spoke 5 is never taken for an older one."""
         if self._v5 and not self._spoke_5:
             self._silences += 1
             if self._silences >= SILENCES:
@@ -222,7 +222,12 @@ class MqttSource:
         return client
 
     def _on_connect(
-        self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+        self,
+        client: Client,
+        _data: object,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
     ) -> None:
         if reason.value != 0:
             self._problem = f"{self._settings.url} refuses the connection: {reason}"
@@ -237,7 +242,7 @@ class MqttSource:
         client.subscribe(filters)
 
     def _on_subscribe(
-        self, client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+        self, client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
         refused = [str(reason) for reason in reasons if reason.value >= REFUSED]
         if refused:
@@ -249,9 +254,9 @@ class MqttSource:
         self._generation += 1
         log.info("mqtt connected url=%s protocol=%s", self._settings.url, "5" if self._v5 else "3.1.1")
 
-    def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
+    def _on_message(self, client: Client, _data: object, message: MQTTMessage) -> None:
         found = box_topic(message.topic)
-        if found is not None and found[1] != "scan":
+        if found is not None and found[1] not in {"scan", REPLY}:
             self._waiting.put_box_message(Delivery(topic=message.topic, body=bytes(message.payload)))
             return
         while not self._waiting.wait_for_room(
@@ -265,7 +270,7 @@ class MqttSource:
     def _on_disconnect(
         self,
         _client: Client,
-        _data: Any,
+        _data: object,
         _flags: DisconnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,

@@ -2,11 +2,12 @@
 
 NATS hands an MQTT publish with QoS 1 on under the topic's subject (`/` becomes `.`), where an ordinary stream keeps
 it; its PUBACK stands for another stream that keeps nothing without a subscriber. So whether the stream is there
-decides whether anything is: it and the consumer are made at every connection and whenever the server says that one is
-missing, and each making counts as a new generation, upon which boxes send again what was not acknowledged.
+decides whether anything is: it and the consumer are made at every connection and whenever the server says that
+one is missing, and each making counts as a new generation, upon which boxes send again what was not acknowledged.
 
-Pulling: one request for a number of messages is under way at a time, with its own reply subject, and stands until so
-many have come, the server ends it, or it is silent for too long. What comes late on any of them is taken all the same.
+Pulling: one request for a number of messages is under way at a time, with its own reply subject, and stands
+until so many have come, the server ends it, or it is silent for too long. What comes late on any of them is
+taken all the same.
 """
 
 import asyncio
@@ -37,8 +38,9 @@ log = logging.getLogger(__name__)
 REPLICAS: Final = 3
 """Of the stream, where there is a cluster: two of three nodes may not be lost at once."""
 DURABLE: Final = "intake"
-ACK_SECONDS: Final = 30
-"""A batch is committed within a second; after this the server gives it to another intake."""
+ACK_SECONDS: Final = 10
+"""A batch is committed within a second; after this the server takes the intake for ended, and gives it to
+another."""
 MAX_PENDING: Final = 20_000
 """Events under way to all intakes together, not settled yet."""
 REQUEST: Final = 1000
@@ -74,7 +76,7 @@ class _Lost(Exception):  # noqa: N818 - not an error of anybody's: the connectio
 
 
 class NatsSource:
-    """A pull consumer, and an MQTT client of the same cluster for what is retained and what boxes say of themselves."""
+    """A pull consumer, and an MQTT client of the same cluster for retained messages and the boxes' own."""
 
     def __init__(self, settings: NatsSettings, mqtt: MqttSource) -> None:
         self._settings = settings
@@ -121,10 +123,10 @@ class NatsSource:
         """Acknowledge each to the consumer."""
         self._soon(self._acknowledge([one.receipt for one in deliveries if one.receipt is not None]))
 
-    def publish(self, topic: str, body: bytes, *, retain: bool = False) -> None:
-        """Send a message: a retained one over MQTT, any other to the topic's subject."""
-        if retain:
-            self._mqtt.publish(topic, body, retain=True)
+    def publish(self, topic: str, body: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Send a message: with QoS 0 to the topic's subject, what has to be kept over MQTT."""
+        if qos or retain:
+            self._mqtt.publish(topic, body, qos=qos, retain=retain)
         elif self._nc is not None:
             self._soon(self._send(self._nc, topic.replace("/", "."), body))
 
@@ -285,7 +287,7 @@ class NatsSource:
         return made
 
     async def _make_stream(self, js: JetStreamContext) -> None:
-        """Keep each event until an intake has it; a full stream takes no more, and the boxes keep what it refuses."""
+        """Keep each event until an intake has it; what a full stream refuses, the boxes keep."""
         subject = f"{ROOT.replace('/', '.')}.{self._settings.tenant}.*.*.scan"
         config = StreamConfig(
             name=self.stream,
@@ -304,7 +306,7 @@ class NatsSource:
             await js.add_stream(config.evolve(num_replicas=1))
 
     async def _acknowledge(self, receipts: Sequence[tuple[Client, str]]) -> None:
-        """Acknowledge on the connection a message came by: its number may be another message's in a new stream."""
+        """Acknowledge each on the connection it came by: a new stream may give its number to another."""
         for nc, reply in receipts:
             if nc is self._nc:
                 await self._send(nc, reply, b"+ACK")

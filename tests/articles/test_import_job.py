@@ -15,7 +15,7 @@ from gateway.articles import schema
 from gateway.articles.build import generation
 from gateway.articles.build import import_job as staging
 from gateway.articles.build.generation import Step
-from gateway.articles.build.import_job import ROWS_PER_PROGRESS, import_file
+from gateway.articles.build.import_job import MAX_SHRINK, ROWS_PER_PROGRESS, import_file
 from gateway.articles.errors import (
     ImportBusyError,
     ImportFailedError,
@@ -80,7 +80,6 @@ def test_rejections_kept_are_bounded(importing: Importing) -> None:
         ("9520001000102;A-1;x", "09520001000102;A-1;x", 1, None),
         ("9520001000102;A-1;x", "09520001000102;A-1;y", 0, "deviceIdentifier"),
         ("A99912345;A-1;x", "A99912345;A-1;x", 1, None),
-        ("A99912345;A-1;x", "A99912345;A-2;x", 0, "deviceIdentifier"),
         (";A-1;x", ";A-1;x", 1, None),
         (";A-1;x", ";A-1;y", 0, "articleNumber"),
     ],
@@ -96,6 +95,92 @@ def test_duplicates(
         article = master.look_up("A-1", None).article
         assert article is not None
         assert article.manufacturer_name == "x"
+
+
+@pytest.mark.parametrize("identifier", ["09520001000102", "A99912345"])
+@pytest.mark.parametrize(
+    ("rows", "number", "status"),
+    [
+        (["A-1;", "A-2;"], "A-1", "active"),
+        (["A-1;discontinued", "A-2;"], "A-2", "active"),  # listed anew under another number
+        (["A-1;blocked", "A-2;"], "A-2", "active"),
+        (["A-1;", "A-2;blocked"], "A-1", "active"),
+        (["A-1;blocked", "A-2;blocked"], "A-1", "blocked"),
+        (["A-1;", "A-2;recalled"], "A-1", "recalled"),  # the article is, whatever its number
+        (["A-1;recalled", "A-2;"], "A-2", "recalled"),
+        (["A-1;", "A-2;", "A-3;"], "A-1", "active"),
+    ],
+)
+def test_one_identifier_with_several_article_numbers(
+    importing: Importing, directory: Path, identifier: str, rows: list[str], number: str, status: str
+) -> None:
+    """Stock and consignment, or listed anew: all numbers are known, and the one in use is the article's."""
+    text = "".join(f"{identifier};{row}\n" for row in rows)
+    report = importing(f"deviceIdentifier;articleNumber;status\n{text}")
+    assert (report.accepted, report.rejected) == (len(rows), 0)
+    with ArticleMaster(directory) as master:
+        article = master.look_up("x", identifier).article
+        assert article is not None
+        assert (article.article_number, article.status.value) == (number, status)
+        for row in rows:
+            named, _, said = row.partition(";")
+            by_number = master.look_up(named, None).article
+            assert by_number is not None
+            assert (by_number.device_identifier, by_number.article_number) == (identifier, named)
+            if said == "blocked":
+                assert by_number.status.value == "blocked"
+
+
+@pytest.mark.parametrize("order", [("active", "recalled"), ("recalled", "active"), ("blocked", "recalled")])
+@pytest.mark.parametrize("identifier", ["09520001000102", "A99912345", ""])
+def test_the_strictest_of_several_rows_counts(
+    importing: Importing, directory: Path, identifier: str, order: tuple[str, str]
+) -> None:
+    rows = "".join(f"{identifier};A-1;{status};{status}\n" for status in order)
+    report = importing(f"deviceIdentifier;articleNumber;status;statusReason\n{rows};A-9;;\n", max_rejected=0.5)
+    assert (report.accepted, report.rejected) == (2, 1)
+    with ArticleMaster(directory) as master:
+        article = master.look_up(identifier or "A-1", None).article
+    assert article is not None
+    assert (article.status.value, article.status_reason) == ("recalled", "recalled")
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ("9520001000102;A-1;a\ab;recalled;FSN 17", "09520001000102"),
+        ("9520001000102;A-1;x;blocked;a\ab", "09520001000102"),
+        ("9520001000103;A-1;x;recalled;", "A-1"),
+        (";A-1;a\ab;återkallad;", "A-1"),
+    ],
+)
+def test_a_rejected_row_bars_all_the_same(importing: Importing, directory: Path, row: str, text: str) -> None:
+    header = "deviceIdentifier;articleNumber;tradeName;status;statusReason\n"
+    report = importing(f"{header}{row}\n;A-9;z;;\n", max_rejected=0.5)
+    assert (report.accepted, report.rejected) == (1, 1)
+    with ArticleMaster(directory) as master:
+        article = master.look_up(text, None).article
+    assert article is not None
+    assert article.status.value in {"blocked", "recalled"}
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "taken"),
+    [(100, 80, True), (100, 79, False), (30_000, 109, False), (3, 1, True), (4, 1, False)],
+)
+def test_a_file_that_was_cut_short_is_refused(
+    importing: Importing, directory: Path, former: int, now: int, *, taken: bool
+) -> None:
+    def rows(count: int) -> str:
+        return "articleNumber\n" + "".join(f"A-{n}\n" for n in range(count))
+
+    importing(rows(former))
+    report = importing(rows(now), max_shrink=MAX_SHRINK)
+    assert report.swapped is taken
+    assert taken or "fewer" in str(report.refusal)
+    with ArticleMaster(directory) as master:
+        assert (master.look_up(f"A-{former - 1}", None).article is None) is taken
+    assert importing(rows(now), max_shrink=1.0).swapped
 
 
 def test_an_article_number_may_stand_with_and_without_an_identifier(importing: Importing) -> None:
@@ -248,7 +333,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from gateway.articles.settings import SourceSettings
-from gateway.articles.build.import_job import import_file
+from gateway.articles.build.import_job import MAX_SHRINK, import_file
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)

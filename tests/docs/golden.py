@@ -23,7 +23,7 @@ from gateway.config.loader import parse
 from gateway.events import cloudevent
 from gateway.outbox.entry import NewEvent
 from gateway.scanning.pipeline import Pipeline
-from gateway.scanning.transaction import StationState
+from gateway.scanning.station_state import StationState
 from gateway.station.control_codes import ControlCodes
 from gateway.station.keys import StationKeys
 from gateway.station.protect import Protector

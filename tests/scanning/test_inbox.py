@@ -6,12 +6,12 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.model import Link, LinkChange
+from drivers.model import ConnectionChange, ConnectionState
 from gateway.scanning.inbox import MAX_BATCH, MAX_JOBS, MAX_SCANS, Inbox, Notice
 
 
-def item(number: int) -> LinkChange:
-    return LinkChange(scanner=f"s{number}", link=Link.CONNECTED)
+def item(number: int) -> ConnectionChange:
+    return ConnectionChange(scanner=f"s{number}", connection=ConnectionState.CONNECTED)
 
 
 Step = int | Notice | None
@@ -21,7 +21,7 @@ Step = int | Notice | None
 def test_any_history(steps: list[Step]) -> None:
     """A number offers so many, a notice is posted, None takes; what was taken in comes out, once and in order."""
     inbox = Inbox()
-    waiting: list[LinkChange] = []
+    waiting: list[ConnectionChange] = []
     posted: set[Notice] = set()
     offered = 0
     for step in [*steps, *[None] * (MAX_SCANS // MAX_BATCH + 1)]:
@@ -63,7 +63,9 @@ def test_four_readers_at_once() -> None:
 
     def read(reader: int) -> None:
         for number in range(count):
-            while not inbox.offer(LinkChange(scanner=str(reader), link=Link.CONNECTED, detail=str(number))):
+            while not inbox.offer(
+                ConnectionChange(scanner=str(reader), connection=ConnectionState.CONNECTED, detail=str(number))
+            ):
                 pass
 
     threads = [threading.Thread(target=read, args=(reader,)) for reader in range(4)]
@@ -74,7 +76,7 @@ def test_four_readers_at_once() -> None:
         batch, _ = inbox.take(10.0)
         assert batch
         for one in batch:
-            assert isinstance(one, LinkChange)
+            assert isinstance(one, ConnectionChange)
             seen[one.scanner].append(int(one.detail))
     for thread in threads:
         thread.join()

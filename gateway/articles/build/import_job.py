@@ -6,9 +6,10 @@ One import at a time; a look-up in another process sees the old master until the
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,12 +23,16 @@ from gateway.articles.build.generation import (
     version_of,
 )
 from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
-from gateway.articles.fields import BadRow, read_article
+from gateway.articles.fields import BadRow, read_article, read_bar
 from gateway.articles.importers import IMPORTERS, Record, file_to_open, tells_status
-from gateway.articles.importers.base import Batch
+from gateway.articles.importers.base import Batch, Changes, Read
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
 
+MAX_SHRINK = 0.2
+"""Of a source's rows that a file may lack without being asked about: more is a file that was cut short."""
+FEW_ROWS = 2
+"""So many may be gone in any case, from the shortest of lists."""
 MAX_ROWS = 20_000_000
 """Rows of one file: four times the whole GUDID. More is not a list of articles."""
 ROWS_PER_PROGRESS = 1000
@@ -36,13 +41,15 @@ LOCK = "import.lock"
 """Held by the import that runs, inside the articles directory. The kernel frees it with the process."""
 
 
-def import_file(  # noqa: PLR0913 - what is imported, three who are told, and when it is
+def import_file(  # noqa: PLR0913 - what is imported, how much is believed, three who are told, and when it is
     directory: Path,
     source: SourceSettings,
     file: Path,
     *,
     now: datetime,
     max_rejected: float = 0.05,
+    max_shrink: float = MAX_SHRINK,
+    check_only: bool = False,
     progress: Callable[[ImportProgress], None] | None = None,
     on_rejection: Callable[[Rejection], None] | None = None,
     as_of: datetime | None = None,
@@ -50,26 +57,32 @@ def import_file(  # noqa: PLR0913 - what is imported, three who are told, and wh
 ) -> ImportReport:
     """Replace all rows of `source` in the master by those of `file`; the other sources' rows stay.
 
-    `directory` is the articles directory; it is made if need be. `now`, with its zone, becomes the master's
-    version. `as_of`: the file holds every change made at the source until then, so that deltas issued earlier have
-    done their work; without it, the file's own date. Rejected rows are left out and reported, the first ones in the
-    result and each one to `on_rejection`; where they are more than `max_rejected` of all rows, or no good row is
-    left, nothing is taken. `reached` is told of each step as it is done. Raises ImportFailedError, or MasterError
-    when the present master cannot be read; the present master then stays in force.
+    A file that only changes rows (Peppol's Update, HL7's UPD) leaves the others of the source as they are. What was
+    barred and is listed no longer stays barred. `directory` is the articles directory; it is made if need be. `now`,
+    with its zone, becomes the master's version. `as_of`: the file's date, where it is not its own; shown to people.
+    Rejected rows are left out and reported, the first ones in the result and each one to `on_rejection`; where they
+    are more than `max_rejected` of all rows, no good row is left, or more than `max_shrink` of the source's rows would
+    go, nothing is taken. `check_only`: nothing is taken in any case. `reached` is told of each step as it is done.
+    Raises ImportFailedError, or MasterError when the present master cannot be read; the present one then stays.
     """
     if now.tzinfo is None:
         raise ValueError("`now` must know its time zone")
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-        with _locked(directory), _opened(file, source) as stream, build(directory, source, reached) as builder:
-            run = _Run(builder, file, progress, on_rejection)
-            run.take(stream, source)
-            refusal = run.refusal(max_rejected)
-            if refusal is None:
-                until = as_of or datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
-                builder.seal(now, min(now, until), tells_status=run.tells_status)
-                builder.put_in_force()
-            return run.report(source, refusal, None if refusal else version_of(now))
+        with _locked(directory), _opened(file, source) as stream:
+            records = _guarded(IMPORTERS[source.format](stream, source), file)
+            first = next(records, None)
+            changes = isinstance(first, Changes)
+            with build(directory, source, reached, changes=changes) as builder:
+                run = _Run(builder, file, progress, on_rejection)
+                run.take(records if first is None or changes else chain((first,), records), stream, source)
+                refusal = run.refusal(max_rejected, 1.0 if changes else max_shrink)
+                if refusal is None and not check_only:
+                    until = as_of or datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
+                    builder.seal(now, min(now, until), tells_status=run.tells_status)
+                    builder.put_in_force()
+                swapped = refusal is None and not check_only
+                return run.report(source, refusal, version_of(now) if swapped else None)
     except (sqlite3.Error, OSError) as error:
         raise _unwritable("write", directory, error) from error
     except TooManySourcesError as error:
@@ -123,11 +136,21 @@ class _Run:
         self.tells_status = False
         """The file can say which articles are blocked; known from `take` on."""
 
-    def take(self, stream: BinaryIO, source: SourceSettings) -> None:
+    def take(self, records: Iterable[Read], stream: BinaryIO, source: SourceSettings) -> None:
         """Read the file to its end."""
         size = os.fstat(stream.fileno()).st_size
-        for record in _guarded(IMPORTERS[source.format](stream, source), self._file):
+        for record in records:
             before = self._rows
+            if isinstance(record, Changes):
+                raise SourceFileError(
+                    *(
+                        "import",
+                        self._file,
+                        "a part of it replaces the source's articles, and another changes them",
+                    ),
+                    "have them sent as two files",
+                    recoverable=False,
+                )
             if isinstance(record, Batch):
                 self._rows += len(record.rows)
                 self.tells_status = True  # only GUDID comes in batches
@@ -147,7 +170,7 @@ class _Run:
                 self._tell(stream.tell(), size)
         self._tell(size, size)
         self._builder.merge()
-        for twin in self._builder.twins():
+        for twin in self._builder.settle_twins():
             if twin.same:
                 self._duplicates += 1
                 continue
@@ -158,6 +181,9 @@ class _Run:
     def _judge(self, record: Record, source: SourceSettings) -> Rejection | None:
         article = read_article(record.texts)
         if isinstance(article, BadRow):
+            bar = read_bar(record.texts)
+            if bar is not None:
+                self._builder.collector.add(bar, record.line, bars_only=True)
             column = None if article.field is None else source.columns.get(article.field, article.field)
             return Rejection(line=record.line, column=column, reason=article.reason)
         self._builder.collector.add(article, record.line)
@@ -176,9 +202,15 @@ class _Run:
                 ImportProgress(rows_read=self._rows, rejected=self._rejected, bytes_read=read, bytes_total=size)
             )
 
-    def refusal(self, max_rejected: float) -> str | None:
+    def refusal(self, max_rejected: float, max_shrink: float) -> str | None:
         """Return why the rows must not replace those in force, or None."""
-        if self._builder.rows == 0:
+        accepted, former = self._builder.accepted, self._builder.former_rows()
+        if former - accepted > max(max_shrink * former, FEW_ROWS):
+            return (
+                f"it has {accepted} good rows, and {former} are in force: more than {max_shrink:.0%} fewer; if that "
+                "is right, import it with --force"
+            )
+        if accepted == 0:
             return f"none of {self._rows} rows is good"
         if self._rejected > max_rejected * self._rows:
             return f"{self._rejected} of {self._rows} rows are rejected: at most {max_rejected:.1%} may be"
@@ -190,7 +222,7 @@ class _Run:
             source=source.name,
             file=str(self._file),
             rows_read=self._rows,
-            accepted=self._builder.rows,
+            accepted=self._builder.accepted,
             duplicates=self._duplicates,
             rejected=self._rejected,
             rejections=tuple(sorted(self._rejections, key=lambda one: one.line)),
@@ -222,7 +254,7 @@ def _opened(file: Path, source: SourceSettings) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _guarded(records: Iterator[Record | Rejection | Batch], file: Path) -> Iterator[Record | Rejection | Batch]:
+def _guarded(records: Iterator[Read], file: Path) -> Iterator[Read]:
     """Pass the records on, and tell a failing source from a failing master."""
     while True:
         try:

@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from gateway.articles.identifiers import gtin_text
 from gateway.articles.importers.base import Batch
-from gateway.articles.rows import SOURCE_BITS, SqlValue, key_of, to_row
+from gateway.articles.precedence import BARRED
+from gateway.articles.rows import DELISTED, SOURCE_BITS, SqlValue, key_of, to_row
 from gateway.articles.settings import Field
 from gateway.model import Article
 
@@ -45,12 +46,14 @@ ORDER BY twin.ordinal
 """
 _WIDTH: Final = 13
 """Columns of `collected`."""
+_NUMBER: Final = 5
+"""Place of the article number in a row of the generation."""
 _KEY, _TRADE_NAME, _DESCRIPTION, _ARTICLE_NUMBER, _IDENTIFIER = 1, 4, 5, 6, 8
 """Places in `collected`."""
 
 
 class Twin(NamedTuple):
-    """A row whose article stands on an earlier line already; the earlier one was taken."""
+    """A row whose article stands on an earlier line already."""
 
     line: int
     field: Field
@@ -58,32 +61,51 @@ class Twin(NamedTuple):
     value: str
     same: bool
     """Word for word the earlier row."""
+    later: list[Any]
+    """Its columns, the key first, as they are stored."""
+    first: list[Any]
+    """Those of the earlier one."""
+
+    @property
+    def is_further_number(self) -> bool:
+        """Whether it gives the article another number: stock and consignment, or listed anew."""
+        numbers = {self.later[_NUMBER], self.first[_NUMBER]}
+        return len(numbers) > 1 and None not in numbers and self.field == "deviceIdentifier"
 
 
 class Collector:
     """Takes a source's rows. `connection` has the generation as main and an empty file attached as `rows`."""
 
-    def __init__(self, connection: sqlite3.Connection, source: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, source: int, last_ordinal: int = 0) -> None:
+        """`last_ordinal`: of the source's articles without a GTIN that are in the generation already."""
         self._connection = connection
         self._source = source
+        self._last_ordinal = last_ordinal
+        self._barred: list[tuple[int]] = []
         self._pending: list[tuple[Any, ...]] = []
         self._manufacturers: dict[str, int] = {}
         self._phrases: dict[str, int] = {}
         self._without_gtin = 0
         self.rows = 0
         """Rows taken so far, twins included."""
+        self.bars_only = 0
+        """Among them, those that are rejected and only bar."""
         for statement in filter(str.strip, TABLES.split(";")):
             connection.execute(statement)
 
-    def add(self, article: Article, line: int) -> None:
-        """Take one article."""
-        key = key_of(article, self._without_gtin + 1, self._source)
+    def add(self, article: Article, line: int, *, bars_only: bool = False) -> None:
+        """Take one article; `bars_only`: the rest of its row is no good, so that it names and bars it only."""
+        self.bars_only += bars_only
+        key = key_of(article, self._last_ordinal + self._without_gtin + 1, self._source)
         self._without_gtin += key < 0
+        if article.status in BARRED:
+            self._barred.append((key,))
         row = to_row(article, key)
         self._take(
             (
-                *row[:2],
-                self._manufacturer(article.manufacturer_name),
+                row[0],
+                row[1] | DELISTED if bars_only else row[1],
+                self.manufacturer(article.manufacturer_name),
                 self._phrase(article.trade_name),
                 self._phrase(article.description),
                 *row[5:],
@@ -93,7 +115,7 @@ class Collector:
 
     def add_batch(self, batch: Batch) -> None:
         """Take rows that have been judged already."""
-        source, phrase, manufacturer, pending = self._source, self._phrase, self._manufacturer, self._pending
+        source, phrase, manufacturer, pending = self._source, self._phrase, self.manufacturer, self._pending
         for line, row in zip(batch.lines, batch.rows, strict=True):
             gtin, traits, name, trade_name, description, number, catalog, identifier, base, quantity, rest = row
             key = gtin << SOURCE_BITS | source
@@ -108,6 +130,13 @@ class Collector:
         """Hand what is pending to the database."""
         self._connection.executemany(_INSERT, self._pending)
         self._pending.clear()
+        self._connection.executemany("INSERT OR IGNORE INTO barred VALUES (?)", self._barred)
+        self._barred.clear()
+
+    def new_key(self) -> int:
+        """Return a key for one more article without a GTIN."""
+        self._without_gtin += 1
+        return -(self._last_ordinal + self._without_gtin) << SOURCE_BITS | self._source
 
     def find_twins_without_gtin(self) -> int:
         """Note the articles without GTIN that an earlier row has already; return how many."""
@@ -121,7 +150,8 @@ class Collector:
         if len(self._pending) >= PENDING_ROWS:
             self.flush()
 
-    def _manufacturer(self, name: SqlValue) -> int | None:
+    def manufacturer(self, name: SqlValue) -> int | None:
+        """Return the row of `manufacturer` that holds a name, made if need be."""
         if not isinstance(name, str):
             return None
         if (known := self._manufacturers.get(name)) is not None:
@@ -162,7 +192,8 @@ def twins(connection: sqlite3.Connection, *, gtins: bool) -> Iterator[Twin]:
             value = later[_IDENTIFIER]
         else:
             field, value = "articleNumber", later[_ARTICLE_NUMBER]
-        yield Twin(line, field, value, _comparable(connection, later) == _comparable(connection, first))
+        same = _comparable(connection, later) == _comparable(connection, first)
+        yield Twin(line, field, value, same, later[_KEY:-1], first[_KEY:-1])
 
 
 def _comparable(connection: sqlite3.Connection, row: list[Any]) -> list[Any]:

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -10,12 +11,13 @@ from typing import Final, NamedTuple, Self
 from msgspec import Struct
 
 from gateway.articles.errors import MasterUnreadableError
-from gateway.articles.lookup.finder import Finder
-from gateway.articles.overlay.merge import EffectiveArticle, FileState
-from gateway.articles.overlay.statements import DeltaOutcome, OverlaySource
+from gateway.articles.lookup.finder import Finder, Source
+from gateway.articles.overlay.statements import OverlaySource
 from gateway.articles.overlay.store import Overlay
-from gateway.articles.schema import CURRENT, DAMAGE, HAS_SILENT, SILENT, damaged, open_generation
-from gateway.model import LookUp, Match
+from gateway.articles.precedence import SourceRow
+from gateway.articles.rows import to_article
+from gateway.articles.schema import BARRED, CURRENT, DAMAGE, HAS_TABLE, damaged, open_generation
+from gateway.model import ArticleStatus, LookUp, Match, Recall
 
 SETTLED_NS: Final = 1_000_000_000
 """A file that has not changed for so long shows its next change by its time: the kernel counts in milliseconds."""
@@ -30,7 +32,7 @@ class SourceInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     version: str
     """When it was imported last, RFC 3339 UTC."""
     as_of_ns: int
-    """Until when changes at the source are in its rows, nanoseconds since 1970 UTC."""
+    """The date of its file, nanoseconds since 1970 UTC: shown to people, and nothing is decided by it."""
     rows: int
 
 
@@ -46,18 +48,19 @@ class MasterInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     deltas: tuple[OverlaySource, ...] = ()
     """How far each source's deltas have come."""
     gaps: tuple[str, ...] = ()
-    """Sources of which deltas are missing, and no newer file has come since."""
+    """Sources of which deltas are missing."""
     changes: int = 0
-    """Changes that deltas have brought, those swallowed by newer files included."""
+    """Changes that deltas have brought."""
     overlay_problem: str | None = None
     """Why deltas are not in force; None when they are."""
 
 
-class Said(NamedTuple):
+class SourceStatements(NamedTuple):
     """What each source says of the text of a scan, before it is brought together."""
 
     match: Match
-    laid: EffectiveArticle
+    rows: Sequence[SourceRow]
+    recalls: Sequence[Recall]
 
 
 class ArticleMaster:
@@ -75,8 +78,8 @@ class ArticleMaster:
         self._path = directory / CURRENT
         self._priorities = dict(priorities or {})
         self._open: _Generation | None = None
-        self._overlay = Overlay(directory)
-        self._nothing = Finder(None, {}, FileState(), self._overlay, self._priorities)
+        self.overlay = Overlay(directory)
+        self._nothing = Finder(None, {}, (), self.overlay, self._priorities)
 
     def look_up(self, text: str, device_identifier: str | None) -> LookUp:
         """Find the article of a scan: by device identifier, else by article number, else by catalogue number.
@@ -84,8 +87,7 @@ class ArticleMaster:
         `text` is the symbol's text, `device_identifier` what its decoder made of it; without one, the text
         itself is tried as an identifier. A GTIN is found in any of its lengths. An article or catalogue
         number must be the exact text, and a catalogue number must lead to one article only. What several
-        sources say is brought together by `gateway.articles.precedence`.
-        Raises MasterError.
+        sources say is brought together by `gateway.articles.precedence`. Raises MasterError.
         """
         generation = self._follow()
         if generation is None:
@@ -96,50 +98,58 @@ class ArticleMaster:
             self.close()
             raise damaged(self._path, str(error)) from error
 
-    def said(self, text: str, device_identifier: str | None) -> Said:
-        """Tell what each source says of a scan, before it is brought together. Raises MasterError."""
+    def look_up_deltas(self, text: str, device_identifier: str | None) -> LookUp:
+        """Return what deltas alone say of a scan: what bars it holds also where the generation cannot be used."""
+        return self._nothing.look_up(text, device_identifier, None, None)
+
+    def statements(self, text: str, device_identifier: str | None) -> SourceStatements:
+        """Return what each source says of a scan, before it is brought together. Raises MasterError."""
+        with self._reading() as finder:
+            return SourceStatements(*finder.rows_of_scan(text, device_identifier))
+
+    def with_number(self, number: str) -> list[SourceRow]:
+        """Return every source's rows with an article number. Raises MasterError."""
+        with self._reading() as finder:
+            return finder.with_number(number)
+
+    def roots(self, identity: str) -> frozenset[str]:
+        """Return the base articles an article is or contains, itself where none is known. Raises MasterError."""
+        with self._reading() as finder:
+            return finder.roots(identity)
+
+    def file_row(self, identity: str, source: str) -> SourceRow | None:
+        """Return what a source's file says of an article, without any delta. Raises MasterError."""
+        with self._reading() as finder:
+            return finder.file_row(identity, source)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Finder]:
         generation = self._follow()
-        finder = self._nothing if generation is None else generation.finder
-        identifier = text if device_identifier is None else device_identifier
         try:
-            laid = finder.by_identifier(identifier, decoded=device_identifier is not None)
-            if laid.rows:
-                return Said(Match.DI, laid)
-            match, rows, recalls = finder.by_number(text)
+            yield self._nothing if generation is None else generation.finder
         except DAMAGE as error:
             self.close()
             raise damaged(self._path, str(error)) from error
-        return Said(match, EffectiveArticle(rows, recalls))
 
     def info(self) -> MasterInfo:
-        """Tell what is in force. Raises MasterError."""
+        """Return what is in force. Raises MasterError."""
         generation = self._follow()
         sources = () if generation is None else generation.sources
-        as_of = {source.name: source.as_of_ns for source in sources}
-        deltas = self._overlay.sources()
+        deltas = self.overlay.sources()
         return MasterInfo(
             version=None if generation is None else generation.version,
             built_ns=None if generation is None else generation.built_ns,
             sources=sources,
             deltas=deltas,
-            gaps=tuple(one.name for one in deltas if one.gap_ns > as_of.get(one.name, 0)),
-            changes=self._overlay.count(),
-            overlay_problem=self._overlay.problem,
+            gaps=tuple(one.name for one in deltas if one.missing),
+            changes=self.overlay.count(),
+            overlay_problem=self.overlay.problem,
         )
 
-    def files(self) -> FileState:
-        """Tell what the sources' files can have swallowed of the deltas. Raises MasterError."""
-        generation = self._follow()
-        return FileState() if generation is None else generation.files
-
-    def apply(self, payload: bytes, key: bytes | None = None, *, now_ns: int | None = None) -> DeltaOutcome:
-        """Take a delta: on the disk and in force when this returns. See `Overlay.apply`. Raises MasterError."""
-        return self._overlay.apply(payload, key, files=self.files(), now_ns=now_ns)
-
     def close(self) -> None:
-        """Let the files go. A later call opens them again."""
+        """Close the files. A later call opens them again."""
         self._close_generation()
-        self._overlay.close()
+        self.overlay.close()
 
     def _close_generation(self) -> None:
         if self._open is not None:
@@ -172,7 +182,7 @@ class ArticleMaster:
             ) from error
         if self._open is None or not self._open.is_still(stat):
             self._close_generation()
-            self._open = _Generation(self._path, self._overlay, self._priorities)
+            self._open = _Generation(self._path, self.overlay, self._priorities)
         self._open.settled = time.time_ns() - stat.st_ctime_ns > SETTLED_NS
         return self._open
 
@@ -242,20 +252,26 @@ class _Generation:
             for key, name, priority, imported, as_of_ns, rows in self.connection.execute("SELECT * FROM source")
         }
         self.sources = tuple(sorted(found.values(), key=lambda source: (source.priority, source.name)))
-        self.files = FileState(
-            {source.name: source.as_of_ns for source in self.sources},
-            frozenset(found[key].name for key in self._silent()),
-        )
+        silent, may_not_block = self._ids("silent_on_status"), self._ids("may_not_block")
         self.finder = Finder(
             self.connection,
-            {key: (source.priority, source.name) for key, source in found.items()},
-            self.files,
+            {key: Source(one.priority, one.name, key not in may_not_block) for key, one in found.items()},
+            frozenset(found[key].name for key in silent),
             overlay,
             priorities,
         )
+        if self._has("barred"):
+            self.finder.recalled_packages = tuple(
+                article.device_identifier
+                for article in map(to_article, self.connection.execute(BARRED))
+                if article.status is ArticleStatus.RECALLED and article.device_identifier is not None
+            )
 
-    def _silent(self) -> list[int]:
-        """Return the sources whose files cannot say what is blocked."""
-        if self.connection.execute(HAS_SILENT.format("main")).fetchone() == (0,):
-            return []
-        return [int(key) for (key,) in self.connection.execute(SILENT)]
+    def _ids(self, table: str) -> frozenset[int]:
+        """Return the sources that a table lists; none where an older file lacks it."""
+        if not self._has(table):
+            return frozenset()
+        return frozenset(int(key) for (key,) in self.connection.execute(f"SELECT source FROM {table}"))  # noqa: S608
+
+    def _has(self, table: str) -> bool:
+        return bool(self.connection.execute(HAS_TABLE.format("main"), (table,)).fetchone() != (0,))

@@ -8,6 +8,8 @@ from msgspec import Struct
 from gateway.articles.lookup.master import MasterInfo
 
 DAY_NS = 86_400 * 1_000_000_000
+MAX_RUNS = 100
+"""Runs of missing deltas that a message names; whoever sends them again hears of the next ones."""
 
 
 class SourceStatus(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -18,13 +20,15 @@ class SourceStatus(Struct, frozen=True, kw_only=True, rename="camel"):
     version: str | None = None
     """When its file was imported, RFC 3339 UTC; null when only deltas have come."""
     as_of: str | None = None
-    """Until when changes at the source are in that file, RFC 3339 UTC."""
+    """The date of that file, RFC 3339 UTC."""
     rows: int = 0
     delta_number: int | None = None
     """The newest delta."""
     delta_issued_at: str | None = None
     gap: bool = False
-    """Deltas are missing; a file as new as the newest delta closes the gap."""
+    """Deltas are missing: have them sent again."""
+    missing: tuple[tuple[int, int], ...] = ()
+    """First and last number of each run of deltas that have not come, the first 100."""
 
 
 class StatusMessage(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -52,11 +56,11 @@ def age_days(info: MasterInfo, now_ns: int) -> int | None:
 
 
 def is_old(built_ns: int | None, now_ns: int, max_age_days: int | None) -> bool:
-    """Tell whether a master has passed its age."""
+    """Return whether a master has passed its age."""
     return built_ns is not None and max_age_days is not None and now_ns - built_ns > max_age_days * DAY_NS
 
 
-def tell(
+def status_message(
     info: MasterInfo,
     now_ns: int,
     *,
@@ -64,12 +68,12 @@ def tell(
     unknown: int | None = None,
     problem: str | None = None,
 ) -> StatusMessage:
-    """Say how the master is. `problem`: why it cannot be used, where it cannot."""
+    """Return how the master is. `problem`: why it cannot be used, where it cannot."""
     deltas = {one.name: one for one in info.deltas}
-    told = []
+    sources = []
     for source in info.sources:
         delta = deltas.pop(source.name, None)
-        told.append(
+        sources.append(
             SourceStatus(
                 name=source.name,
                 priority=source.priority,
@@ -77,13 +81,18 @@ def tell(
                 as_of=utc(source.as_of_ns),
                 rows=source.rows,
                 delta_number=None if delta is None else delta.number,
-                delta_issued_at=None if delta is None else utc(delta.issued_ns),
+                delta_issued_at=None if delta is None else delta.issued_at,
                 gap=source.name in info.gaps,
+                missing=() if delta is None else delta.missing[:MAX_RUNS],
             )
         )
-    told.extend(
+    sources.extend(
         SourceStatus(
-            name=name, delta_number=delta.number, delta_issued_at=utc(delta.issued_ns), gap=name in info.gaps
+            name=name,
+            delta_number=delta.number,
+            delta_issued_at=delta.issued_at,
+            gap=name in info.gaps,
+            missing=delta.missing[:MAX_RUNS],
         )
         for name, delta in deltas.items()
     )
@@ -92,16 +101,16 @@ def tell(
         age_days=age_days(info, now_ns),
         old=is_old(info.built_ns, now_ns, max_age_days),
         rows=sum(source.rows for source in info.sources),
-        sources=tuple(told),
+        sources=tuple(sources),
         changes=info.changes,
         unknown=unknown,
         problem=problem or info.overlay_problem,
     )
 
 
-def encode(told: StatusMessage) -> bytes:
+def encode(message: StatusMessage) -> bytes:
     """Return the payload."""
-    return msgspec.json.encode(told)
+    return msgspec.json.encode(message)
 
 
 def utc(moment_ns: int) -> str:

@@ -5,12 +5,13 @@ A message is a JSON object; how its author publishes it is none of our business:
     {"source": "jeeves-miv", "number": 4711, "issuedAt": "2026-11-21T10:15:00Z", "changes": [
       {"op": "upsert", "article": {"deviceIdentifier": "09520001000102", "articleNumber": "VGR-1", ...}},
       {"op": "block", "articleNumber": "VGR-2", "reason": "...", "from": "2026-12-01"},
-      {"op": "recall", "deviceIdentifier": "09520001000102", "reason": "...", "lots": ["L2A0417"]},
-      {"op": "release", "deviceIdentifier": "09520001000102"},
+      {"op": "recall", "deviceIdentifier": "09520001000102", "id": "FSN-17", "lots": ["L2A0417"]},
+      {"op": "release", "deviceIdentifier": "09520001000102", "id": "FSN-17"},
       {"op": "delete", "deviceIdentifier": "09520001000102"}]}
 
-`number` counts 1, 2, 3 ... within the source. Signed, the same bytes travel in base64 beside their Ed25519
-signature (RFC 8032): `{"payload": "...", "signature": "..."}`; what is signed is exactly what is read.
+`number` counts 1, 2, 3 ... within the source, and orders what it says; `issuedAt` is for people. Signed, the same
+bytes travel in base64 beside their Ed25519 signature (RFC 8032): `{"payload": "...", "signature": "..."}`; what
+is signed is exactly what is read.
 
 Anything else (an unknown key too: a restriction that is not understood would recall too much) is refused as a
 whole, with the reason.
@@ -19,7 +20,8 @@ whole, with the reason.
 import binascii
 from base64 import b64decode
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import date, datetime
+from hashlib import blake2b
 from typing import Annotated, Final, cast
 
 import msgspec
@@ -27,9 +29,19 @@ from msgspec import Meta, Struct
 
 from gateway.articles.fields import BadRow, read_article
 from gateway.articles.identifiers import IdentifierError, read_identifier
-from gateway.articles.overlay.statements import Change, Deletion, Delta, Refused, Said, StatusChange, identity_of
+from gateway.articles.overlay.statements import (
+    Block,
+    Change,
+    Deletion,
+    Delta,
+    Refused,
+    Release,
+    Statement,
+    Upsert,
+    identity_of,
+)
 from gateway.articles.settings import Field
-from gateway.model import ArticleStatus, Issuer, Recall
+from gateway.model import Issuer, NumberRange, Recall, split_number
 
 MAX_DELTA_BYTES: Final = 1_048_576
 """One message: ten times a recall of 5,000 serial numbers. More is a file."""
@@ -37,6 +49,8 @@ MAX_CHANGES: Final = 1000
 """Changes of one message: some ten milliseconds of work between two scans."""
 MAX_LISTED: Final = 10_000
 """Lots, and serial numbers, of one recall."""
+MAX_RANGES: Final = 1000
+"""Ranges of lots, and of serial numbers, of one recall."""
 MAX_NUMBER: Final = 2**53 - 1
 """The greatest whole number that every JSON reader keeps exact."""
 KEY_BYTES: Final = 32
@@ -48,6 +62,7 @@ _Day = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
 _Number = Annotated[str, Meta(min_length=1, max_length=64)]
 _List = Annotated[tuple[_Number, ...], Meta(max_length=MAX_LISTED)]
+_Ranges = Annotated[tuple[NumberRange, ...], Meta(max_length=MAX_RANGES)]
 
 
 class DeltaChange(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, tag_field="op"):
@@ -55,7 +70,7 @@ class DeltaChange(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkn
 
 
 class UpsertChange(DeltaChange, frozen=True, kw_only=True, tag="upsert"):
-    """The source's whole row anew: fields not given are empty. Lifts a block, not a recall of some devices."""
+    """The source's whole row anew: fields not given are empty. Lifts neither a block nor a recall by a delta."""
 
     article: dict[Field, str | int | bool | None]
 
@@ -76,13 +91,20 @@ class BlockChange(NamedChange, frozen=True, kw_only=True, tag="block"):
 
 
 class RecallChange(NamedChange, frozen=True, kw_only=True, tag="recall"):
-    """The article, or some of its devices, is recalled: of lots or serial numbers on the lists, in the dates."""
+    """The article, or some of its devices, is recalled: of lots or serial numbers listed or in a range.
 
+    It reaches the packages above and below. A range is of numbers that begin with the same letters.
+    """
+
+    id: _Number | None = None
+    """What the release will name it by, such as the manufacturer's number of the field safety notice."""
     reason: _Text | None = None
     from_: _Day | None = msgspec.field(name="from", default=None)
     to: _Day | None = None
     lots: _List = ()
+    lot_ranges: _Ranges = ()
     serials: _List = ()
+    serial_ranges: _Ranges = ()
     manufactured_from: _Day | None = None
     manufactured_to: _Day | None = None
     expires_from: _Day | None = None
@@ -90,7 +112,12 @@ class RecallChange(NamedChange, frozen=True, kw_only=True, tag="recall"):
 
 
 class ReleaseChange(NamedChange, frozen=True, kw_only=True, tag="release"):
-    """Lifts block and recalls."""
+    """Lifts the recall that `id` names, of the article or, where none is named, of every one.
+
+    Without `id`: a block, and the recall where a single one without id is in force.
+    """
+
+    id: _Number | None = None
 
 
 class DeleteChange(NamedChange, frozen=True, kw_only=True, tag="delete"):
@@ -131,16 +158,24 @@ def read_delta(payload: bytes, verify: Verify | None) -> Delta | Refused:
         return Refused(reason=str(error)[:_MAX_REASON])
 
 
+def opened(payload: bytes, verify: Verify | None, *, must_be_signed: bool = True) -> bytes | Refused:
+    """Return a message of the central side, out of its signed envelope if it has one, as `read_delta` does."""
+    try:
+        return _opened(payload, verify, must_be_signed=must_be_signed)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _RefusedError) as error:
+        return Refused(reason=str(error)[:_MAX_REASON])
+
+
 class _RefusedError(ValueError):
     """The message is the reason."""
 
 
-def _opened(payload: bytes, verify: Verify | None) -> bytes:
+def _opened(payload: bytes, verify: Verify | None, *, must_be_signed: bool = True) -> bytes:
     """Return the message itself, out of its envelope if it has one."""
     try:
         envelope = _envelopes.decode(payload)
     except msgspec.ValidationError as error:
-        if verify is None:
+        if verify is None or not must_be_signed:
             return payload
         raise _RefusedError('it is not signed: expected {"payload": ..., "signature": ...}') from error
     try:
@@ -163,27 +198,32 @@ def _read(message: bytes) -> Delta:
             changes.append(_change(change, given.source))
         except (_RefusedError, IdentifierError, ValueError) as error:
             raise _RefusedError(f"changes[{place}]: {error}") from error
-    issued = given.issued_at.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    nanoseconds = (issued.days * 86_400 + issued.seconds) * 1_000_000_000 + issued.microseconds * 1000
-    return Delta(source=given.source, number=given.number, issued_ns=nanoseconds, changes=tuple(changes))
+    return Delta(
+        source=given.source,
+        number=given.number,
+        issued_at=given.issued_at.isoformat(),
+        digest=blake2b(message, digest_size=8).digest(),
+        changes=tuple(changes),
+    )
 
 
 def _change(change: DeltaChange, source: str) -> Change:
     if isinstance(change, UpsertChange):
         return _upserted(change)
     named = cast("NamedChange", change)
+    nothing_named = named.device_identifier is None and named.article_number is None
+    if isinstance(change, ReleaseChange) and change.id is not None and nothing_named:
+        return Change(identity=None, statement=Release(id=_line(change.id)))
     identity = _identity(named)
     if isinstance(change, BlockChange):
-        said: Said = StatusChange(
-            status=ArticleStatus.BLOCKED, reason=_line(change.reason), since=_day(change.from_)
-        )
+        statement: Statement = Block(reason=_line(change.reason), since=_day(change.from_))
     elif isinstance(change, RecallChange):
-        said = _recalled(change, source)
+        statement = _recall(change, source)
     elif isinstance(change, ReleaseChange):
-        said = StatusChange(status=ArticleStatus.ACTIVE)
+        statement = Release(id=_line(change.id))
     else:
-        said = Deletion()
-    return Change(identity=identity, said=said)
+        statement = Deletion()
+    return Change(identity=identity, statement=statement)
 
 
 def _upserted(change: UpsertChange) -> Change:
@@ -192,7 +232,8 @@ def _upserted(change: UpsertChange) -> Change:
     if isinstance(article, BadRow):
         where = f"{article.field}: " if article.field else ""
         raise _RefusedError(f"{where}{article.reason}")
-    return Change(identity=identity_of(article.device_identifier, article.article_number), said=article)
+    identity = identity_of(article.device_identifier, article.article_number)
+    return Change(identity=identity, statement=Upsert(article=article, states_status="status" in texts))
 
 
 def _as_text(value: str | int | bool) -> str:  # noqa: FBT001 - a JSON value
@@ -208,31 +249,41 @@ def _identity(named: NamedChange) -> str:
     return identifier
 
 
-def _recalled(change: RecallChange, source: str) -> Said:
-    reason, starts, ends = _line(change.reason), _day(change.from_), _day(change.to)
-    ranges = (
-        _day(change.manufactured_from),
-        _day(change.manufactured_to),
-        _day(change.expires_from),
-        _day(change.expires_to),
+def _recall(change: RecallChange, source: str) -> Recall:
+    starts, ends = _day(change.from_), _day(change.to)
+    made, expires = (
+        (_day(change.manufactured_from), _day(change.manufactured_to)),
+        (_day(change.expires_from), _day(change.expires_to)),
     )
-    for first, last in ((starts, ends), ranges[:2], ranges[2:]):
+    for first, last in ((starts, ends), made, expires):
         if first and last and first > last:
             raise _RefusedError(f"{first} to {last}: the first day is behind the last")
-    if ends is None and not any((change.lots, change.serials, *ranges)):
-        return StatusChange(status=ArticleStatus.RECALLED, reason=reason, since=starts)
     return Recall(
         source=source,
-        reason=reason,
+        id=_line(change.id),
+        reason=_line(change.reason),
         starts=starts,
         ends=ends,
         lots=tuple(filter(None, map(_line, change.lots))),
+        lot_ranges=tuple(map(_range, change.lot_ranges)),
         serials=tuple(filter(None, map(_line, change.serials))),
-        manufactured_from=ranges[0],
-        manufactured_to=ranges[1],
-        expires_from=ranges[2],
-        expires_to=ranges[3],
+        serial_ranges=tuple(map(_range, change.serial_ranges)),
+        manufactured_from=made[0],
+        manufactured_to=made[1],
+        expires_from=expires[0],
+        expires_to=expires[1],
     )
+
+
+def _range(given: NumberRange) -> NumberRange:
+    """Return a range of numbers that can be told to lie in it or not."""
+    first, last = _line(given.first) or "", _line(given.last) or ""
+    low, high = split_number(first), split_number(last)
+    if low is None or high is None or low[0] != high[0] or low[1] > high[1]:
+        raise _RefusedError(
+            f"{first!r} to {last!r} is no range: expected the same characters before a number, the lower one first"
+        )
+    return NumberRange(first=first, last=last)
 
 
 def _line(text: str | None) -> str | None:
@@ -248,7 +299,7 @@ def _line(text: str | None) -> str | None:
 def _day(text: str | None) -> str | None:
     if text is not None:
         try:
-            datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+            date.fromisoformat(text)
         except ValueError as error:
             raise _RefusedError(f"{text!r} is no date: expected YYYY-MM-DD") from error
     return text

@@ -1,112 +1,130 @@
-"""What deltas have changed since the sources' files: overlay.db, beside the generations.
+"""What deltas have changed since the sources' files: overlay.db, beside the generations. The reading side.
 
-Each source's change lies over its own rows of the generation, until a file of that source comes that is as new as
-the change (`as_of`): the file has swallowed it. Nothing is forgotten then, so that a rollback to an older file
-brings it back in force. A recall is swallowed by no file, because few files say anything of recalls and none of
-lots and serial numbers: it goes on until another delta lifts it, or it is over. Nor is a block swallowed by a file
-that cannot say what is blocked. Of two changes of one article by one source the one issued later counts.
-
-One thread uses an `Overlay`; several may look at one file, and one at a time may apply.
+One thread uses an `Overlay`; several may look at one file, and one at a time may write (`overlay.writer`).
 """
 
 import os
 import sqlite3
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from gateway.articles.overlay.merge import FileState, OverlayChange
+from gateway.articles.overlay.merge import state_of
 from gateway.articles.overlay.schema import BUSY_MS, SCHEMA_VERSION, open_writer
 from gateway.articles.overlay.statements import (
+    Block,
     Deletion,
-    Delta,
-    DeltaOutcome,
+    OverlayChange,
     OverlaySource,
     Recalled,
-    Refused,
-    Said,
-    StatusChange,
-    recalled,
+    Release,
+    Statement,
+    Upsert,
 )
-from gateway.model import Article, Recall
+from gateway.model import ArticleStatus, Recall
 
 OVERLAY: Final = "overlay.db"
 """Inside the articles directory."""
-DAMAGED: Final = "overlay.db.damaged"
-"""Where one that cannot be read is moved when the next delta comes."""
 FOLLOW_SECONDS: Final = 0.25
 """What another process applied is seen at most so much later."""
-AHEAD_NS: Final = 86_400 * 1_000_000_000
-"""A message issued further than a day in the future is refused: nothing would ever supersede it."""
+EVERY_ARTICLE: Final = "*"
+"""In place of an identity: the release of a recall wherever it is in force, for one that is still to come."""
+MAX_NAMES: Final = 50_000
+"""Names of changed articles held in memory, some 5 MB; of more, the file is asked at every look-up."""
 
-_TYPES: Final[dict[str, type[Said]]] = {
-    "row": Article,
-    "gone": Deletion,
-    "status": StatusChange,
-    "released": StatusChange,
+STATEMENTS: Final[dict[str, type[Statement]]] = {
+    "upsert": Upsert,
+    "delete": Deletion,
+    "block": Block,
     "recall": Recall,
+    "release": Release,
 }
-_SAID: Final = "SELECT source, identity, kind, body FROM change ORDER BY issued_ns"
-_DAMAGE: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, LookupError, TypeError, ValueError)
+"""`kind` of a change -> what its body is."""
+CHANGES: Final = "SELECT identity, source, number, place, kind, body, under, any_source FROM change"
+_NAMES: Final = """
+SELECT identity, kind, number, place, article_number, catalog_number, kind = 'recall'
+    OR (kind = 'upsert' AND json_extract(CAST(body AS TEXT), '$.article.status') = 'recalled')
+FROM change
+"""
+DAMAGE: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, LookupError, TypeError, ValueError)
+
+
+class StoredChange(NamedTuple):
+    """A change, and what it was stored with."""
+
+    identity: str
+    change: OverlayChange
+    any_source: bool
+    """It names, by a number, articles of every source."""
+
+
+class _Contents(NamedTuple):
+    """What is held in memory of one state of the file."""
+
+    names: frozenset[str] | None = frozenset()
+    """Identities and numbers that changes speak of; None: too many."""
+    recalled: frozenset[str] = frozenset()
+    """Identities of which a recall is kept."""
+    sources: tuple[OverlaySource, ...] = ()
+    size: int = 0
+    """Changes in it."""
+    rows: tuple[tuple[str, int, int], ...] = ()
+    """Identity, number and place of the upserts and deletions."""
 
 
 class Overlay:
     """The overlay of an articles directory. Construction does no I/O."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._path = directory / OVERLAY
+        self.path = directory / OVERLAY
         self._db: sqlite3.Connection | None = None
         self._identity: tuple[int, int, int] | None = None
         self._look_at = 0.0
-        self._names: frozenset[str] = frozenset()
-        self._sources: tuple[OverlaySource, ...] = ()
-        self._count = 0
+        self._held = _Contents()
+        self.damaged = False
+        """`problem` is damage, and the next delta begins anew."""
         self.problem: str | None = None
-        """Why what deltas said is not in force; None when it is. The next delta begins anew where it is damage."""
-        self._damaged = False
+        """Why what deltas said is not in force; None when it is."""
 
     def anything(self) -> bool:
-        """Tell whether there is any change."""
+        """Return whether there is any change."""
         if time.monotonic() >= self._look_at:
-            self._follow()
-        return bool(self._names)
+            self.follow()
+        return self._held.size > 0
 
     def touches(self, name: str) -> bool:
-        """Tell whether a change speaks of an identity, an article number or a catalogue number."""
-        return self.anything() and name in self._names
+        """Return whether a change speaks of an identity, an article number or a catalogue number."""
+        if not self.anything():
+            return False
+        names = self._held.names
+        return names is None or name in names
+
+    def recalled(self) -> frozenset[str]:
+        """Return the identities of which a recall is kept; the same object until the file changes."""
+        self.anything()
+        return self._held.recalled
+
+    def changed_rows(self) -> tuple[tuple[str, int, int], ...]:
+        """Return what tells one state of the upserted and deleted rows from another."""
+        return self._held.rows
 
     def sources(self) -> tuple[OverlaySource, ...]:
         """Return how far each source's deltas have come."""
-        self._follow()
-        return self._sources
+        self.follow()
+        return self._held.sources
 
     def count(self) -> int:
         """Return how many changes are kept."""
-        self._follow()
-        return self._count
+        self.follow()
+        return self._held.size
 
-    def of(self, identity: str) -> list[OverlayChange]:
-        """Return what the sources say of an article, by the time it was issued."""
-        return self._read("SELECT source, issued_ns, kind, body FROM change WHERE identity = ?", identity)
-
-    def recalls(self) -> list[Recalled]:
-        """Return every recall that deltas have brought and none has lifted, the oldest first."""
-        self._follow()
-        if self._db is None:
-            return []
-        found = []
-        try:
-            for source, identity, kind, body in self._db.execute(_SAID):
-                one = recalled(identity, source, msgspec.json.decode(body, type=_TYPES[kind]))
-                if one is not None:
-                    found.append(one)
-        except _DAMAGE as error:
-            self._give_up(error)
-        return found
+    def of(self, identity: str) -> list[StoredChange]:
+        """Return what the sources say of an article."""
+        return self._read(f"{CHANGES} WHERE identity IN (?, ?)", identity, EVERY_ARTICLE)
 
     def numbered(self, number: str) -> list[str]:
         """Return the identities of upserted articles with this article or catalogue number."""
@@ -114,87 +132,43 @@ class Overlay:
             return []
         try:
             rows = self._db.execute(
-                "SELECT DISTINCT identity FROM change WHERE article_number = ? OR catalog_number = ?",
-                (number, number),
+                "SELECT identity FROM change WHERE article_number = :n UNION"
+                " SELECT identity FROM change WHERE catalog_number = :n",
+                {"n": number},
             ).fetchall()
-        except _DAMAGE as error:
+        except DAMAGE as error:
             self._give_up(error)
             return []
         return [identity for (identity,) in rows]
 
-    def _read(self, query: str, *values: str) -> list[OverlayChange]:
+    def recalls(self) -> list[Recalled]:
+        """Return every recall that deltas have brought and none has ended, by the number of its delta."""
+        self.follow()
+        found: list[tuple[tuple[int, int], Recalled]] = []
+        for identity in sorted(
+            {one.identity for one in self._read(f"{CHANGES} WHERE kind IN ('recall', 'upsert')")}
+        ):
+            found.extend(_recalls_of(identity, self.of(identity)))
+        return [recalled for _, recalled in sorted(found, key=lambda one: one[0])]
+
+    def _read(self, query: str, *values: str) -> list[StoredChange]:
         if self._db is None:
             return []
         try:
-            found = [
-                OverlayChange(source, issued_ns, msgspec.json.decode(body, type=_TYPES[kind]))
-                for source, issued_ns, kind, body in self._db.execute(query, values)
-            ]
-        except _DAMAGE as error:
+            return read_changes(self._db.execute(query, values))
+        except DAMAGE as error:
             self._give_up(error)
             return []
-        return sorted(found, key=lambda over: over.issued_ns)
 
-    def apply(
-        self,
-        payload: bytes,
-        key: bytes | None = None,
-        *,
-        files: FileState | None = None,
-        now_ns: int | None = None,
-    ) -> DeltaOutcome:
-        """Take one message: on the disk and in force when this returns.
-
-        `key`: the Ed25519 public key by which it must be signed. `files`: what the sources' files
-        have swallowed makes room when there is none. `now_ns`: by a clock that is set.
-        A message that cannot be stored (disk full) is refused, too.
-        """
-        from gateway.articles.overlay.delta_message import read_delta
-        from gateway.articles.overlay.signing import verifier
-        from gateway.articles.overlay.writer import refusal  # most days none comes
-
-        delta = read_delta(payload, None if key is None else verifier(key))
-        if isinstance(delta, Refused):
-            return DeltaOutcome(applied=False, refused=delta.reason)
-        if now_ns is not None and delta.issued_ns > now_ns + AHEAD_NS:
-            return refusal(delta, "issuedAt lies in the future")
-        self._follow()
-        damaged = self._damaged
-        if self.problem is not None and not damaged:
-            return refusal(delta, self.problem)
-        try:
-            if damaged:
-                self._path.replace(self._directory / DAMAGED)
-            outcome = self._store(delta, files or FileState(), lost=damaged)
-        except (sqlite3.Error, OSError) as error:
-            return refusal(delta, f"cannot write {self._path}: {error}; check the disk")
-        finally:
-            self._look_at = 0.0
-        return outcome
-
-    def _store(self, delta: Delta, files: FileState, *, lost: bool) -> DeltaOutcome:
-        from gateway.articles.overlay.writer import Application
-
-        with closing(open_writer(self._path)) as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                outcome = Application(db, delta, files).carry_out(lost=lost)
-                db.execute("COMMIT" if outcome.applied else "ROLLBACK")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-        return outcome
-
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Read what is new, if the file is another than before."""
         self._look_at = time.monotonic() + FOLLOW_SECONDS
         try:
-            stat = os.stat(self._path)  # noqa: PTH116 - as in the store
+            stat = os.stat(self.path)  # noqa: PTH116 - as in the master
         except OSError:
             self._forget()
             self._identity = None
-            self._damaged, self.problem = False, None
+            self.damaged, self.problem = False, None
             return
         identity = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         if identity == self._identity:
@@ -203,49 +177,93 @@ class Overlay:
         self._identity = identity
         try:
             self._load()
-        except _DAMAGE as error:
+        except DAMAGE as error:
             self._give_up(error)
 
     def _load(self) -> None:
+        db = self._opened()
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise sqlite3.OperationalError(f"a newer scangate wrote it (version {version}): install that one again")
+        if version < 1:
+            raise ValueError("it has no tables")
+        if version < SCHEMA_VERSION:
+            db.close()
+            with closing(open_writer(self.path)):  # brings it forward
+                pass
+            db = self._opened()
+        rows = db.execute(_NAMES).fetchall()
+        names = frozenset(name for one in rows for name in (one[0], *one[4:6]) if name is not None)
+        self._held = _Contents(
+            names=names if len(rows) <= MAX_NAMES else None,
+            recalled=frozenset(one[0] for one in rows if one[6]),
+            sources=tuple(_sources(db)),
+            size=len(rows),
+            rows=tuple((one[0], one[2], one[3]) for one in rows if one[1] in {"upsert", "delete"}),
+        )
+        self.problem = None
+        self.damaged = False
+
+    def _opened(self) -> sqlite3.Connection:
         db = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+            f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         self._db = db
         db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         db.execute("PRAGMA cache_size = -256")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise sqlite3.OperationalError(f"a newer scangate wrote it (version {version}): install that one again")
-        if version != SCHEMA_VERSION:
-            raise ValueError("it has no tables")
-        rows = db.execute("SELECT identity, article_number, catalog_number FROM change").fetchall()
-        self._names = frozenset(name for row in rows for name in row if name is not None)
-        self._count = len(rows)
-        self._sources = tuple(
-            OverlaySource(name=name, number=number, issued_ns=issued_ns, gap_ns=gap_ns)
-            for name, number, issued_ns, gap_ns in db.execute("SELECT * FROM source ORDER BY name")
-        )
-        self.problem = None
-        self._damaged = False
+        return db
 
     def _give_up(self, error: Exception) -> None:
         """Go on without; what may pass (a lock, a permission) is tried again, what is damage is not."""
         self._forget()
-        self._damaged = not isinstance(error, sqlite3.OperationalError)
-        if not self._damaged:
+        self.damaged = not isinstance(error, sqlite3.OperationalError)
+        if not self.damaged:
             self._identity = None
-        self.problem = f"cannot read {self._path}: {error}; deltas are not in force until the next sync"
+        self.problem = f"cannot read {self.path}: {error}; deltas are not in force: have them sent again"
 
     def _forget(self) -> None:
         if self._db is not None:
             self._db.close()
             self._db = None
-        self._names = frozenset()
-        self._count = 0
-        self._sources = ()
+        self._held = _Contents()
 
     def close(self) -> None:
-        """Let the file go. A later call opens it again."""
+        """Close the file. A later call opens it again."""
         self._forget()
         self._identity = None
         self._look_at = 0.0
+
+
+def read_changes(rows: Iterable[tuple[str, str, int, int, str, bytes, bytes | None, int]]) -> list[StoredChange]:
+    """Return what `CHANGES` has selected. Raises what `DAMAGE` lists."""
+    return [
+        StoredChange(
+            identity,
+            OverlayChange(source, number, place, msgspec.json.decode(body, type=STATEMENTS[kind]), under),
+            bool(any_source),
+        )
+        for identity, source, number, place, kind, body, under, any_source in rows
+    ]
+
+
+def _sources(db: sqlite3.Connection) -> Iterable[OverlaySource]:
+    for name, number, issued_at in db.execute(
+        "SELECT name, number, issued_at FROM source ORDER BY name"
+    ).fetchall():
+        missing = db.execute("SELECT first, last FROM missing WHERE source = ? ORDER BY first", (name,)).fetchall()
+        yield OverlaySource(
+            name=name, number=number, issued_at=issued_at, missing=tuple((first, last) for first, last in missing)
+        )
+
+
+def _recalls_of(identity: str, stored: Iterable[StoredChange]) -> Iterable[tuple[tuple[int, int], Recalled]]:
+    by_source: dict[str, list[OverlayChange]] = {}
+    for one in stored:
+        by_source.setdefault(one.change.source, []).append(one.change)
+    for source, changes in by_source.items():
+        state = state_of(None, changes, tells_status=True)
+        for change, recall in state.recalls:
+            yield change.order, Recalled(identity=identity, recall=recall)
+        if state.bar is not None and state.bar.status is ArticleStatus.RECALLED:
+            row = Recall(source=source, reason=state.bar.reason, starts=state.bar.since)
+            yield changes[-1].order, Recalled(identity=identity, recall=row)

@@ -1,5 +1,7 @@
 """Events, streams with their frontiers, poison, boxes, and the views that people query."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -13,8 +15,8 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables and views."""
     on_postgresql = op.get_bind().dialect.name == "postgresql"
-    moment: sa.types.TypeEngine[object] = postgresql.TIMESTAMP(timezone=True) if on_postgresql else sa.Text()
-    identity: sa.types.TypeEngine[object] = postgresql.UUID(as_uuid=False) if on_postgresql else sa.Text()
+    moment: Any = postgresql.TIMESTAMP(timezone=True) if on_postgresql else sa.Text()
+    identity: Any = postgresql.UUID(as_uuid=False) if on_postgresql else sa.Text()
     op.create_table(
         "event",
         sa.Column("id", identity, primary_key=True),
@@ -89,6 +91,36 @@ def upgrade() -> None:
         sa.Column("articles", sa.Text),
         sa.Column("articles_received", moment),
     )
+    op.create_table(
+        "delta",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("number", sa.BigInteger, primary_key=True),
+        sa.Column("issued", moment, nullable=False),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("summary", "body")),
+        sa.Column("sent", moment),
+    )
+    late = sa.text("late")
+    op.create_index("event_late", "event", ["received"], postgresql_where=late, sqlite_where=late)
+    op.create_table(
+        "forward_cursor",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("receiver", "source", "epoch")),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("confirmed", moment, nullable=False),
+    )
+    op.create_table(
+        "forward_late",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("receiver", "source")),
+        sa.Column("id", identity, primary_key=True),
+    )
+    op.create_table(
+        "dead_letter",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("receiver", "source")),
+        sa.Column("id", identity, primary_key=True),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("refused", moment, nullable=False),
+        sa.Column("retry", sa.Boolean, nullable=False),
+    )
     for name, query in VIEWS.items():
         op.execute(f"CREATE VIEW {name} AS {query}")
 
@@ -97,7 +129,8 @@ VIEWS = {
     # what happened and counts: accepted scans that nobody took back, each label once
     "in_force": """
         SELECT e.* FROM event e
-        WHERE e.type = 'scangate.scan.v1' AND e.disposition = 'accepted' AND e.action <> 'undo' AND e.repeats IS NULL
+        WHERE e.type = 'scangate.scan.v1' AND e.disposition = 'accepted'
+          AND e.action <> 'undo' AND e.repeats IS NULL
           AND NOT EXISTS (SELECT 1 FROM event u WHERE u.undoes = e.id AND u.source = e.source
                           AND u.action = 'undo' AND u.disposition = 'accepted')
     """,

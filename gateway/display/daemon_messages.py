@@ -1,7 +1,7 @@
-"""What the daemon tells over its control socket, as far as the page shows it.
+"""The messages of the daemon's control socket, as far as the page shows them.
 
-Only the fields named here are read. What a scan belongs to (`context`), and everything else, stays behind: a screen
-is seen by whoever passes.
+Only the fields named here are read. What a scan belongs to (`context`), and everything else, is dropped here:
+anybody who passes sees the screen.
 """
 
 from typing import Any, TypeVar
@@ -59,11 +59,13 @@ class Data(Struct, frozen=True, kw_only=True):
     verdict: Verdict = Verdict()
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
+class Waiting(Struct, frozen=True, kw_only=True, rename="camel"):
     """A label whose next symbol is waited for."""
 
     scanner: str
     missing: tuple[str, ...] = ()
+    expires_at: str = ""
+    """When it goes out as incomplete, RFC 3339; empty where the daemon does not say."""
 
 
 class View(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -77,6 +79,13 @@ class View(Struct, frozen=True, kw_only=True, rename="camel"):
     quantity: int = 1
     context_kinds: tuple[str, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+
+
+class LinkChange(Struct, frozen=True, kw_only=True):
+    """A scanner came or went."""
+
+    scanner: str
+    link: str
 
 
 class Event(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -96,6 +105,7 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     context_refused: str | None = None
     discarded: str | None = None
     """Why a frame was thrown away unread."""
+    link: LinkChange | None = None
 
 
 class Sequence(Struct, frozen=True, kw_only=True):
@@ -116,6 +126,25 @@ class Broker(Struct, frozen=True):
     """That there is one; nothing of it is shown."""
 
 
+class Disk(Struct, frozen=True, kw_only=True):
+    """Capacity for scans."""
+
+    room: str = "free"
+    """free | filling | nearly-full | full."""
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """The box's clock."""
+
+    synchronised: bool = True
+
+
+class Master(Struct, frozen=True, kw_only=True):
+    """The article master in force."""
+
+    version: str | None = None
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """How the box is."""
 
@@ -123,11 +152,14 @@ class Status(Struct, frozen=True, kw_only=True):
     broker: Broker | None
     scanners: tuple[Scanner, ...] = ()
     alarms: tuple[str, ...] = ()
+    disk: Disk = Disk()
+    clock: Clock = Clock()
+    master: Master | None = None
 
 
-Told = TypeVar("Told", Event, View, Status)
+Message = TypeVar("Message", Event, View, Status)
 
 
-def read(told: Any, kind: type[Told]) -> Told:  # noqa: ANN401 - whatever JSON the daemon sent
+def read(message: Any, kind: type[Message]) -> Message:  # noqa: ANN401 - whatever JSON the daemon sent
     """Read one message. Raises msgspec.ValidationError for one of another form."""
-    return msgspec.convert(told, kind)
+    return msgspec.convert(message, kind)

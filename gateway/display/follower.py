@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from gateway.display.daemon_messages import Event, Status, View, read
 from gateway.display.screen import Page, Screen, after_answer, after_event, after_loss, after_unreadable, page
-from gateway.display.told import Event, Status, View, read
 from gateway.system.control_socket import DaemonUnreachableError, RequestError, ask, watch
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _NO_ANSWER: Final = (DaemonUnreachableError, RequestError, OSError, ValueError)
 """What says that a daemon is not there; ValueError: it was killed in the middle of a line."""
 
 
-class Feed:
+class Follower:
     """Two threads: one listens to the scans, one asks how the box is. `page` and `wait` are for any thread."""
 
     def __init__(self, path: Path, screen: Screen) -> None:
@@ -38,7 +38,7 @@ class Feed:
             threading.Thread(target=work, name=name, daemon=True).start()
 
     def stop(self) -> None:
-        """Follow no longer, and let go everybody who waits."""
+        """Follow no longer, and end every `wait`."""
         self._over.set()
         with self._news:
             self._version += 1
@@ -59,22 +59,22 @@ class Feed:
         """Return what is to be shown now."""
         with self._news:
             screen = self._screen
-        return page(screen, time.monotonic())
+        return page(screen, time.monotonic(), time.time())
 
     def _watch(self) -> None:
         while not self._over.is_set():
             self._change(lambda screen: replace(screen, watching=True))
             try:
-                for told in watch(self._path):
-                    self._take(told)
+                for message in watch(self._path):
+                    self._take(message)
             except _NO_ANSWER:
                 pass  # the page says so
             self._change(after_loss)
             self._over.wait(ASK_SECONDS)
 
-    def _take(self, told: object) -> None:
+    def _take(self, message: object) -> None:
         try:
-            event = read(told, Event)
+            event = read(message, Event)
         except msgspec.ValidationError as error:
             log.warning("a message of the daemon is not understood: %s", error)
             self._change(after_unreadable)
@@ -87,8 +87,8 @@ class Feed:
             try:
                 status = read(ask(self._path, "status"), Status)
                 view = None
-                if self._screen.view is None and (told := ask(self._path, "station")) is not None:
-                    view = read(told, View)
+                if self._screen.view is None and (answer := ask(self._path, "station")) is not None:
+                    view = read(answer, View)
             except _NO_ANSWER as error:
                 if isinstance(error, msgspec.ValidationError):
                     log.warning("an answer of the daemon is not understood: %s", error)

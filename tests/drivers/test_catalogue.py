@@ -1,4 +1,4 @@
-"""Which driver and dialect a configuration names, and what importing the registry may load."""
+"""Which driver and dialect a configuration names, and what importing the catalogue may load."""
 
 import subprocess
 import sys
@@ -7,23 +7,23 @@ from typing import get_args, get_type_hints
 import msgspec
 import pytest
 
-from drivers import registry
+from drivers import catalogue
 from drivers.base import Dialect, Scanner, ScannerSettings, UnknownDriverError
 
 
-def test_the_registry_knows_exactly_what_the_configuration_allows() -> None:
+def test_the_catalogue_knows_exactly_what_the_configuration_allows() -> None:
     hints = get_type_hints(ScannerSettings)
-    assert set(registry.DRIVERS) == set(get_args(hints["driver"]))
-    assert set(registry.DIALECTS) == set(get_args(hints["dialect"]))
+    assert set(catalogue.DRIVERS) == set(get_args(hints["driver"]))
+    assert set(catalogue.DIALECTS) == set(get_args(hints["dialect"]))
 
 
 def test_every_entry_is_there() -> None:
-    for driver in registry.DRIVERS:
-        for dialect in registry.DIALECTS:
+    for driver in catalogue.DRIVERS:
+        for dialect in catalogue.DIALECTS:
             settings = msgspec.convert(
                 {"name": "desk", "device": "/dev/null", "driver": driver, "dialect": dialect}, ScannerSettings
             )
-            scanner = registry.open_scanner(settings)
+            scanner = catalogue.open_scanner(settings)
             assert isinstance(scanner, Scanner)
             assert isinstance(scanner.dialect, Dialect)
             scanner.close()
@@ -44,15 +44,15 @@ def test_every_entry_is_there() -> None:
 def test_a_name_that_does_not_exist(key: str, name: str, message: str) -> None:
     settings = msgspec.structs.replace(ScannerSettings(name="desk", device="/dev/null"), **{key: name})
     with pytest.raises(UnknownDriverError) as caught:
-        registry.open_scanner(settings)
+        catalogue.open_scanner(settings)
     assert message in str(caught.value)
     assert isinstance(caught.value, LookupError)
     assert not caught.value.recoverable
 
 
-def test_importing_the_registry_loads_no_hardware_library() -> None:
+def test_importing_the_catalogue_loads_no_hardware_library() -> None:
     code = (
-        "import sys, drivers.registry;"
+        "import sys, drivers.catalogue;"
         "print(sorted(set(sys.modules) & {'serial', 'evdev', 'termios', 'drivers.serial_port', 'gateway'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
