@@ -85,7 +85,7 @@ wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
 	@scripts/wheelhouse.sh $(or $(WHEELHOUSE),wheelhouse)
 
 deb: ## Debian packages in build/deb (ARCH=arm64, SUITE=trixie: only these)
-	@scripts/environment.sh demo dpkg-deb
+	@scripts/environment.sh demo dpkg-deb mmdebstrap x86_64-linux-gnu-gcc aarch64-linux-gnu-gcc
 	@for suite in $(or $(SUITE),bookworm trixie); do for arch in $(or $(ARCH),amd64 arm64); do \
 		$(BIN)/python deploy/debian/build.py --suite $$suite --arch $$arch --out build/deb || exit; done; done
 

@@ -111,7 +111,6 @@ elif why=$(timeout 300 "$app/$name/bin/scangate" upgrade --rehearse /var/lib/sca
     mkdir -p /var/lib/scangate-upgrade
     timeout 20 "$command" status --json >/var/lib/scangate-upgrade/before.json 2>/dev/null || true
     "$trial" begin "$former" "$name"
-    "$trial" switch "$name"
 else
     "$trial" refuse "$name" "$(printf '%s' "$why" | tail -n 1)"
     die "$name is not taken, $former goes on: $why"

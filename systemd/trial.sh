@@ -1,7 +1,7 @@
 #!/bin/sh
 # An upgrade on trial: a new version that does not work gives its place back to the former one, by itself.
 #
-#   trial.sh begin OLD NEW   before the switch: what runs now, and what is to run (names of folders beside this file)
+#   trial.sh begin OLD NEW   notes what runs now and what is to run (names of folders beside this file), and switches
 #   trial.sh switch NAME     makes `current` lead to this version; whole or not at all, also when the power is cut
 #   trial.sh start           before each start of the daemon (scangate.service, ExecStartPre=): counts them
 #   trial.sh refuse NEW WHY  it is not even tried
@@ -27,6 +27,9 @@ look_seconds=40
 
 say() { echo "scangate: $*"; }
 alarm() { echo "<2>scangate: $*"; }
+
+# A start and a look may come at the same moment: one of them at a time reads and writes the record.
+lock() { mkdir -p "$state" && exec 9>"$state/lock" && flock -w 60 9; }
 
 load() {
     old='' new='' starts=0 looks=0 well=0
@@ -85,14 +88,15 @@ case ${1:-} in
 begin)
     mkdir -p "$state"
     old=$2 new=$3 starts=0 looks=0 well=0
+    lock
     rm -f "$state/returned"
-    keep
+    keep && switch "$new"
     ;;
 switch)
     switch "$2"
     ;;
 start)
-    load || exit 0
+    [ -f "$record" ] && lock && load || exit 0
     # The power was cut between the record and the switch: the former version runs, nothing is on trial.
     if [ "$(readlink "$app/current")" != "$new" ]; then
         end
@@ -112,16 +116,12 @@ refuse)
     alarm "version $new is not tried, $(basename "$old") goes on: $3"
     ;;
 check)
-    if ! load; then
-        end
-        exit 0
-    fi
+    well_now=0
+    why=$(timeout "$look_seconds" env -u JOURNAL_STREAM "$app/current/bin/scangate" upgrade --check "$state/before.json" 2>&1) &&
+        well_now=1
+    lock && load || exit 0
     looks=$((looks + 1))
-    if why=$(timeout "$look_seconds" env -u JOURNAL_STREAM "$app/current/bin/scangate" upgrade --check "$state/before.json" 2>&1); then
-        well=$((well + 1))
-    else
-        well=0
-    fi
+    if [ "$well_now" -eq 1 ]; then well=$((well + 1)); else well=0; fi
     if [ "$well" -ge "$well_looks" ]; then
         end
         say "version $new is well: the trial is over"
@@ -135,14 +135,14 @@ check)
     fi
     ;;
 back)
-    load || {
+    lock && load || {
         say "no version is on trial"
         exit 1
     }
     back "$2"
     ;;
 *)
-    echo "usage: trial.sh begin OLD NEW | switch NAME | start | check | back REASON" >&2
+    echo "usage: trial.sh begin OLD NEW | switch NAME | refuse NEW WHY | start | check | back REASON" >&2
     exit 2
     ;;
 esac

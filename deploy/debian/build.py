@@ -16,9 +16,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+import extension
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 HERE: Final = Path(__file__).resolve().parent
@@ -32,6 +35,9 @@ PROGRAM: Final = "/opt/scangate/bin/scangate"
 """Where the units look for the program of a wheelhouse."""
 UNITS: Final = ("*.service", "*.timer", "*.path")
 APP: Final = Path("usr/lib/scangate")
+SOURCE_ONLY: Final = "evdev=="
+"""The one library without wheels: extension.py compiles it."""
+SYSROOTS: Final = ROOT / "build" / "sysroots"
 UNREPRODUCIBLE: Final = ("RECORD", "REQUESTED", "direct_url.json", "INSTALLER")
 """What pip writes of an installation, beside the distribution's own metadata."""
 
@@ -88,16 +94,36 @@ def install_libraries(lib: Path, suite: str, arch: str, wheels: Path) -> None:
         target += ["--platform", f"manylinux_{glibc}_{MACHINES[arch]}"]
     target += ["--platform", f"manylinux2014_{MACHINES[arch]}"]
     kept = wheels / f"{suite}-{arch}"
+    kept.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    locked = ["--require-hashes", "--no-deps", "-r", str(ROOT / "requirements/run.txt")]
-    subprocess.run([*pip, "download", *target, *locked, "--find-links", str(kept), "--dest", str(kept)], check=True)
-    offline = ["--no-index", "--find-links", str(kept), "--no-compile"]
-    subprocess.run([*pip, "install", *target, *locked, *offline, "--target", str(lib)], check=True)
+    with tempfile.TemporaryDirectory() as work:
+        wheel_list, source_list = split_lock(Path(work))
+        locked = ["--require-hashes", "--no-deps", "-r", str(wheel_list)]
+        subprocess.run([*pip, "download", *target, *locked, "--find-links", str(kept), "--dest", str(kept)], check=True)
+        offline = ["--no-index", "--find-links", str(kept), "--no-compile"]
+        subprocess.run([*pip, "install", *target, *locked, *offline, "--target", str(lib)], check=True)
+        sources = Path(work) / "sources"
+        unbuilt = ["--no-binary", ":all:", "--no-build-isolation", "--require-hashes", "--no-deps"]
+        subprocess.run([*pip, "download", *unbuilt, "-r", str(source_list), "--dest", str(sources)], check=True)
+        (source,) = sources.glob("evdev-*.tar.gz")
+        root = extension.sysroot(suite, arch, python, SYSROOTS)
+        (Path(work) / "unpacked").mkdir()
+        extension.install(source, lib, root, arch, python, Path(work) / "unpacked")
     for name in PACKAGES:
         shutil.copytree(ROOT / name, lib / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(lib / "bin", ignore_errors=True)  # programs of the libraries
     for path in [path for name in UNREPRODUCIBLE for path in lib.glob(f"*.dist-info/{name}")]:
         path.unlink()
+
+
+def split_lock(work: Path) -> tuple[Path, Path]:
+    """Write the locked requirements as two files: those that come as wheels, and the one that comes as source."""
+    text = (ROOT / "requirements/run.txt").read_text()
+    entries = re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"(?m)^ *#.*\n", "", text))
+    wheel_list, source_list = work / "wheels.txt", work / "source.txt"
+    wheel_list.write_text("\n".join(one for one in entries if not one.startswith(SOURCE_ONLY)))
+    source_list.write_text("\n".join(one for one in entries if one.startswith(SOURCE_ONLY)))
+    return wheel_list, source_list
 
 
 def lay_out(stage: Path, version: str, python: str) -> None:
