@@ -99,7 +99,9 @@ def install_libraries(lib: Path, suite: str, arch: str, wheels: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         wheel_list, source_list = split_lock(Path(work))
         locked = ["--require-hashes", "--no-deps", "-r", str(wheel_list)]
-        subprocess.run([*pip, "download", *target, *locked, "--find-links", str(kept), "--dest", str(kept)], check=True)
+        subprocess.run(
+            [*pip, "download", *target, *locked, "--find-links", str(kept), "--dest", str(kept)], check=True
+        )
         offline = ["--no-index", "--find-links", str(kept), "--no-compile"]
         subprocess.run([*pip, "install", *target, *locked, *offline, "--target", str(lib)], check=True)
         sources = Path(work) / "sources"

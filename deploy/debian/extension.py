@@ -1,8 +1,8 @@
 """python-evdev for a package's architecture: it comes as source only, and its three C modules are compiled here.
 
 The compiler is Debian's own, for arm64 the cross compiler (gcc-aarch64-linux-gnu); the headers of Python and of the
-kernel are those of the package's Debian, in a root that is unpacked and never run (mmdebstrap --variant=extract). The
-table of codes is made by python-evdev's own generator from these headers.
+kernel are those of the package's Debian, in a root that is unpacked and never run (mmdebstrap --variant=extract).
+The table of codes is made by python-evdev's own generator from these headers.
 """
 
 import subprocess
@@ -52,9 +52,11 @@ def install(source: Path, lib: Path, root: Path, arch: str, python: str, work: P
     for name, file in MODULES.items():
         made = lib / "evdev" / f"{name}.cpython-{python.replace('.', '')}-{triplet}.so"
         subprocess.run(
-            [f"{triplet}-gcc", "-shared", "-fPIC", "-O2", "-std=c99", "-DNDEBUG", "-s", "-Wl,--build-id=none"]
-            + [f"-ffile-prefix-map={work}=.", f"-I{include}/python{python}", f"-isystem{include}/{triplet}"]
-            + [f"-isystem{include}", str(package / file), "-o", str(made)],
+            [
+                *(f"{triplet}-gcc", "-shared", "-fPIC", "-O2", "-std=c99", "-DNDEBUG", "-s", "-Wl,--build-id=none"),
+                *(f"-ffile-prefix-map={work}=.", f"-I{include}/python{python}", f"-isystem{include}/{triplet}"),
+                *(f"-isystem{include}", str(package / file), "-o", str(made)),
+            ],
             check=True,
             cwd=work,
         )

@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from gateway.cli import (
+        archive,
         articles,
         configuration,
         daemon,
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in (
         *(demo, daemon, init, configuration, doctor, parse, articles, outbox),
-        *(scanners, station, firmware, display, tail, upgrade),
+        *(scanners, station, firmware, display, tail, archive, upgrade),
     ):
         group.add(commands)
     documentation.add(commands, parser)

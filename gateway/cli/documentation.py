@@ -53,7 +53,8 @@ def manual(parser: argparse.ArgumentParser) -> str:
                 continue
             name = ", ".join(action.option_strings) or str(action.metavar or action.dest)
             if action.option_strings and action.nargs != 0:
-                name += f" {action.metavar or (action.dest.upper() if not action.choices else '|'.join(action.choices))}"
+                value = "|".join(action.choices) if action.choices else action.dest.upper()
+                name += f" {action.metavar or value}"
             text = (action.help or "").replace("%%", "%")
             lines += [".TP", rf"\fB{_roff(name)}\fR", _roff(text) or r"\&"]
         if command.epilog:
@@ -149,7 +150,7 @@ def _help_of(parser: argparse.ArgumentParser, words: tuple[str, ...]) -> str:
                 found = next((one.help or "" for one in action._choices_actions if one.dest == word), "")  # noqa: SLF001
                 parser = action.choices[word]
                 break
-    return found.replace("'", "’")
+    return found.replace("'", "")
 
 
 def _quoted(words: tuple[str, ...]) -> str:

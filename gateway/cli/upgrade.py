@@ -29,8 +29,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     new = commands.add_parser(
         "upgrade",
         help="install another version; one that does not work is taken back by itself",
-        description="Installs a package and has it on trial for some minutes: a version that does not start, or does "
-        "not reach what was reached before, gives its place back to the former one. Scans stay. Where "
+        description="Installs a package and has it on trial for some minutes: a version that does not start, or "
+        "does not reach what was reached before, gives its place back to the former one. Scans stay. Where "
         f"{upgrade.KEYRING} is there, only what it has signed is installed.",
         epilog="example: scangate upgrade /root/scangate_1.1.0~bookworm_arm64.deb",
     )
@@ -87,7 +87,7 @@ def _upgrade(arguments: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _rollback(arguments: argparse.Namespace) -> int:
+def _rollback(_arguments: argparse.Namespace) -> int:
     _as_root("rollback")
     app = _app()
     trial = upgrade.on_trial()
@@ -103,7 +103,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
 
 def _former(app: Path) -> str:
     """Return the version that is not the present one, as a path below the program's folder. Raises UpgradeError."""
-    present = os.readlink(app / "current")
+    present = str((app / "current").readlink())
     kept = sorted((one for one in (app / "kept").glob("*") if one.is_dir()), key=lambda one: one.stat().st_mtime)
     others = [str(one.relative_to(app)) for one in kept if str(one.relative_to(app)) != present]
     if not others:

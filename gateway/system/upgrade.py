@@ -1,7 +1,7 @@
 """Versions on this box: which runs, which is kept, which is on trial, and what came of the last trial.
 
-The switch itself is systemd/trial.sh, in plain sh: a version that does not even import must not be needed to leave it.
-Here is what a working version knows of it.
+The switch itself is systemd/trial.sh, in plain sh: a version that does not even import must not be needed to leave
+it. Here is what a working version knows of it.
 """
 
 import hashlib
@@ -98,10 +98,8 @@ def verify(package: Path, keyring: Path = KEYRING) -> str | None:
 
 def _verify_signature(sums: Path, signature: Path, keyring: Path) -> None:
     """Ask gpgv (Debian 12) or sqv (Debian 13), one of which apt brings. Raises UpgradeError."""
-    for command in (
-        ["gpgv", "--keyring", keyring, signature, sums],
-        ["sqv", "--keyring", keyring, signature, sums],
-    ):
+    for program in ("gpgv", "sqv"):
+        command = [program, "--keyring", str(keyring), str(signature), str(sums)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         except FileNotFoundError:

@@ -57,7 +57,8 @@ class Guest:
         self.root = work / "merged"
         """Its file system, as seen from outside."""
         self._process: subprocess.Popen[bytes] | None = None
-        self._pid = 0
+        self.pid = 0
+        """Of its process 1, as seen from outside."""
 
     def __enter__(self) -> Self:
         lower = prepared(self.suite)
@@ -93,14 +94,14 @@ class Guest:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         if not children:
             return False
-        self._pid = int(children[0])
+        self.pid = int(children[0])
         return self.try_run("systemctl is-system-running").stdout.strip() in {"running", "degraded"}
 
     def power_off(self) -> None:
         """Shut it down in order."""
         if self._process is None:
             return
-        os.kill(self._pid, POWER_OFF)
+        os.kill(self.pid, POWER_OFF)
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
@@ -110,13 +111,13 @@ class Guest:
     def pull_the_plug(self) -> None:
         """End everything in it at once. What it has written stays: only a real power cut loses a page cache."""
         assert self._process is not None
-        os.kill(self._pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
 
     def command(self, *words: str) -> list[str]:
         """Return a command that does this in the guest."""
-        return ["nsenter", "-t", str(self._pid), "-a", *words]
+        return ["nsenter", "-t", str(self.pid), "-a", *words]
 
     def try_run(
         self, script: str, *, stdin: str = "", seconds: float = PATIENCE
@@ -169,6 +170,12 @@ class Guest:
         """Return the version that answers, as its package names it: the folder that `current` leads to."""
         answered = self.try_run("scangate status --json").returncode in {0, 1}
         return Path(os.readlink(self.root / "usr/lib/scangate/current")).name if answered else "none answers"
+
+    def first(self) -> str:
+        """Return the id of the first event: after whatever happened, it is the same as before."""
+        found = re.search(r'"id": "([-0-9a-f]+)"', self.run("scangate outbox show 1"))
+        assert found is not None
+        return found[1]
 
     def stored(self) -> int:
         """Return how many events the outbox holds."""
