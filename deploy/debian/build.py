@@ -198,7 +198,7 @@ Version: {version}
 Architecture: {arch}
 Maintainer: {MAINTAINER}
 Installed-Size: {size}
-Depends: python{python}, libc6 (>= 2.36), libstdc++6, systemd (>= 252), udev
+Depends: python{python}, libc6 (>= 2.36), libstdc++6, systemd (>= 252), udev, openssl
 Recommends: systemd-timesyncd | time-daemon
 Section: misc
 Priority: optional

@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         display,
         doctor,
         documentation,
+        enrol,
         firmware,
         init,
         outbox,
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in (
         *(demo, daemon, init, configuration, doctor, parse, articles, outbox),
-        *(scanners, station, firmware, display, tail, archive, upgrade),
+        *(scanners, station, firmware, display, tail, enrol, archive, upgrade),
     ):
         group.add(commands)
     documentation.add(commands, parser)

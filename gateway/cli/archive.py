@@ -30,7 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "backup",
         help="the whole box in one file, while the daemon works",
         description="Writes configuration, scans, articles and the scanners' calibrations into one file, from "
-        "which another box takes this one's place. Passwords and keys only with --with-secrets, sealed by a passphrase.",
+        "which another box takes this one's place. Passwords and keys only with --with-secrets, sealed.",
         epilog="example: scangate backup /mnt/usb/op3.scangate --with-secrets",
     )
     backup.add_argument("file", type=Path, metavar="FILE")
@@ -42,7 +42,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "restore",
         help="make this box the one of a backup; the daemon must be stopped",
         description="Checks a backup from end to end, then puts everything in its place. A new epoch begins; what "
-        "was delivered after the backup was made is sent again if the backup holds it; consumers know it by its id.",
+        "was delivered after the backup was made is sent again if the backup holds it; consumers know it.",
         epilog="example: scangate restore /mnt/usb/op3.scangate && systemctl enable --now scangate",
     )
     restore.add_argument("file", type=Path, metavar="FILE")

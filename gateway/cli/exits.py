@@ -15,6 +15,7 @@ _CODES: Final = {
     ("gateway.config.loader", "ConfigError"): USAGE,
     ("gateway.system.control_socket", "DaemonUnreachableError"): UNREACHABLE,
     ("gateway.system.control_socket", "RequestError"): NOT_WELL,
+    ("gateway.system.enrolment", "EnrolmentError"): NOT_WELL,
     ("gateway.archive.box_file", "BoxFileError"): NOT_WELL,
     ("gateway.archive.sealed", "SealError"): USAGE,
     ("gateway.system.upgrade", "UpgradeError"): NOT_WELL,

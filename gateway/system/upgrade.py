@@ -79,7 +79,7 @@ def verify(package: Path, keyring: Path = KEYRING) -> str | None:
     if keyring.exists():
         if not sums.exists() or not signature.exists():
             raise UpgradeError(
-                f"{package} is not signed: {keyring} wants {SUMS} and {SIGNATURE} beside it, as the release has them"
+                f"{package} is not signed: {keyring} wants the release's {SUMS} and {SIGNATURE} beside it"
             )
         _verify_signature(sums, signature, keyring)
     elif not sums.exists():

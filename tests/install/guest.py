@@ -1,7 +1,8 @@
 """A booted Debian without emulation: a root by mmdebstrap, an overlay above it, systemd-nspawn, and no network.
 
-A root is made once for each suite (a minute) and lies in build/roots; what a test changes lies in a layer of its own,
-so that a guest starts as fresh as the root, in two seconds. There are no udev events and no USB: tests/vm has those.
+A root is made once for each suite (a minute) and lies in build/roots; what a test changes lies in a layer of its
+own, so that a guest starts as fresh as the root, in two seconds. There are no udev events and no USB: tests/vm has
+those.
 """
 
 import os
@@ -79,8 +80,10 @@ class Guest:
         log = (self._work / "console.log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", "--register=no", "--keep-unit"]
-                + ["--private-network", f"--machine=guest-{os.getpid()}-{id(self) % 10_000}"],
+                [
+                    *("systemd-nspawn", "-q", "-D", str(self.root), "--boot", "--register=no", "--keep-unit"),
+                    *("--private-network", f"--machine=guest-{os.getpid()}-{id(self) % 10_000}"),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -169,7 +172,7 @@ class Guest:
     def running_version(self) -> str:
         """Return the version that answers, as its package names it: the folder that `current` leads to."""
         answered = self.try_run("scangate status --json").returncode in {0, 1}
-        return Path(os.readlink(self.root / "usr/lib/scangate/current")).name if answered else "none answers"
+        return (self.root / "usr/lib/scangate/current").readlink().name if answered else "none answers"
 
     def first(self) -> str:
         """Return the id of the first event: after whatever happened, it is the same as before."""

@@ -91,10 +91,10 @@ def test_a_bad_release_is_taken_back(box: Guest, tmp_path: Path, kind: str) -> N
     good = package_of(box.suite, DEBS)
     bad = changed(good, "9.0.0", tmp_path, BAD[kind].change)
     before, first = version_of(good), box.first()
-    if kind == "migrates and is not well":
-        short = "[Service]\nEnvironment=SCANGATE_TRIAL_LIMIT=4\n"
-        box.put("/etc/systemd/system/scangate-trial.service.d/quick.conf", short)
-        box.run("systemctl daemon-reload")
+    looks = 4 if kind == "migrates and is not well" else 1000
+    limit = f"[Service]\nEnvironment=SCANGATE_TRIAL_LIMIT={looks}\n"
+    box.put("/etc/systemd/system/scangate-trial.service.d/quick.conf", limit)
+    box.run("systemctl daemon-reload")
     box.run(f"dpkg -i {box.hand_over(bad)}", seconds=300)
     returned = box.root / "var/lib/scangate-upgrade/returned"
     box.wait(returned.exists, "it is taken back")
@@ -130,7 +130,7 @@ def test_upgrade_and_rollback(box: Guest, tmp_path: Path) -> None:
 
 def test_what_is_refused_before_anything_is_touched(box: Guest, tmp_path: Path) -> None:
     good = package_of(box.suite, DEBS)
-    before, first = version_of(good), box.first()
+    before = version_of(good)
     newer = changed(good, "9.0.0", tmp_path)
     whole = newer.read_bytes()
     cases = {

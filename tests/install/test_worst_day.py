@@ -12,7 +12,7 @@ from tests.install.conftest import CONFIGURATION
 from tests.install.guest import DEBS, Guest
 from tests.install.packages import package_of
 
-PASSPHRASE = "correct horse battery"
+PASSPHRASE = "correct horse battery"  # noqa: S105 - of nothing
 MQTT = """
 [broker]
 urls = ["mqtt://127.0.0.1:1883"]
@@ -61,7 +61,7 @@ def delivered(box: Guest) -> bool:
 
 
 def test_changed_credentials_are_taken_by_a_reload(box: Guest, broker: GuestBroker) -> None:
-    """systemd 252 gives none to ExecReload=, and up to 257 loads them at the start only."""
+    """An ExecReload= of systemd 252 has none, and systemd up to 257 loads them at the start only."""
     broker.start("first")
     box.put("/etc/scangate/credentials/mqtt-password", "first\n", 0o600)
     box.put("/etc/scangate/scangate.toml", CONFIGURATION + MQTT)
@@ -108,7 +108,7 @@ def test_a_dead_box_is_replaced(box: Guest, tmp_path_factory: pytest.TempPathFac
 def test_support_with_the_daemon_and_without(box: Guest) -> None:
     box.put("/etc/scangate/credentials/mqtt-password", "plantedsecret\n", 0o600)
     box.run(
-        "logger -t scangate 'plantedsecret 19121212-1212'; systemd-run --wait -q --unit scangate-x echo plantedsecret"
+        "logger -t scangate 'plantedsecret 19121212-1212'; systemd-run --wait -q --unit scangate-x echo 19121212-1212"
     )
     for command in ("true", "systemctl stop scangate"):
         box.run(command)
