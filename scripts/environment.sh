@@ -50,6 +50,11 @@ missing_packages() {
         has_program "$program" && continue
         case $program in
         systemd-analyze) echo systemd ;;
+        systemd-nspawn) echo systemd-container ;;
+        dpkg-deb) echo dpkg ;;
+        aarch64-linux-gnu-gcc) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+        x86_64-linux-gnu-gcc) echo gcc libc6-dev ;;
+        gpg) echo gnupg ;;
         qemu-system-x86_64) echo qemu-system-x86 ;;
         qemu-img) echo qemu-utils ;;
         mke2fs) echo e2fsprogs ;;
