@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
 from drivers.model import ConnectionChange
@@ -25,7 +27,9 @@ from gateway.events.topics import Topics
 from gateway.monitoring.monitor import Monitor
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.salvage import open_outbox
+from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import UsedPieceReader
+from gateway.outbox.writer import Outbox
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
@@ -36,6 +40,7 @@ from gateway.scanning.worker import Worker
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
 from gateway.system.systemd import ServiceManager
+from gateway.system.upgrade import taken_back
 
 if TYPE_CHECKING:
     from gateway.mqtt.delivery_state import Handler
@@ -113,16 +118,13 @@ def run(
         clock = Clock()
         outbox = open_outbox(
             state / "outbox.db",
-            config.outbox,
+            _kept(config),
             read_identity(source_of(config)),
             clock.now(),
             service_manager.at_work,
         )
         clock.not_before(outbox.last_trusted_ns() or 0)
-        alarms = []
-        if outbox.new_epoch_because:
-            alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
-            log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+        alarms = _alarms_of_the_start(outbox)
         # 2. The pipeline, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
@@ -217,9 +219,25 @@ def state_lock(state: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def _kept(config: Config) -> OutboxSettings:
+    """Return the outbox's settings; how long its journal is kept depends on whether there is a broker."""
+    return replace(config.outbox, keep_delivered_days=config.outbox.days(alone=config.broker is None))
+
+
 def source_of(config: Config) -> str:
     """Return the URN of the configured box."""
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def _alarms_of_the_start(outbox: Outbox) -> list[str]:
+    """Return what a person should know of how this life begins."""
+    alarms = []
+    if outbox.new_epoch_because:
+        alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
+        log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+    if (back := taken_back()) is not None:
+        alarms.append(f"version {back.new} was taken back, this is the former one: {back.reason}")
+    return alarms
 
 
 def _registry(state: Path) -> StationRegistry:

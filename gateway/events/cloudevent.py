@@ -101,6 +101,14 @@ class Refused(Struct, frozen=True, kw_only=True):
     """Codes of the findings that had refused it."""
 
 
+class EventAsset(Struct, frozen=True, kw_only=True):
+    """An asset of the hospital or of a supplier: a tray, an instrument, a pump."""
+
+    scheme: Literal["GRAI", "GIAI"]
+    identifier: str
+    """As on the label: of a GRAI 14 digits and the serial component, of a GIAI all of it."""
+
+
 class CountSession(Struct, frozen=True, kw_only=True):
     """The count of stock that an event belongs to."""
 
@@ -110,7 +118,7 @@ class CountSession(Struct, frozen=True, kw_only=True):
     """`replace`: the sum over the session is what is there of each article at its place. `add`: it comes on top."""
 
 
-class ScanData(Struct, frozen=True, kw_only=True):
+class ScanData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`data` of a scan event."""
 
     action: EventAction
@@ -142,6 +150,10 @@ class ScanData(Struct, frozen=True, kw_only=True):
     """Of a consume: it was refused, and the operator has said that it is used all the same. To be booked."""
     count: CountSession | None = None
     """Of an inventory: the count it belongs to."""
+    asset: EventAsset | None = None
+    """Of the scan of an asset, which has no `udi`."""
+    logistic_unit: str | None = field(default=None, name="logisticUnit")
+    """Of the scan of a delivery's label: its SSCC, 18 digits. The articles in it are scans of their own."""
     destination: str | None = None
     """Of a transfer: the place it goes to, as `context.location`."""
 
@@ -206,7 +218,7 @@ def gateway_source(tenant: str, site: str, gateway: str) -> str:
 
 def scan_event(identity: str, source: str, time_ns: int, data: ScanData, at: Position) -> bytes:
     """Encode a scan event. The bytes are stored and sent as they are, however often."""
-    subject = subject_of(data.udi)
+    subject = subject_of(data.udi) or _subject_of_asset(data)
     return _encoder.encode(
         ScanEvent(
             specversion="1.0",
@@ -337,6 +349,16 @@ def subject_of(udi: Decoded | None) -> str | None:
             path += f"/{ai}/{_escaped(qualifier)}"
     expiry = first.get("17")
     return f"{path}?17={_escaped(expiry)}" if expiry else path
+
+
+def _subject_of_asset(data: ScanData) -> str | None:
+    """Return the GS1 Digital Link of an asset or a logistic unit."""
+    if data.logistic_unit is not None:
+        return f"https://id.gs1.org/00/{_escaped(data.logistic_unit)}"
+    if data.asset is None:
+        return None
+    ai = "8003" if data.asset.scheme == "GRAI" else "8004"
+    return f"https://id.gs1.org/{ai}/{_escaped(data.asset.identifier)}"
 
 
 def _escaped(value: str) -> str:

@@ -190,7 +190,7 @@ class Outbox:
     def tidy(self, clock: ClockReading) -> bool:
         """Do one piece of housekeeping while no scan comes; True when there is more to do."""
         self._look_at_room()
-        too_old_ns = self._ageing.cutoff(clock, self.settings.keep_delivered_days)
+        too_old_ns = self._ageing.cutoff(clock, self.settings.days(alone=False))
         scarce = self.room.room in {Capacity.NEARLY_FULL, Capacity.FULL}
         if (scarce or too_old_ns is not None) and self._prune(None if scarce else too_old_ns):
             return True

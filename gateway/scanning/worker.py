@@ -69,9 +69,9 @@ class Worker:
         self.on_event: Callable[[Mapping[str, object]], None] = lambda _event: None
         """Told of each scan and each change of a scanner, after the fact; must not wait."""
         self.counters: Counter[str] = Counter()
-        """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>, foreign.<why>,
-        context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>, retransmission, trouble,
-        fault."""
+        """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>,
+        foreign.<why>, context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>,
+        retransmission, trouble, fault."""
         self.view: StationView | None = None
         """What a display shows of the station; None before the worker runs."""
         self.trouble: str | None = None
@@ -138,7 +138,7 @@ class Worker:
             self._store([], clock)
         try:
             note = self.outbox.station_note(context_note.KEY)
-            self._pipeline.resume(self.outbox.recent(RESUMED_EVENTS), clock, note)
+            self._store(self._pipeline.resume(self.outbox.recent(RESUMED_EVENTS), clock, note), clock)
         except OutboxError as error:
             self._outbox_failed(error)
         self.view = self._pipeline.view(clock)
