@@ -226,6 +226,9 @@ class MqttSource:
             reconnect_on_failure=False,
             manual_ack=self._takes_events,
         )
+        # paho writes to the socket from whatever thread publishes, unless somebody else is said to do so: here the
+        # network thread alone, which it wakes; two threads in one TLS connection would damage it
+        client.on_socket_register_write = lambda *_: None
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
