@@ -29,8 +29,12 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Events under way without an acknowledgement, at most; the broker's Receive Maximum can lower it."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """auto: MQTT 5, and 3.1.1 with brokers that refuse it."""
-    confirm: Literal["puback", "ack"] = "puback"
-    """What counts as delivered: the broker's acknowledgement, or the central system's own on the topic `ack`."""
+    confirm: Literal["auto", "puback", "ack"] = "auto"
+    """What counts as delivered: the broker's acknowledgement, or the central system's own on the topic `ack`. auto:
+    its own once an intake has announced itself, which the box remembers; until then the broker's."""
+    proof: Literal["echo", "none"] = "echo"
+    """MQTT 3.1.1 acknowledges what it drops: there an event must come back to this box before it counts as delivered.
+    none: where the broker denies this box to read its own `scan` topic."""
     no_subscribers: Literal["hold", "delivered"] = "hold"
     """What a broker's word that nobody subscribes means (MQTT 5, reason 0x10): not delivered, or good enough."""
     replay_per_second: Annotated[float, Meta(gt=0)] | None = None
