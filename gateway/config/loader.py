@@ -20,7 +20,7 @@ from drivers.settings_check import wrong as wrong_scanners
 from gateway.articles.settings import ArticlesSettings
 from gateway.config.health import HealthSettings
 from gateway.display.settings import DisplaySettings
-from gateway.mqtt.settings import BrokerSettings
+from gateway.mqtt.settings import BrokerSettings, CentralSettings
 from gateway.outbox.settings import OutboxSettings
 from gateway.station.context import problems as context_problems
 from gateway.station.context_settings import ContextSettings
@@ -70,6 +70,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: StateSettings = StateSettings()
     scanner: Annotated[tuple[ScannerSettings, ...], Meta(min_length=1, max_length=MAX_SCANNERS)]
     broker: BrokerSettings | None = None
+    central: CentralSettings = CentralSettings()
     articles: ArticlesSettings = ArticlesSettings()
     outbox: OutboxSettings = OutboxSettings()
     health: HealthSettings = HealthSettings()

@@ -124,11 +124,18 @@ class ScanData(Struct, frozen=True, kw_only=True):
 
 
 class ClockData(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`data` of a clock event: the true time of this boot's earlier, unsynchronised events."""
+    """`data` of a clock event: what is known by now of the time of a boot's unsynchronised events.
+
+    Either `offsetNs`, where the clock was set in that boot, or the bounds, where it never was.
+    """
 
     boot_id: str
-    offset_ns: int
+    offset_ns: int | UnsetType = UNSET
     """True time of an event of that boot = its `monotonicNs` + this, nanoseconds since 1970 UTC."""
+    not_before: str | UnsetType = UNSET
+    """No event of that boot was earlier, RFC 3339: the newest time that had been proved when the boot began."""
+    not_after: str | UnsetType = UNSET
+    """No event of that boot was later: a following boot, whose clock has been set, had begun by then."""
 
 
 class ScanEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from gateway.articles.errors import MasterError, MasterUnreadableError
 from gateway.articles.store import ArticleMaster
 from gateway.config.loader import Config
 from gateway.config.warnings import key_warnings
-from gateway.events.cloudevent import DAY_NS
+from gateway.events.cloudevent import DAY_NS, gateway_source, probe_event
 from gateway.events.topics import Topics
 from gateway.mqtt.settings import BrokerSettings
 from gateway.system.clock import NS, Clock
@@ -64,7 +64,9 @@ def examine(config: Config, socket_path: Path, client_id: str) -> Iterator[Diagn
         yield Diagnosis(subject="broker", health=Health.GOOD, found="none configured: this box stands alone")
         return
     topics = Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
-    yield from _broker(config.broker, topics, f"{client_id}-doctor")
+    box = config.gateway
+    source = gateway_source(box.tenant, box.site, box.id)
+    yield from _broker(config.broker, topics, f"{client_id}-doctor", source)
     yield from _delivery(status)
 
 
@@ -232,19 +234,19 @@ def _master(config: Config) -> Diagnosis:
     return Diagnosis(subject=subject, health=Health.GOOD, found=found)
 
 
-def _broker(broker: BrokerSettings, topics: Topics, client_id: str) -> Iterator[Diagnosis]:
-    """Go the way of an event: connect, publish below this box's topics, and see it come back."""
+def _broker(broker: BrokerSettings, topics: Topics, client_id: str, source: str) -> Iterator[Diagnosis]:
+    """Go the way of an event: connect, publish on this box's own topic of events, and see it come back."""
     from gateway.mqtt.subscriber import BrokerUnreachableError, Subscriber
 
     subject = "broker"
-    token = uuid.uuid4().hex.encode()
+    token = probe_event(str(uuid.uuid4()), source, time.time_ns())
     try:
         with Subscriber(broker, client_id) as listener:
             url = listener.connection.url
             yield from _certificate(listener.connection.peer_certificate_expires())
-            listener.subscribe(topics.doctor)
+            listener.subscribe(topics.scan)
             began = time.monotonic()
-            listener.connection.publish(topics.doctor, token)
+            listener.connection.publish(topics.scan, token)
             came = any(message.body == token for message in _until(listener.messages, token))
     except BrokerUnreachableError as error:
         yield Diagnosis(
@@ -258,7 +260,7 @@ def _broker(broker: BrokerSettings, topics: Topics, client_id: str) -> Iterator[
         yield Diagnosis(
             subject=subject,
             health=Health.BAD,
-            found=f"{url}: a message to {topics.doctor} did not come back",
+            found=f"{url}: a message to {topics.scan} did not come back",
             do=f"let this box publish and subscribe to {topics.everything} in the broker's access list",
         )
 

@@ -1,7 +1,7 @@
 """The central system's own acknowledgement: what counts as delivered where an intake is there.
 
-A PUBACK never proves that a broker has an event on its disk, nor that anybody keeps it. The intake says so itself, on
-the box's `ack` topic: `{"epoch": "...", "upTo": 4711}`, everything of this epoch up to there, without a hole, is
+A PUBACK never proves that a broker has an event on its disk, nor that anybody keeps it. The intake says so itself,
+on the box's `ack` topic: `{"epoch": "...", "upTo": 4711}`, everything of this epoch up to there, without a hole, is
 committed in its database. It announces itself, retained, on `udi/v1/{tenant}/intake`: `{"acks": true, "since":
 "..."}`. The box remembers that on its disk: from then on a PUBACK delivers nothing, until the intake says
 `{"acks": false}`, or a technician sets `confirm`.
@@ -21,13 +21,13 @@ import msgspec
 from msgspec import Struct
 
 from gateway.events.cloudevent import UNREADABLE
-from gateway.system.signed_envelope import SignatureRefusedError, Unseal
 from gateway.mqtt.connection import Message
 from gateway.mqtt.delivery_memory import DeliveryMemory
 from gateway.mqtt.delivery_state import DeliveryState
 from gateway.mqtt.publisher_status import StatusReporter
 from gateway.mqtt.settings import BrokerSettings
 from gateway.outbox.reader import OutboxReader
+from gateway.system.signed_envelope import SignatureRefusedError, Unseal
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class ApplicationAck:
         return self._upto
 
     def missing(self) -> str | None:
-        """Say why nothing may be sent, where an intake that was met is not announced any more; None where it may."""
+        """Say why nothing may be sent where an intake that was met is not announced any more; None where it may."""
         if self._confirm != "auto" or not self.awaited or self._announced:
             return None
         if self._now() - self._began < ANNOUNCEMENT_SECONDS:
@@ -155,7 +155,9 @@ class ApplicationAck:
         elif said.up_to <= self._sent:
             self._early = (said.epoch, said.up_to)  # it has overtaken a PUBACK
         else:
-            self._refuse(f"it says {said.up_to}, and the broker has taken events up to {self._state.published} only")
+            self._refuse(
+                f"it says {said.up_to}, and the broker has taken events up to {self._state.published} only"
+            )
 
     def sent(self, sequence: int) -> None:
         """Note that an event was handed to the broker over this connection."""
@@ -175,7 +177,7 @@ class ApplicationAck:
     def confirmed(self, published: int) -> int:
         """Return up to which event everything is acknowledged; `published`: up to where the broker has them.
 
-        Epochs follow one another in the file: the newer one's acknowledgement says nothing of an older one's events.
+        Epochs follow one another in the file: an acknowledgement of the newer one says nothing of older events.
         """
         before = self._upto
         if self._early is not None and self._early[1] <= published:

@@ -35,8 +35,8 @@ SHORT_PUBACK_BYTES: Final = 2
 PUBACK: Final = 0x40
 _SUCCESS: Final = ReasonCode(PacketTypes.PUBACK)
 _TOO_LARGE: Final = ReasonCode(PacketTypes.DISCONNECT, identifier=0x95)
-"""Brokers send it in a PUBACK, too (mosquitto for `message_size_limit`), though it is none of PUBACK's reasons (MQTT
-5, 3.4.2.1); paho ends the connection upon it."""
+"""Brokers send it in a PUBACK, too (mosquitto for `message_size_limit`), though it is none of its reasons (MQTT 5,
+3.4.2.1); paho ends the connection upon it."""
 _NO_PROPERTIES: Final = Properties(PacketTypes.PUBACK)
 
 

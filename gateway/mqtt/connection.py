@@ -54,13 +54,6 @@ noticed by its number."""
 RECEIVE_MAXIMUM_DEFAULT: Final = 65535
 """MQTT 5, 3.2.2.3.3: the value of a CONNACK that does not say."""
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
-CREDENTIAL_REASONS: Final = frozenset({0x86, 0x87, 0x8C})
-"""Bad user name or password, not authorised, bad authentication method: no other protocol version helps."""
-UNSUPPORTED_VERSION: Final = 0x84
-"""MQTT 5, 3.2.2.2; paho makes it of MQTT 3.1.1's return code 1, too."""
-NOT_UNDERSTOOD: Final = frozenset({0x81, 0x82})
-"""Malformed packet, protocol error: as good as no answer."""
-RETAIN_REFUSED: Final = 0x9A
 QOS_REFUSED: Final = 0x9B
 SESSION_TAKEN_OVER: Final = 0x8E
 """MQTT 5, 3.14.2.1: another client has connected with this client identifier."""
@@ -85,6 +78,23 @@ class ConnectResult(Enum):
     """The broker says that it does not speak MQTT 5."""
     SILENT = auto()
     """The broker hung up, said nothing or did not understand: it may not speak MQTT 5."""
+
+
+ANSWERS: Final = {
+    0: ConnectResult.CONNECTED,
+    0x81: ConnectResult.SILENT,
+    0x82: ConnectResult.SILENT,
+    0x84: ConnectResult.OLD_PROTOCOL,
+    0x86: ConnectResult.CREDENTIALS,
+    0x87: ConnectResult.CREDENTIALS,
+    0x8C: ConnectResult.CREDENTIALS,
+    0x9A: ConnectResult.NO_RETAIN,
+}
+"""Reason code of a CONNACK (MQTT 5, 3.2.2.2) -> what it means here; other refusals may pass.
+
+Malformed packet and protocol error are as good as no answer. 0x84, unsupported version, is what paho makes of MQTT
+3.1.1's return code 1, too. With bad credentials no other version helps. 0x9A: no retained messages.
+"""
 
 
 class Acknowledged(Struct, frozen=True, kw_only=True):
@@ -179,7 +189,7 @@ class Connection:
         )
         self._properties = _scan_properties() if v5 else None
 
-    def open(self, will: "Will | None") -> tuple[ConnectResult, str]:
+    def open(self, will: Will | None) -> tuple[ConnectResult, str]:
         """Connect and wait for the broker's answer; return the outcome and why."""
         client = self._client
         client.connect_timeout = CONNECT_SECONDS
@@ -206,21 +216,10 @@ class Connection:
             self.poll(None, 0.5)
         if self._answer is None:
             return self._unanswered()
-        if self._answer == 0:
-            if self.maximum_qos == 0:
-                return ConnectResult.UNFIT, "the broker takes QoS 0 only, and acknowledges nothing: allow QoS 1 there"
-            return ConnectResult.CONNECTED, ""
-        if self._answer in CREDENTIAL_REASONS:
-            return ConnectResult.CREDENTIALS, self._answer_name
-        if self._answer == UNSUPPORTED_VERSION:
-            return ConnectResult.OLD_PROTOCOL, self._answer_name
-        if self._answer == QOS_REFUSED:
+        if self._answer == QOS_REFUSED or (self._answer == 0 and self.maximum_qos == 0):
             return ConnectResult.UNFIT, "the broker takes QoS 0 only, and acknowledges nothing: allow QoS 1 there"
-        if self._answer == RETAIN_REFUSED:
-            return ConnectResult.NO_RETAIN, self._answer_name
-        if self._answer in NOT_UNDERSTOOD:
-            return ConnectResult.SILENT, self._answer_name
-        return ConnectResult.REFUSED, self._answer_name
+        result = ANSWERS.get(self._answer, ConnectResult.REFUSED)
+        return result, self._answer_name if self._answer else ""
 
     def _unanswered(self) -> tuple[ConnectResult, str]:
         """Say what became of a CONNECT without CONNACK."""

@@ -61,12 +61,14 @@ class Remembered(Struct, frozen=True, kw_only=True, rename="camel"):
     """An intake acknowledges (True), or has said that it does no longer (False); None: none was ever met."""
     since: str | None = None
     """What its newest announcement said of its beginning."""
+    broker_certificate_ends: float | None = None
+    """Of the broker connected to last, seconds since 1970: known also while no connection can be made."""
     replays: tuple[ReplayRange, ...] = ()
     commands: tuple[ObeyedCommand, ...] = ()
 
 
 class DeliveryMemory:
-    """Used by one thread at a time. Writing never raises: what cannot be written is remembered until the restart."""
+    """Used by one thread at a time. What cannot be written is remembered until the restart, and a problem."""
 
     def __init__(self, path: Path | None) -> None:
         """Read the file; `path` None remembers nothing beyond this process."""

@@ -1,8 +1,8 @@
 """How far one outbox file is delivered, as the publisher knows it before the file does.
 
 The publisher's thread writes it; the outbox's writer takes the marks and brings them to the disk. When a damaged
-outbox is salvaged into a new file, its state ends with it: a new `DeliveryState` takes its place, and what a session
-of the old file still reports goes nowhere.
+outbox is salvaged into a new file, its state ends with it: a new `DeliveryState` takes its place, and what a
+session of the old file still reports goes nowhere.
 """
 
 from collections import deque

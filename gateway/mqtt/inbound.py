@@ -7,7 +7,7 @@ listened to for a while; what is too large to be read is passed over.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from paho.mqtt.client import topic_matches_sub
@@ -18,8 +18,8 @@ from gateway.mqtt.publisher_status import StatusReporter
 log = logging.getLogger(__name__)
 
 OVERSIZED_BACK_OFF_SECONDS: Final = 60.0
-"""After a message too large ended a connection (only over a WebSocket of MQTT 3.1.1, where it cannot be passed over):
-it is mostly retained, and would come again with the next subscription."""
+"""After a message too large ended a connection (over a WebSocket of MQTT 3.1.1, where it cannot be passed over): it
+is mostly retained, and would come again with the next subscription."""
 FLOOD_MESSAGES: Final = 100
 """Messages for one subscription within FLOOD_SECONDS that are a flood: commands, deltas and acknowledgements of one
 box are a few a minute, an acknowledgement for each scan at most."""
@@ -34,12 +34,15 @@ Handler = Callable[[Message], None]
 class Inbound:
     """Used by the publisher's thread; it outlives connections."""
 
-    def __init__(self, subscriptions: Mapping[str, Handler], reporter: StatusReporter) -> None:
-        """`subscriptions`: topic filter -> who takes what comes there."""
+    def __init__(
+        self, subscriptions: Mapping[str, Handler], reporter: StatusReporter, optional: Collection[str] = ()
+    ) -> None:
+        """`subscriptions`: topic filter -> who takes what comes there; `optional`: those a broker may refuse."""
+        self._optional = frozenset(optional)
         self._subscriptions = dict(subscriptions)
         self._reporter = reporter
         self._active: dict[str, Handler] = {}
-        self._connection: Connection | None = None
+        self._needed: Collection[str] = ()
         self._silent_until = 0.0
         self._paused: dict[str, float] = {}
         self._counts: Counter[str] = Counter()
@@ -48,8 +51,8 @@ class Inbound:
 
     def begin(self, connection: Connection, more: Mapping[str, Handler]) -> None:
         """Subscribe over a new connection; `more`: what this connection takes beside the rest."""
-        self._connection = connection
         self._active = {**self._subscriptions, **more}
+        self._needed = self._active.keys() - self._optional
         self._asked = False
         self._subscribe(connection)
 
@@ -111,7 +114,7 @@ class Inbound:
             problem = f"too many messages come on {', '.join(sorted(self._paused))}: they are not read for a while"
         elif time.monotonic() < self._silent_until:
             return
-        elif refused := {topic: why for topic, why in connection.refused_topics.items() if topic in self._active}:
+        elif refused := {topic: why for topic, why in connection.refused_topics.items() if topic in self._needed}:
             topic, why = next(iter(refused.items()))
             problem = f"the broker refuses this box to subscribe to {topic}: {why}"
         elif connection.largest_left_out:

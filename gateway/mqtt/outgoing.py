@@ -1,14 +1,14 @@
 """Answers to somebody: sent once, with QoS 0, and not kept."""
 
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from gateway.mqtt.connection import Connection
 from gateway.mqtt.delivery_memory import ReplayRange
-from gateway.mqtt.wake_pipe import WakePipe
+from gateway.system.wake_pipe import WakePipe
 
 MAX_REPLIES: Final = 64
 """Replies that wait for a connection; who asked a box that is cut off asks again."""
@@ -20,7 +20,7 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str | None
     """None where the command could not be read."""
     ok: bool
-    result: object = None
+    result: Any = None
     error: str | None = None
 
 

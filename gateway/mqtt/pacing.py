@@ -12,16 +12,18 @@ MAX_DOUBLINGS: Final = 10
 class TokenBucket:
     """Lets `rate` events a second pass, with one second's worth at once; no limit without a rate."""
 
-    def __init__(self, rate: float | None, now: float) -> None:
+    def __init__(self, rate: float | None, now: float, burst: float | None = None) -> None:
+        """`burst`: so many may pass at once, and at the start."""
         self._rate = rate
-        self._tokens = 1.0
+        self._most = burst or max(rate or 0.0, 1.0)
+        self._tokens = burst or 1.0
         self._at = now
 
     def take(self, now: float) -> bool:
         """Return whether one more event may go."""
         if not self._rate:
             return True
-        self._tokens = min(max(self._rate, 1.0), self._tokens + (now - self._at) * self._rate)
+        self._tokens = min(self._most, self._tokens + (now - self._at) * self._rate)
         self._at = now
         if self._tokens < 1.0:
             return False

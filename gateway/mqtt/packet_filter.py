@@ -1,4 +1,4 @@
-"""Leaves packets that are too large out of a byte stream of MQTT 3.1.1, which has no way to tell the broker a limit.
+"""Leaves packets that are too large out of a byte stream of MQTT 3.1.1, which cannot tell the broker a limit.
 
 The stream goes on behind such a packet at once: what comes next (a recall, a PUBACK) is not lost with it. A PUBLISH
 of QoS 1 that is left out is still to be acknowledged, or the broker would wait for it and send it again.

@@ -57,7 +57,7 @@ class ProtocolChoice:
         if self._settings.protocol == "5" or not (silent or unknown):
             return attempt
         if url in self._memory.value.mqtt5:
-            why = f"{attempt.why}; it has spoken MQTT 5 before: only [broker] protocol = \"3.1.1\" brings it to less"
+            why = f'{attempt.why}; it has spoken MQTT 5 before: only [broker] protocol = "3.1.1" brings it to less'
             return attempt if silent else attempt._replace(why=why)
         if silent and self._silences[url] < SILENCES:
             return attempt

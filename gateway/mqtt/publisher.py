@@ -27,10 +27,10 @@ from gateway.mqtt.replayer import Replayer
 from gateway.mqtt.retained_state import RetainedState
 from gateway.mqtt.session import POLL_SECONDS, Services, Session, successes
 from gateway.mqtt.settings import BrokerSettings
-from gateway.mqtt.wake_pipe import WakePipe
 from gateway.outbox.entry import DeliveryMarks
 from gateway.outbox.schema import CorruptOutboxError
 from gateway.system.signed_envelope import Unseal
+from gateway.system.wake_pipe import WakePipe
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,9 @@ class Publisher:
         self._memory = memory or DeliveryMemory(None)
         self._choice = ProtocolChoice(settings, client_id, self._memory)
         self._reporter = reporter = StatusReporter()
+        reporter.change(
+            broker_certificate_ends=self._memory.value.broker_certificate_ends, memory_problem=self._memory.problem
+        )
         self._stopping = threading.Event()
         self._wake = wake = WakePipe()
         self._state = DeliveryState(outbox)
@@ -85,7 +88,7 @@ class Publisher:
             retained=RetainedState(wake, reporter),
             replies=Replies(wake),
             replayer=Replayer(self._memory, wake, reporter, successes(settings)),
-            inbound=Inbound(subscriptions or {}, reporter),
+            inbound=Inbound(subscriptions or {}, reporter, optional={topics.health}),
             poison=PoisonDetector(),
             unseal=unseal,
             stopping=self._stopping.is_set,
@@ -200,13 +203,15 @@ class Publisher:
             return self._not_connected(url, attempt)
         self._reporter.problem(None)
         began = time.monotonic()
+        ends = connection.peer_certificate_expires()
+        self._memory.change(broker_certificate_ends=ends)
         self._reporter.change(
             url=url,
             protocol="5" if connection.v5 else "3.1.1",
             downgraded=attempt.downgraded,
             connected_since=began,
             path_proven=None,
-            broker_certificate_ends=connection.peer_certificate_expires(),
+            broker_certificate_ends=ends,
             memory_problem=self._memory.problem,
         )
         log.info("connected url=%s protocol=%s", url, self.status.protocol)
@@ -234,7 +239,7 @@ class Publisher:
         self._reporter.broke(time.monotonic())
         self._reporter.problem(f"{url}: {connection.why_lost()}")
         if connection.taken_over:
-            self._reporter.change(stranger="another client has connected with this box's client id")
+            self._reporter.change(taken_over_at=time.monotonic())
         return self._back_off()
 
     def _back_off(self) -> float:

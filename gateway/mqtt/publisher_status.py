@@ -46,8 +46,8 @@ class PublisherStatus(Struct, frozen=True, kw_only=True):
     """Why health and the like are not published as retained messages."""
     memory_problem: str | None = None
     """Why what is to be remembered over a restart is not."""
-    stranger: str | None = None
-    """What shows that another machine uses this box's identity."""
+    taken_over_at: float | None = None
+    """When (CLOCK_MONOTONIC seconds) another client connected with this box's client id, and ended a connection."""
     replays: int = 0
     """Ranges of events that are being sent again."""
     broker_certificate_ends: float | None = None

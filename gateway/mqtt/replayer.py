@@ -18,8 +18,8 @@ from gateway.mqtt.connection import Acknowledged, Connection
 from gateway.mqtt.delivery_memory import DeliveryMemory, ReplayRange
 from gateway.mqtt.inflight_window import InflightWindow
 from gateway.mqtt.publisher_status import StatusReporter
-from gateway.mqtt.wake_pipe import WakePipe
 from gateway.outbox.reader import OutboxReader
+from gateway.system.wake_pipe import WakePipe
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,9 @@ class Replayer:
             self._window.settle(sequence)
             self._present = replace(self._present, sent=self._present.sent + 1)
         elif answer.reason not in self._success:
-            log.warning("an event to be sent again is not taken for now sequence=%d reason=%r", sequence, answer.name)
+            log.warning(
+                "an event to be sent again is not taken for now sequence=%d reason=%r", sequence, answer.name
+            )
             self._hold_until = time.monotonic() + AGAIN_SECONDS
         if self._window.stalled:
             self._window.restart()

@@ -2,7 +2,7 @@
 
 from gateway.mqtt.connection import Connection
 from gateway.mqtt.publisher_status import StatusReporter
-from gateway.mqtt.wake_pipe import WakePipe
+from gateway.system.wake_pipe import WakePipe
 
 
 class RetainedState:
@@ -33,7 +33,9 @@ class RetainedState:
         for topic, body in wanted.items():
             if not connection.fits(topic, body):
                 limit = connection.maximum_packet
-                unfit = f"{len(body)} bytes for {topic} are beyond the broker's maximum packet size of {limit} bytes"
+                unfit = (
+                    f"{len(body)} bytes for {topic} are beyond the broker's maximum packet size of {limit} bytes"
+                )
             elif self._sent.get(topic) != body:
                 connection.retain(topic, body)
         self._sent = wanted

@@ -20,7 +20,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.system.signed_envelope import Unseal
 from gateway.events.topics import Topics
 from gateway.mqtt.application_ack import ACK_SECONDS, ApplicationAck
 from gateway.mqtt.broker_probe import BrokerProbe
@@ -39,8 +38,9 @@ from gateway.mqtt.publisher_status import StatusReporter
 from gateway.mqtt.replayer import Replayer
 from gateway.mqtt.retained_state import RetainedState
 from gateway.mqtt.settings import BrokerSettings
-from gateway.mqtt.wake_pipe import WakePipe
 from gateway.outbox.reader import OutboxReader
+from gateway.system.signed_envelope import Unseal
+from gateway.system.wake_pipe import WakePipe
 
 log = logging.getLogger(__name__)
 
@@ -206,6 +206,8 @@ class Session:
             sequence, body = self._read[0]
             if self._ack.awaited and not self._ack.may_send(sequence):
                 return
+            if self._ack.awaited and sequence <= self._ack.upto:
+                window.settle(sequence)  # the intake has it: it need not come again
             if window.settled(sequence):
                 self._read.popleft()
                 window.pass_over(sequence)
@@ -377,7 +379,9 @@ class Session:
             return
         body = self._reader.body(sequence) or b""
         if answer.reason == TOO_LARGE and len(body) <= ORDINARY_EVENT_BYTES:
-            self._hold_line(f"the broker refuses an ordinary event of {len(body)} bytes as too large: raise its limit")
+            self._hold_line(
+                f"the broker refuses an ordinary event of {len(body)} bytes as too large: raise its limit"
+            )
         else:
             self._park(sequence, f"refused by the broker: {answer.name}")
 
@@ -412,7 +416,10 @@ class Session:
     def _report(self) -> None:
         published = self._window.delivered
         self._state.report(0, published)
-        self._state.report(self._ack.confirmed(published) if self._ack.awaited else published, published)
+        if self._ack.awaited:
+            self._state.report(self._ack.confirmed(self._state.published), published)
+        else:
+            self._state.report(published, published)
 
     def _watch(self) -> None:
         now = time.monotonic()

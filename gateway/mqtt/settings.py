@@ -39,3 +39,11 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What a broker's word that nobody subscribes means (MQTT 5, reason 0x10): not delivered, or good enough."""
     replay_per_second: Annotated[float, Meta(gt=0)] | None = None
     """Events a second, at most, while a backlog is sent; no limit when left out."""
+
+
+class CentralSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[central]`: how messages of the central system are known to be its own."""
+
+    key_file: str | None = None
+    """Ed25519 public key: article deltas, commands and acknowledgements must be signed by it. Without, whoever may
+    publish on the broker commands this box."""

@@ -26,17 +26,17 @@ class Capacity(StrEnum):
 LEVELS: Final = ((1.0, Capacity.FULL), (0.9, Capacity.NEARLY_FULL), (0.7, Capacity.FILLING))
 
 
-class RoomReport(Struct, frozen=True, kw_only=True):
+class CapacityReport(Struct, frozen=True, kw_only=True):
     """One look at the disk and the database."""
 
-    room: Capacity
+    level: Capacity
     used_bytes: int
     """Pages of the database that hold something."""
     free_bytes: int
     """What the file system and the database's empty pages still hold."""
 
 
-def measure(db: sqlite3.Connection, directory: Path, settings: OutboxSettings) -> RoomReport:
+def measure(db: sqlite3.Connection, directory: Path, settings: OutboxSettings) -> CapacityReport:
     """Look at how much room there is. Raises sqlite3.Error, OSError."""
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     (unused,) = db.execute("PRAGMA freelist_count").fetchone()
@@ -45,5 +45,5 @@ def measure(db: sqlite3.Connection, directory: Path, settings: OutboxSettings) -
     used_bytes = (pages - unused) * page_bytes
     free_bytes = disk.f_bavail * disk.f_frsize + unused * page_bytes
     used = max(used_bytes / settings.max_bytes, settings.min_free_bytes / (free_bytes or 1))
-    room = next((room for level, room in LEVELS if used >= level), Capacity.FREE)
-    return RoomReport(room=room, used_bytes=used_bytes, free_bytes=free_bytes)
+    level = next((name for share, name in LEVELS if used >= share), Capacity.FREE)
+    return CapacityReport(level=level, used_bytes=used_bytes, free_bytes=free_bytes)

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import deque
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.articles.changes import Recalled
 from gateway.articles.errors import MasterError
@@ -13,9 +13,11 @@ from gateway.articles.overlay import Overlay
 from gateway.articles.signing import KeyFileError, read_public_key
 from gateway.articles.store import ArticleMaster
 from gateway.articles.sync_request import request_sync
-from gateway.mqtt.connection import Message
 from gateway.outbox.schema import OutboxError
 from gateway.system.clock import Clock
+
+if TYPE_CHECKING:  # it brings paho along
+    from gateway.mqtt.connection import Message
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,8 @@ class MasterFeed:
         self._clock = clock
         self._overlay = Overlay(articles)
         self._recalls: deque[Recalled] = deque(maxlen=MAX_RECALLS)
-        self._counting = threading.Lock()
+        self._lock = threading.Lock()
+        self._counting = False
         self._count_again = False
         self.affected: int | None = None
         """Past scans that the recalls of deltas touch; None where there is none, or before they are counted."""
@@ -46,7 +49,7 @@ class MasterFeed:
         if recalls:
             self._follow_up(tuple(recalls))
 
-    def take(self, message: Message) -> None:
+    def take(self, message: "Message") -> None:
         """Apply one delta; what it brings is in force within a fraction of a second."""
         try:
             key = None if self._key_file is None else read_public_key(self._key_file)
@@ -89,24 +92,34 @@ class MasterFeed:
     def _follow_up(self, recalls: tuple[Recalled, ...]) -> None:
         """Count past scans in a thread of its own: a long journal takes a while, and nothing waits for it."""
         self._recalls.extend(recalls)
-        with self._counting:
-            if self._count_again:
-                return
+        with self._lock:
             self._count_again = True
-        threading.Thread(target=self._count, name="recalls", daemon=True).start()
+            if self._counting:
+                return
+            self._counting = True
+        try:
+            threading.Thread(target=self._count, name="recalls", daemon=True).start()
+        except RuntimeError as error:  # no thread can be started now; the next recall counts this one, too
+            self._counting = False
+            log.error("past scans of a recall are not counted: %s", error)  # noqa: TRY400 - its words say it all
 
     def _count(self) -> None:
         from gateway.recalls.affected_scans import (
             count_affected,  # the journal's reader; most days there is no recall
         )
 
-        with self._counting:
-            self._count_again = False
-            recalls = list(self._recalls)
+        while self._more_to_count():
             try:
                 with ArticleMaster(self._articles) as master:
-                    self.affected = count_affected(self._outbox, master, recalls)
+                    self.affected = count_affected(self._outbox, master, list(self._recalls))
             except (MasterError, OutboxError) as error:
                 log.error("past scans of a recall could not be counted: %s", error)  # noqa: TRY400 - see above
-                return
-        log.warning("recall: past scans that it touches count=%d (scangate articles affected)", self.affected)
+                continue
+            log.warning("recall: past scans that it touches count=%d (scangate articles affected)", self.affected)
+
+    def _more_to_count(self) -> bool:
+        """Return whether recalls have come since the last count; the counting itself holds no lock."""
+        with self._lock:
+            more, self._count_again = self._count_again, False
+            self._counting = more
+            return more

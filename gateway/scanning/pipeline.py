@@ -26,7 +26,7 @@ from gateway.station.keys import StationKeys, read_keys
 from gateway.station.machine import Given
 from gateway.station.patterns import bounded
 from gateway.station.privacy import is_person, withheld
-from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Item, Rules, Symbol
+from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Item, Rules, Station, Symbol
 from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
 from gateway.system.clock import NS, ClockReading
@@ -48,11 +48,18 @@ _CONTROL: Final[Mapping[control_codes.Kind, Input]] = {
 class Pipeline:
     """The way of one scan. Reads the article master, and else does no I/O. Used by one thread."""
 
-    def __init__(self, config: Config, master: ArticleMaster, keys: StationKeys | None = None) -> None:
-        """`keys`: those of the configuration where they are not given."""
+    def __init__(
+        self,
+        config: Config,
+        master: ArticleMaster,
+        keys: StationKeys | None = None,
+        *,
+        station: Station = Station(),  # noqa: B008 - frozen
+    ) -> None:
+        """`keys`: those of the configuration where they are not given; `station`: what an earlier life has chosen."""
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
-        self.memory = StationState()
+        self.memory = StationState(station=station)
         self.key_trouble: Final = keys.trouble
         """Why a configured key cannot be used, one line each."""
         self._settings = settings

@@ -23,10 +23,23 @@ class WakePipe:
             if self._open:
                 os.write(self._write, b"\0")
 
+    @property
+    def writer(self) -> int:
+        """The writing end, for signal.set_wakeup_fd."""
+        return self._write
+
+    def read(self) -> bytes:
+        """Return what was written since: a zero for each wake-up, a signal's number for a signal."""
+        with suppress(BlockingIOError):
+            return os.read(self._read, 4096)
+        return b""
+
     def clear(self) -> None:
         """Forget the wake-ups so far."""
-        with suppress(BlockingIOError):
-            os.read(self._read, 4096)
+        self.read()
+
+    def __del__(self) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close both ends; more than once does no harm."""
