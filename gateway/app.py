@@ -278,6 +278,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         inbox.post(Notice.STOP)
         _finish(worker, worker_thread, publisher, in_order=life.over())
         carried.keep(config, pipeline.memory.station)
+    life.over()  # a stop that came during a reload's stop is one
     return life.ending
 
 

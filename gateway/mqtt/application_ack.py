@@ -40,6 +40,10 @@ ANNOUNCEMENT_SECONDS: Final = 10.0
 """A retained announcement comes right behind the subscription."""
 MAX_AHEAD: Final = 1000
 """Events sent beyond the last acknowledged one, at most: so many come twice when the intake loses them."""
+MISSING: Final = (
+    "the intake's announcement is gone from the broker (was its storage wiped?): events are held until it "
+    'announces itself again; [broker] confirm = "puback" goes on without it'
+)
 MAX_SINCE: Final = 128
 """Characters of what an announcement says of its beginning."""
 
@@ -112,10 +116,7 @@ class ApplicationAck:
             return None
         if self._now() - self._began < ANNOUNCEMENT_SECONDS:
             return ""
-        return (
-            "the intake's announcement is gone from the broker (was its storage wiped?): events are held until it "
-            'announces itself again; [broker] confirm = "puback" goes on without it'
-        )
+        return MISSING
 
     def take_announcement(self, message: Message) -> None:
         """Read an announcement; what is wrong with one is logged, and it counts for nothing."""

@@ -1,8 +1,8 @@
 """Finds the event that a broker cannot stand: one that takes the connection down each time it is sent.
 
 A broker may hang up on an event instead of refusing it (a size limit under MQTT 3.1.1). After a connection broke
-with events under way, the next session sends one event at a time (`CAUTIOUS`); the one that was alone under way when
-the connection broke BREAKS_BEFORE_PARKED times in a row becomes a dead letter.
+with events under way, the next session sends one event at a time (`CAUTIOUS`); the one that was alone under way
+when the connection broke BREAKS_BEFORE_PARKED times in a row becomes a dead letter.
 
 Example: 100 events are under way, the connection breaks; event 41, the oldest, is suspected. The next session has
 first `online` acknowledged (so that a bad network is nobody's fault), then sends 41 alone: delivered. 42 ... 56 the

@@ -56,11 +56,15 @@ class ProtocolChoice:
         unknown = attempt.result is ConnectResult.OLD_PROTOCOL
         if self._settings.protocol == "5" or not (silent or unknown):
             return attempt
-        if url in self._memory.value.mqtt5:
+        if unknown and url in self._memory.value.mqtt5:
             why = f'{attempt.why}; it has spoken MQTT 5 before: only [broker] protocol = "3.1.1" brings it to less'
-            return attempt if silent else attempt._replace(why=why)
-        if silent and self._silences[url] < SILENCES:
+            return attempt._replace(why=why)
+        if silent and (self._silences[url] < SILENCES or url in self._memory.value.mqtt5):
             return attempt
+        return self._older(attempt, url, will, unknown=unknown)
+
+    def _older(self, attempt: Attempt, url: str, will: Will | None, *, unknown: bool) -> Attempt:
+        """Speak MQTT 3.1.1; `unknown`: the broker itself has said that it does not know 5."""
         attempt.connection.abandon()
         older = self._try(url, will, v5=False)
         if older.result is not ConnectResult.CONNECTED:

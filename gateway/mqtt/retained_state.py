@@ -1,4 +1,4 @@
-"""What stands retained on the broker: the box's status, health and article master, said again at every connection."""
+"""What stands retained on the broker, said again at every connection: the box's health and article master."""
 
 from gateway.mqtt.connection import Connection
 from gateway.mqtt.publisher_status import StatusReporter
@@ -25,7 +25,7 @@ class RetainedState:
         self._sent = {}
 
     def send(self, connection: Connection) -> None:
-        """Send what has changed. What a broker does not take is left out, and said: it must not end the connection."""
+        """Send what has changed. What a broker does not take is left out, and said: it would end the connection."""
         wanted = self._wanted
         if wanted == self._sent:
             return

@@ -3,9 +3,9 @@
 How it works. Events are read from the outbox by sequence and handed to the broker, at most a window of them
 unanswered. What the broker (or, where one acknowledges, the intake) has said yes to is reported as an unbroken row.
 A refusal that may pass holds the line: the session waits, goes back to the first event that is not delivered, and
-sends one at a time until the broker takes events again. An event that no broker takes becomes a dead letter, and its
-notice goes out in its place, so that every number arrives. Beside the line go retained state, replies, dead letters
-and ranges that somebody wants again; none of them may hold up an event.
+sends one at a time until the broker takes events again. An event that no broker takes becomes a dead letter, and
+its notice goes out in its place, so that every number arrives. Beside the line go retained state, replies, dead
+letters and ranges that somebody wants again; none of them may hold up an event.
 
 Example, MQTT 5, a window of 3: 5, 6 and 7 are sent. PUBACK 6: nothing is reported yet. PUBACK 5: delivered up to 6.
 PUBACK 7 with `quota exceeded`: everything is answered and 7 is not delivered, so the window is stalled: the line is
@@ -21,7 +21,7 @@ from typing import Final
 from msgspec import Struct
 
 from gateway.events.topics import Topics
-from gateway.mqtt.application_ack import ACK_SECONDS, ApplicationAck
+from gateway.mqtt.application_ack import ACK_SECONDS, MISSING, ApplicationAck
 from gateway.mqtt.broker_probe import BrokerProbe
 from gateway.mqtt.connection import Acknowledged, Connection
 from gateway.mqtt.dead_letter_retry import BREAK_SECONDS, DeadLetterRetries
@@ -200,25 +200,10 @@ class Session:
             return
         window, connection, topic = self._window, self._connection, self._topics.scan
         while len(window) + self._beside < window.size and connection.lost is None:
-            if not self._read and not self._read_on():
-                self._send_again()
+            event = self._next_event()
+            if event is None or not self._bucket.take(now):
                 return
-            sequence, body = self._read[0]
-            if self._ack.awaited and not self._ack.may_send(sequence):
-                return
-            if self._ack.awaited and sequence <= self._ack.upto:
-                window.settle(sequence)  # the intake has it: it need not come again
-            if window.settled(sequence):
-                self._read.popleft()
-                window.pass_over(sequence)
-                self._report()
-                continue
-            if not connection.fits(topic, body):
-                if not self._does_not_fit(sequence, body):
-                    return
-                continue
-            if not self._bucket.take(now):
-                return
+            sequence, body = event
             mid = connection.publish(topic, body)
             if mid is None:
                 return
@@ -227,6 +212,27 @@ class Session:
             self._ack.sent(sequence)
             if self._echo is not None:
                 self._echo.sent(sequence, body)
+
+    def _next_event(self) -> tuple[int, bytes] | None:
+        """Return the event that is to be sent next; None where none may be sent now."""
+        window = self._window
+        while self._read or self._read_on():
+            sequence, body = self._read[0]
+            if self._ack.awaited:
+                if not self._ack.may_send(sequence):
+                    return None
+                if sequence <= self._ack.upto:
+                    window.settle(sequence)  # the intake has it: it need not come again
+            if window.settled(sequence):
+                self._read.popleft()
+                window.pass_over(sequence)
+                self._report()
+            elif self._connection.fits(self._topics.scan, body):
+                return sequence, body
+            elif not self._does_not_fit(sequence, body):
+                return None
+        self._send_again()
+        return None
 
     def _send_again(self) -> None:
         """With nothing left in the line: dead letters, and ranges that somebody wants again."""
@@ -245,7 +251,7 @@ class Session:
                 self._echo.sent(0, body)
 
     def _held_for_intake(self, now: float) -> bool:
-        """Hold until the broker has had time to say whether an intake is there, and while one that was met is not."""
+        """Hold until the broker has said whether an intake is there, and while one that was met is silent."""
         asked = self._settings.confirm == "auto" and not self._connection.subscribed
         if asked and now - self._began < SUBSCRIBE_SECONDS:
             return True
@@ -319,17 +325,21 @@ class Session:
         newest = self._take_echoes(newest)
         self._reporter.change(acknowledged=acknowledged, refused=refused, heartbeat=now)
         if newest is not None:
-            self._services.poison.delivered()
-            if cautious and self._reporter.value.refused == status.refused:
-                self._trust_again(newest)
-            elif not self._reporter.value.path_proven:
-                self._reporter.change(path_proven=True)
+            self._went_through(newest, trusted=cautious and refused == status.refused)
         self._report()
         self._follow_acks()
         if echo is not None and echo.overdue(now) and not self._ack.awaited:
             self._path_unproven()
         elif window.stalled and (echo is None or not echo.waits or self._ack.awaited):
             self._go_back()
+
+    def _went_through(self, newest: int, *, trusted: bool) -> None:
+        """Note that events went through; `trusted`: one that was sent alone, so that the line may open again."""
+        self._services.poison.delivered()
+        if trusted:
+            self._trust_again(newest)
+        elif not self._reporter.value.path_proven:
+            self._reporter.change(path_proven=True)
 
     def _take_echoes(self, newest: int | None) -> int | None:
         """Take what came back of one's own events."""
@@ -364,9 +374,8 @@ class Session:
         silence = f"the central system does not acknowledge on {self._topics.ack}"
         if silent:
             self._reporter.problem(silence)
-        elif status.problem and (status.problem == silence or "announcement" in status.problem):
-            if ack.missing() is None:
-                self._reporter.problem(None)
+        elif status.problem in {silence, MISSING} and ack.missing() is None:
+            self._reporter.problem(None)
         if (ack.again or ack.overdue()) and not len(self._window):
             ack.again = False
             self._window = InflightWindow(ack.upto, self._window.size)

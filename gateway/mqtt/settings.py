@@ -33,7 +33,7 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What counts as delivered: the broker's acknowledgement, or the central system's own on the topic `ack`. auto:
     its own once an intake has announced itself, which the box remembers; until then the broker's."""
     proof: Literal["echo", "none"] = "echo"
-    """MQTT 3.1.1 acknowledges what it drops: there an event must come back to this box before it counts as delivered.
+    """MQTT 3.1.1 acknowledges what it drops: there an event counts as delivered when it has come back to this box.
     none: where the broker denies this box to read its own `scan` topic."""
     no_subscribers: Literal["hold", "delivered"] = "hold"
     """What a broker's word that nobody subscribes means (MQTT 5, reason 0x10): not delivered, or good enough."""

@@ -85,9 +85,9 @@ class PublisherSupervisor:
         self._publisher = publisher
 
     @property
-    def status(self) -> PublisherStatus | None:
-        """What the publisher says of itself; None before the first one."""
-        return None if self._publisher is None else self._publisher.status
+    def status(self) -> PublisherStatus:
+        """What the publisher says of itself."""
+        return PublisherStatus() if self._publisher is None else self._publisher.status
 
     @property
     def delivered(self) -> int:

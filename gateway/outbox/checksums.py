@@ -6,7 +6,7 @@ other: the file is set aside and salvaged.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from zlib import crc32
 
@@ -33,7 +33,7 @@ def of_values(*values: object) -> int:
     return crc32(repr(values).encode(errors="surrogateescape"))
 
 
-def event_is_sound(row: tuple[Any, ...], unchecked: int) -> bool:
+def event_is_sound(row: Sequence[Any], unchecked: int) -> bool:
     """Return whether a row of `event` (all six columns) holds what was written.
 
     `unchecked`: events up to this one were stored before there were checksums, and need have none.
@@ -43,7 +43,8 @@ def event_is_sound(row: tuple[Any, ...], unchecked: int) -> bool:
         return False
     if checksum is None:
         return sequence <= unchecked
-    return of_event(sequence, recorded_ns, trusted, sealed, body) == checksum if type(checksum) is int else False
+    right: int = of_event(sequence, recorded_ns, trusted, sealed, body)
+    return isinstance(checksum, int) and checksum == right
 
 
 def check(name: str, checksum: object, *values: object) -> None:

@@ -207,7 +207,7 @@ def _row(pages: Pages, page: bytes, at: int) -> Row:
 
 
 def _record_header(page: bytes, at: int) -> tuple[list[int], int]:
-    """Return the serial types of the columns behind the number, and where the values begin; DamagedError for others.
+    """Return the serial types of the columns behind the number, and where the values begin. Raises DamagedError.
 
     The number is the row's own key and stands as NULL in the record. Behind the body stands the checksum, in a row
     that has one.

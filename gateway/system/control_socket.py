@@ -275,7 +275,7 @@ class ControlServer:
         with self._lock:
             self._watchers.add(lines)
         try:
-            while not self._stopping.is_set():
+            while True:
                 try:
                     line = lines.get(timeout=CLIENT_SECONDS)
                 except queue.Empty:

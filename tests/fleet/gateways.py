@@ -93,11 +93,9 @@ class Gateway:
 
     def settle(self) -> bool:
         """Take over what was delivered; tell whether that is everything."""
-        delivered = self.publisher.status.delivered
-        while self.publisher.parked:
-            self.outbox.park(self.publisher.parked.popleft())
-        self.outbox.mark_delivered(delivered)
-        return delivered >= self.outbox.last
+        marks = self.publisher.take_marks()
+        self.outbox.note(marks)
+        return marks.delivered >= self.outbox.last
 
     def stop(self) -> None:
         """End in order."""

@@ -176,6 +176,7 @@ class TestTime:
         assert bodies[1] == first, "what was handed over stays as it was"
         event = msgspec.json.decode(bodies[2], type=cloudevent.ClockEvent)
         assert (event.type, event.id, event.sequence) == ("scangate.clock.v1", "c1", "0000000000000002")
+        assert isinstance(event.data.offset_ns, int)
         assert event.data.offset_ns + self.UNSET.monotonic_ns == NOW_NS - 60 * S
         assert [sequence for sequence, _ in backlog.next(0, 10)] == [1, 2]
 

@@ -87,7 +87,7 @@ def test_that_a_scanner_came_or_went_is_always_taken() -> None:
     inbox = Inbox()
     for number in range(MAX_SCANS):
         assert inbox.offer(item(number))
-    gone = LinkChange(scanner="front", link=Link.DISCONNECTED)
+    gone = LinkChange(scanner="front", link=Link.MISSING)
     for change in (LinkChange(scanner="front", link=Link.CONNECTED), gone):
         assert inbox.offer(change)
     assert not inbox.offer(item(-1))
