@@ -41,10 +41,9 @@ def event_is_sound(row: Sequence[Any], unchecked: int) -> bool:
     sequence, recorded_ns, trusted, sealed, body, checksum = row
     if not (isinstance(body, bytes) and all(type(one) is int for one in row[:4]) and 0 < sequence < MAX_SEQUENCE):
         return False
-    if checksum is None:
-        return sequence <= unchecked
-    right: int = of_event(sequence, recorded_ns, trusted, sealed, body)
-    return isinstance(checksum, int) and checksum == right
+    if type(checksum) is not int:
+        return checksum is None and sequence <= unchecked
+    return of_event(sequence, recorded_ns, trusted, sealed, body) == int(checksum)
 
 
 def check(name: str, checksum: object, *values: object) -> None:

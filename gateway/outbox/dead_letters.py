@@ -44,7 +44,10 @@ def listed(db: sqlite3.Connection) -> list[DeadLetter]:
 
 
 def verify(db: sqlite3.Connection) -> None:
-    """Make sure that each row holds what was written: a wrong one would keep an event back. Raises sqlite3.Error."""
+    """Make sure that each row holds what was written: a wrong one would keep an event back.
+
+    Raises sqlite3.Error.
+    """
     for *values, checksum in db.execute("SELECT sequence, parked_ns, reason, retry, checksum FROM dead"):
         check("dead", checksum, *values)
 
