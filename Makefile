@@ -3,6 +3,8 @@
 #   PYTHON=python3.12   another interpreter (3.11 to 3.13)
 
 PYTHON ?= python3
+# Half of their time the tests wait for servers, so that two workers a core keep it busy.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 BIN := .venv/bin
 LOCK = build/release/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
@@ -12,7 +14,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint check bench vm-test fleet faults soak lock wheelhouse sbom install uninstall clean
+.PHONY: help demo pictures test lint check bench vm-test fleet region faults soak mutants lock wheelhouse sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,9 +23,10 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 	@scripts/environment.sh demo
 	@$(BIN)/scangate demo $(if $(COUNT),--count $(COUNT))
 
-test: ## every test that needs no special machine (PYTEST_ARGS="-k gs1")
-	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+# A file's tests stay in one worker, one after the other: they share its server or browser.
+test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
+	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
 	@scripts/environment.sh dev
@@ -36,7 +39,7 @@ lint: ## format, lint and types
 check: lint test ## lint and test: what CI runs
 
 bench: ## the benchmarks beside their peers: a table and build/bench.json
-	@scripts/environment.sh dev mosquitto strace sqlite3
+	@scripts/environment.sh dev mosquitto strace sqlite3 initdb
 	@$(BIN)/python tests/bench/run.py
 
 vm-test: ## USB, systemd and power cuts in an emulated machine, as root (SCANS=100 CUTS=5 SUITE=trixie)
@@ -48,6 +51,10 @@ fleet: ## a thousand gateways at a NATS cluster and a mosquitto that lose a node
 	@scripts/environment.sh dev mosquitto
 	@$(BIN)/python tests/fleet/run.py $(FLEET_ARGS)
 
+region: ## a region in miniature, its central side killed and wiped while people scan (BOXES=200)
+	@scripts/environment.sh dev initdb
+	@$(BIN)/python -m tests.region.run --boxes $(or $(BOXES),200) $(REGION_ARGS)
+
 faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut networks; writes docs/faults.md
 	@scripts/environment.sh dev mosquitto strace
 	@$(BIN)/python -m tests.faults.run --write
@@ -56,12 +63,21 @@ soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace
 	@$(BIN)/python -m tests.faults.soak $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
+pictures: ## the pictures of the documentation, by a real browser
+	@scripts/environment.sh dev chromium-headless-shell
+	@$(BIN)/python -m tests.display.screenshot docs/pictures
+
+mutants: ## wrong lines in the promise's core that no test notices (AREA=outbox: of that area only)
+	@scripts/environment.sh dev mosquitto
+	@$(BIN)/python -m tests.mutants.run $(AREA)
+
 lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions)
 	@VENV=build/release scripts/environment.sh release
 	$(LOCK) --group build -o requirements/build.txt
 	$(LOCK) --group release -o requirements/release.txt
 	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
-	$(LOCK) pyproject.toml --extra demo --extra gpio -c requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) pyproject.toml --extra demo --extra gpio --no-emit-package evdev -c requirements/dev.txt \
+		-o requirements/demo.txt  # it needs a compiler, and the demo reads no keyboard
 	$(LOCK) pyproject.toml --extra gpio -c requirements/dev.txt -o requirements/run.txt
 
 wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)

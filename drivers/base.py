@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from drivers.model import DiscardReason, Frame, Link, RawScan, ScannerIdentity, ScannerInput, Signal
+from drivers.model import ConnectionState, DiscardReason, Frame, RawScan, ScannerIdentity, ScannerInput, Signal
 
 Terminator = Literal["CR", "LF", "CRLF", "TAB", "ETX", "STX-ETX", "none"]
 
@@ -51,7 +51,7 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How the scanner tells the operator. `beep`: what every model of the dialect understands. `host-ack`
     (honeywell): the scanner is set to Host ACK and waits for the gateway's answer. `cordless` (datalogic): tones
     and light of a cordless scanner. `none`: not at all."""
-    layout: Literal["us", "se"] = "us"
+    layout: Literal["us", "gb", "se", "no", "dk", "fi", "de", "fr"] = "us"
     """hid-keyboard: the keyboard layout the scanner is set to."""
     gs: tuple[Literal["ctrl-]", "f8", "down", "alt-029"], ...] = ("ctrl-]",)
     """hid-keyboard: the keys the scanner sends for GS."""
@@ -71,7 +71,7 @@ class FrameDiscarded(Struct, frozen=True, kw_only=True):
 
     reason: DiscardReason
     length: int
-    keys: str = ""
+    clue: str = ""
     """As in `Discarded`."""
 
 
@@ -93,7 +93,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def opened(self, now_ns: int) -> None:
-        """Be told that the transport was opened just now: the first bytes may be the end of a code begun before."""
+        """Note that the transport was opened just now: the first bytes may be the end of a code begun before."""
 
     @abstractmethod
     def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:
@@ -121,9 +121,9 @@ class Dialect(ABC):
 
 
 class Loan(Protocol):
-    """A scanner's line in somebody else's hands, for asking and telling the scanner its own settings.
+    """A scanner's line, lent for reading and writing the scanner's own settings.
 
-    The scanner is read as before: what it sends is heard by the borrower and goes through the dialect, too.
+    The scanner is read as before: what it sends goes to the borrower and through the dialect, too.
     """
 
     @property
@@ -134,7 +134,7 @@ class Loan(Protocol):
         """Write bytes to the scanner; False when it is gone or does not take them."""
 
     def reopen(self, baud: int | None) -> None:
-        """Let the line go and open it again at this speed (None: that of the settings). Returns at once."""
+        """Close the line and open it again at this speed (None: that of the settings). Returns at once."""
 
     def end(self, last_words: bytes = b"") -> None:
         """Give the line back, after sending `last_words`. May be called more than once, and when it is gone."""
@@ -149,16 +149,16 @@ class Scanner(ABC):
     """A calibration scan has proved that this hardware types what the label says. Set from outside."""
     gs_seen: bool = False
     """This hardware has sent a GS at some time. Set by the driver; from outside for what an earlier life saw."""
-    link_detail: str = ""
-    """What to do about `link`, for a person; empty while the scanner is connected."""
+    connection_detail: str = ""
+    """What to do about `connection`, for a person; empty while the scanner is connected."""
     watched: bool = False
     """Somebody calls `look_again` whenever devices come, go or change; else the driver looks by itself, slowly."""
 
     @abstractmethod
     def read(self, timeout: float) -> ScannerInput | None:
-        """Return the next scan, discarded frame or change of link, or None after `timeout` seconds.
+        """Return the next scan, discarded frame or change of connection, or None after `timeout` seconds.
 
-        A device that is unplugged, missing or not yet permitted is a LinkChange, and the driver goes on
+        A device that is unplugged, missing or not yet permitted is a ConnectionChange, and the driver goes on
         looking for it. Raises DriverError only for what no waiting mends.
         """
 
@@ -171,16 +171,16 @@ class Scanner(ABC):
 
     @abstractmethod
     def identity(self) -> ScannerIdentity:
-        """Tell which hardware answers now."""
+        """Return which hardware answers now."""
 
     @property
     @abstractmethod
-    def link(self) -> Link:
-        """Whether the scanner can be read now."""
+    def connection(self) -> ConnectionState:
+        """Return whether the scanner can be read now."""
 
     @abstractmethod
     def look_again(self) -> None:
-        """Be told that devices came, went or changed: a missing one is looked for at once. Safe from any thread."""
+        """Look for a missing device at once, because devices came, went or changed. Safe from any thread."""
 
     def lend(self, hear: Callable[[bytes], None], *, hold: bool) -> Loan:  # noqa: ARG002 - for those that can
         """Lend the line until `Loan.end`. `hear` gets what comes, in the reading thread, and must not wait.
@@ -203,7 +203,7 @@ class Scanner(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let the device go. May be called more than once."""
+        """Close the device. May be called more than once."""
 
 
 class DriverError(Exception):

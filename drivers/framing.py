@@ -1,13 +1,19 @@
 """Bytes -> frames: where a code begins and ends. Pure; times (CLOCK_MONOTONIC, nanoseconds) come in as arguments.
 
-Part of a code is never handed on as a code. What ends without its terminator is flagged, what cannot be trusted is
-thrown away whole and reported.
+Part of a code is never handed on as a code. Where a terminator is configured, what ends without it is part of a
+code, and so may be what follows it at once: both are thrown away whole and reported. A lot number that was cut
+short looks like a lot number.
+
+Example, with terminator CR and 100 ms of idle time: `]d20108717648200274`, a silence of 300 ms, `10A1` CR. The
+first part is discarded as UNTERMINATED after 100 ms. The second part comes within LATE_NS of it and has no AIM
+identifier to say that it begins a code: it is discarded as BROKEN_OFF. The operator scans again.
 """
 
 import re
 from abc import ABC, abstractmethod
 
 from drivers.base import FrameDiscarded, Terminator
+from drivers.clues import looks_of
 from drivers.model import DiscardReason, Frame, InputQuality
 from drivers.raw_scan import begins_with_aim_id
 
@@ -17,7 +23,12 @@ MAX_FRAME_BYTES = 4096
 
 STX = b"\x02"
 ETX = b"\x03"
-LF = 0x0A
+SKIPPED = b"\r\n\t"
+"""At the beginning of a frame: the rest of an ending of two characters (CR LF, TAB CR, CR TAB). No label begins
+so."""
+
+LATE_NS = 1_000_000_000
+"""After a code whose rest did not come: what comes within this time may be that rest. People are slower."""
 
 ENDINGS: dict[Terminator, bytes] = {
     "CR": b"\r",
@@ -72,10 +83,19 @@ class Framer(ABC):
         """Forget what is unfinished, because the scanner is gone; report it if there was any."""
         return self._discard(DiscardReason.BROKEN_OFF)
 
-    def _take(self, data: bytes, now_ns: int) -> None:
-        """Add to the frame in progress; once it is too long only its length is kept."""
+    @property
+    def at_rest(self) -> bool:
+        """Nothing of a frame has come."""
+        return self._started_ns is None
+
+    def begin(self, now_ns: int) -> None:
+        """Begin a frame, if none has begun."""
         if self._started_ns is None:
             self._started_ns = now_ns
+
+    def _take(self, data: bytes, now_ns: int) -> None:
+        """Add to the frame in progress; once it is too long only its length is kept."""
+        self.begin(now_ns)
         self._length += len(data)
         if self._length <= MAX_FRAME_BYTES:
             self._held += data
@@ -93,8 +113,9 @@ class Framer(ABC):
 
     def _discard(self, reason: DiscardReason) -> list[Framed]:
         length = self._length
+        clue = looks_of(self._held) if reason in {DiscardReason.UNTERMINATED, DiscardReason.GARBLED} else ""
         self._reset()
-        return [FrameDiscarded(reason=reason, length=length)] if length else []
+        return [FrameDiscarded(reason=reason, length=length, clue=clue)] if length else []
 
     def _reset(self) -> None:
         self._held.clear()
@@ -105,30 +126,39 @@ class Framer(ABC):
 class TerminatorFramer(Framer):
     """Codes followed by a terminator; `b""` where only silence ends a code.
 
-    A line feed at the beginning of a frame is the rest of a CRLF when the terminator is CR or CRLF: a scanner that
-    sends CRLF works under either setting.
+    CR, LF and TAB at the beginning of a frame are the rest of a longer ending than the one configured: a scanner
+    that sends CRLF works under CR and CRLF, one that sends TAB CR under TAB.
 
     After an opening nobody knows whether the first bytes begin a code: the process before this one may have read
     its beginning, or the cable was plugged in while an adapter was sending. So the first frame counts only if
     silence went before it or if it begins with an AIM identifier, which stands at the beginning of a code and holds
     a character that GS1 data cannot (`]`). Otherwise it is reported as broken off, and the operator scans again.
+    The same holds for what comes within LATE_NS after a code that silence has ended.
     """
 
     def __init__(self, ending: bytes, idle_ns: int) -> None:
         super().__init__(idle_ns)
         self._ending = ending
-        self._skips_lf = ending.startswith(b"\r")
         self._half_ending = b""
         self._doubtful = False
+        self._late_until_ns: int | None = None
 
     def opened(self, now_ns: int) -> None:
         """Doubt the first frame until a silence or a terminator has passed."""
         self._doubtful = True
+        self._late_until_ns = None
         self._last_ns = now_ns
 
     def deadline_ns(self) -> int | None:
         """When silence will have ended what is unfinished, or the doubt after an opening."""
         return self._last_ns + self._idle_ns if self._doubtful else super().deadline_ns()
+
+    def begin(self, now_ns: int) -> None:
+        """Begin a frame, if none has begun; doubt it where it may be the rest of the last one."""
+        if self._started_ns is None and self._late_until_ns is not None:
+            self._doubtful = self._doubtful or now_ns < self._late_until_ns
+            self._late_until_ns = None
+        super().begin(now_ns)
 
     def feed(self, data: bytes, now_ns: int) -> list[Framed]:
         """Return the frames that became complete with `data`, read at `now_ns`."""
@@ -141,9 +171,8 @@ class TerminatorFramer(Framer):
         done: list[Framed] = []
         position = 0
         while True:
-            if self._skips_lf and self._started_ns is None:
-                while position < len(data) and data[position] == LF:
-                    position += 1
+            if self._started_ns is None:
+                position = self._skip(data, position)
             if position == len(data):
                 return done
             end = data.find(self._ending, position) if self._ending else -1
@@ -159,15 +188,32 @@ class TerminatorFramer(Framer):
         self._take(rest, now_ns)
         return done
 
-    def _silence(self) -> list[Framed]:
-        flagged = frozenset({InputQuality.UNTERMINATED}) if self._ending else frozenset[InputQuality]()
-        return self._end(self._last_ns, flagged)
+    def _skip(self, data: bytes, position: int) -> int:
+        """Return where a frame begins. A terminator that is skipped ends whatever went before it."""
+        begin = position
+        while position < len(data) and data[position] in SKIPPED:
+            position += 1
+        if self._ending and self._ending[-1:] in data[begin:position]:
+            self._doubtful = False
+            self._late_until_ns = None
+        return position
 
-    def _end(self, now_ns: int, quality: frozenset[InputQuality] = frozenset()) -> list[Framed]:
+    def _silence(self) -> list[Framed]:
+        begun = self._started_ns is not None
+        done = self._end(self._last_ns, ended=False)
+        if begun and self._ending:
+            self._late_until_ns = self._last_ns + LATE_NS
+        return done
+
+    def _end(self, now_ns: int, *, ended: bool = True) -> list[Framed]:
+        """End the frame, by its terminator or by silence (`ended` is False)."""
         doubtful, self._doubtful = self._doubtful, False
-        if doubtful and self._length <= MAX_FRAME_BYTES and not begins_with_aim_id(self._held):
-            return self._discard(DiscardReason.BROKEN_OFF)
-        return self._finish(now_ns, quality)
+        if self._length <= MAX_FRAME_BYTES:
+            if doubtful and not begins_with_aim_id(self._held):
+                return self._discard(DiscardReason.BROKEN_OFF)
+            if self._ending and not ended:
+                return self._discard(DiscardReason.UNTERMINATED)
+        return self._finish(now_ns, frozenset() if ended else frozenset({InputQuality.UNTERMINATED}))
 
     def _reset(self) -> None:
         super()._reset()
@@ -194,8 +240,9 @@ class StxEtxFramer(Framer):
             self._last_ns = now_ns
             mark = self._MARK.search(data, position)
             stop = mark.start() if mark else len(data)
-            if stop > position:
-                self._take(data[position:stop], now_ns)
+            text = data[position:stop] if self._started_ns is not None else data[position:stop].lstrip(SKIPPED)
+            if text:
+                self._take(text, now_ns)
             if mark is None:
                 break
             position = mark.end()
@@ -211,9 +258,7 @@ class StxEtxFramer(Framer):
         return done
 
     def _silence(self) -> list[Framed]:
-        if self._inside:
-            return self._finish(self._last_ns, frozenset({InputQuality.UNTERMINATED}))
-        return self._discard(DiscardReason.GARBLED)
+        return self._discard(DiscardReason.UNTERMINATED if self._inside else DiscardReason.GARBLED)
 
     def _reset(self) -> None:
         super()._reset()
@@ -229,3 +274,20 @@ def framer(terminator: Terminator, idle_ms: int) -> Framer:
 def transmission(data: bytes, terminator: Terminator) -> bytes:
     """Return the bytes a scanner with this setting sends for a code."""
     return (STX if terminator == "STX-ETX" else b"") + data + ENDINGS[terminator]
+
+
+def without_ending(data: bytes, terminator: Terminator) -> bytes:
+    r"""Return a code that came in a report or packet without the ending that its scanner adds all the same.
+
+    What the framer would take for the ending, and for the rest of a longer one, is cut off; nothing else is.
+
+    >>> without_ending(b"10A1\r", "CR"), without_ending(b"10A1\t\r", "TAB"), without_ending(b"10A1\t", "CR")
+    (b'10A1', b'10A1', b'10A1\t')
+    """
+    data = data.lstrip(SKIPPED)
+    if terminator == "STX-ETX":
+        data = data.removeprefix(STX)
+    ending = ENDINGS[terminator]
+    body = data.rstrip(SKIPPED + ETX)
+    at = data.find(ending, len(body)) if ending else -1
+    return data if at < 0 else data[:at]

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from drivers.base import DeviceMatch, ScannerSettings
-from drivers.model import Link, ScannerIdentity
+from drivers.model import ConnectionState, ScannerIdentity
 
 Subsystem = Literal["tty", "input", "hidraw"]
 
@@ -51,10 +51,17 @@ class Choice(Struct, frozen=True, kw_only=True):
     """Which node a configured scanner is to be read from."""
 
     path: str | None
-    """None: none, and `link` and `detail` say why."""
-    link: Link = Link.MISSING
+    """None: none, and `connection` and `detail` say why."""
+    others: tuple[str, ...] = ()
+    """Further nodes of the same interface, which the scanner may use as well."""
+    connection: ConnectionState = ConnectionState.MISSING
     detail: str = ""
     """What to do about it, for a person."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every node to be opened."""
+        return () if self.path is None else (self.path, *self.others)
 
 
 class Device(Struct, frozen=True, kw_only=True):
@@ -73,7 +80,7 @@ def choose(settings: ScannerSettings, subsystem: Subsystem) -> Choice:
     """Return the node of a scanner, or why there is none. Opens nothing, never raises."""
     if settings.device is not None:
         if _exists(Path(settings.device)):
-            return Choice(path=settings.device, link=Link.CONNECTED)
+            return Choice(path=settings.device, connection=ConnectionState.CONNECTED)
         return Choice(path=None, detail=f"{settings.device} is not there: plug the scanner in, or correct `device`")
     match = settings.match or DeviceMatch()
     if match == DeviceMatch():
@@ -81,7 +88,7 @@ def choose(settings: ScannerSettings, subsystem: Subsystem) -> Choice:
     there = devices(subsystem)
     fitting = [device for device in there if device.unreadable is None and fits(match, device.identity)]
     if len(fitting) == 1:
-        return Choice(path=fitting[0].path, link=Link.CONNECTED)
+        return Choice(path=fitting[0].path, connection=ConnectionState.CONNECTED)
     if fitting:
         return Choice(path=None, detail=_ambiguous(match, fitting))
     return Choice(path=None, detail=_absent(match, subsystem, there))
@@ -118,7 +125,7 @@ def devices(subsystem: Subsystem) -> list[Device]:
 
 
 def fits(match: DeviceMatch, identity: ScannerIdentity) -> bool:
-    """Tell whether a device is one that `match` describes: all that is given fits."""
+    """Return whether a device is one that `match` describes: all that is given fits."""
     return (
         match.vendor in {None, identity.vendor}
         and match.product in {None, identity.product}
@@ -181,7 +188,7 @@ def _swapped(match: DeviceMatch, there: Sequence[Device]) -> str | None:
 
 
 def _same_port(wanted: str, found: str | None) -> bool:
-    """Tell whether a port is meant: as a whole, or without the interface at its end (`usb-0:1.2`: every part)."""
+    """Return whether a port is meant: as a whole, or without the interface at its end (`usb-0:1.2`: every part)."""
     return found is not None and (found == wanted or found.rpartition(":")[0] == wanted)
 
 
@@ -289,7 +296,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _exists(path: Path) -> bool:
-    """Tell whether there is something; what may not be looked at counts, opening it says why."""
+    """Return whether there is something; what may not be looked at counts, opening it says why."""
     try:
         path.stat()
     except PermissionError:

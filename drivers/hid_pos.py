@@ -15,19 +15,18 @@ import msgspec
 from msgspec import Struct
 
 from drivers import hardware
-from drivers.base import Dialect, DialectOutput, DriverError, FrameDiscarded, ScannerSettings
-from drivers.framing import MAX_FRAME_BYTES, Framed
-from drivers.hid_node import HidScanner, Session
+from drivers.base import Dialect, DriverError, FrameDiscarded, ScannerSettings
+from drivers.framing import LATE_NS, MAX_FRAME_BYTES, Framed, without_ending
+from drivers.hid_node import HidScanner, HidSession
 from drivers.hid_report import MAX_DESCRIPTOR_BYTES, DescriptorError, Layout, report_layout
 from drivers.model import DiscardReason, Frame, InputQuality
+from drivers.node import Session
 from drivers.raw_scan import begins_with_aim_id
 
 READ_BYTES: Final = 16_384
 """HID_MAX_BUFFER_SIZE of Linux (include/linux/hid.h): no report is longer."""
 QUEUE_REPORTS: Final = 63
 """Reports that the kernel keeps for one reader (a ring of 64, drivers/hid/hidraw.c); it drops others silently."""
-LATE_NS: Final = 1_000_000_000
-"""After a code whose rest did not come: what comes within this time may be that rest. People are slower."""
 
 _HIDIOCGRDESCSIZE: Final = 0x80044801
 _HIDIOCGRDESC: Final = 0x90044802
@@ -55,9 +54,10 @@ class _Code(Struct):
 class ReportDecoder:
     """Reports of one scanner -> codes. Pure; times are CLOCK_MONOTONIC in nanoseconds."""
 
-    def __init__(self, layout: Layout, idle_ns: int) -> None:
+    def __init__(self, layout: Layout, settings: ScannerSettings) -> None:
         self._layout = layout
-        self._idle_ns = idle_ns
+        self._terminator = settings.terminator
+        self._idle_ns = settings.idle_ms * 1_000_000
         self._code: _Code | None = None
         self._last_ns = 0
         self._doubt: DiscardReason | None = None
@@ -88,7 +88,7 @@ class ReportDecoder:
         return [] if continued else self._finish(code)
 
     def lost(self) -> None:
-        """Be told that the kernel may have dropped reports after the last one."""
+        """Note that the kernel may have dropped reports after the last one."""
         self._dropped = True
         if self._code is None:
             self._doubt = DiscardReason.DROPPED  # what comes next may be the end of a code
@@ -158,12 +158,13 @@ class ReportDecoder:
             code.spoil(DiscardReason.TOO_LONG)
         if code.spoilt is not None:
             return [FrameDiscarded(reason=code.spoilt, length=code.length)]
-        if not code.length:
+        data = without_ending(bytes(code.data), self._terminator)
+        if not data:
             return []
         if self._dropped:
             self._dropped = False
             code.quality |= {InputQuality.DROPPED_BEFORE}
-        return [Frame(data=code.aim_id + bytes(code.data), started_ns=code.started_ns, quality=code.quality)]
+        return [Frame(data=code.aim_id + data, started_ns=code.started_ns, quality=code.quality)]
 
 
 class Hidraw(Protocol):
@@ -178,7 +179,7 @@ class Hidraw(Protocol):
         """Its report descriptor."""
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the node."""
 
 
 class Opener(Protocol):
@@ -203,7 +204,7 @@ class KernelHidraw:
             raise
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the node."""
         os.close(self.fd)
 
 
@@ -219,22 +220,21 @@ class KernelOpener:
         return KernelHidraw(path)
 
 
-class ReportSession:
+class ReportSession(HidSession[Hidraw, ReportDecoder]):
     """A hidraw node and its decoder. Raises DescriptorError for a device whose reports hold no code."""
 
-    def __init__(self, node: Hidraw, idle_ns: int) -> None:
-        self.fd = node.fd
-        self._node = node
-        self._decoder = ReportDecoder(report_layout(node.descriptor), idle_ns)
+    def __init__(self, node: Hidraw, settings: ScannerSettings) -> None:
+        decoder = ReportDecoder(report_layout(node.descriptor), settings)
+        decoder.opened(time.monotonic_ns())
         self._unbroken = 0
-        self._decoder.opened(time.monotonic_ns())
+        super().__init__([(node, decoder)])
 
-    def receive(self, now_ns: int) -> list[DialectOutput]:
+    def _read(self, node: Hidraw, decoder: ReportDecoder, now_ns: int) -> list[Framed]:
         """Read all that is there, up to what the kernel keeps."""
-        done: list[DialectOutput] = []
+        done: list[Framed] = []
         for place in range(QUEUE_REPORTS):
             try:
-                report = os.read(self.fd, READ_BYTES)
+                report = os.read(node.fd, READ_BYTES)
                 if not report:
                     raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))  # noqa: TRY301  (as the kernel does)
             except OSError as error:
@@ -243,27 +243,11 @@ class ReportSession:
                 if place == 0:
                     raise
                 break  # what is wrong will be wrong at the next read too; first what was read
-            done += self._decoder.feed(report, now_ns)
+            done += decoder.feed(report, now_ns)
             self._unbroken += 1
             if self._unbroken % QUEUE_REPORTS == 0:  # the queue may have been full
-                self._decoder.lost()
+                decoder.lost()
         return done
-
-    def idle(self, now_ns: int) -> list[Framed]:
-        """Return what is given up because nothing came until `now_ns`."""
-        return self._decoder.idle(now_ns)
-
-    def deadline_ns(self) -> int | None:
-        """When `idle` must be called next, or None."""
-        return self._decoder.deadline_ns()
-
-    def broken(self) -> list[Framed]:
-        """Forget what is half read; return its FrameDiscarded."""
-        return self._decoder.broken()
-
-    def close(self) -> None:
-        """Let the device go."""
-        self._node.close()
 
 
 class HidPosScanner(HidScanner):
@@ -279,10 +263,11 @@ class HidPosScanner(HidScanner):
     def _choose(self) -> hardware.Choice:
         return self._opener.choose(self.settings)
 
-    def _begin(self, path: str) -> Session:
+    def _begin(self, choice: hardware.Choice) -> Session:
+        (path,) = choice.paths
         node = self._opener.open(path)
         try:
-            return ReportSession(node, self.settings.idle_ms * 1_000_000)
+            return ReportSession(node, self.settings)
         except DescriptorError as error:
             node.close()
             raise DriverError(

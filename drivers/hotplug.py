@@ -53,7 +53,7 @@ class _Source(Protocol):
     def fileno(self) -> int: ...
 
     def drain(self) -> bool:
-        """Take what is there; tell whether it may be about a scanner."""
+        """Read what is there; return whether it may be about a scanner."""
 
     def refresh(self) -> None:
         """Follow the nodes to where they are now."""
@@ -220,7 +220,7 @@ def folders_of(scanners: Iterable[Scanner], *, udev: bool) -> list[Path]:
 
 
 def _managed(device: Path) -> bool:
-    """Tell whether udev speaks of this path; it knows nothing of pseudo-terminals and of links elsewhere."""
+    """Return whether udev speaks of this path; it knows nothing of pseudo-terminals and of links elsewhere."""
     return device.is_relative_to(DEV) and not device.is_relative_to(DEV / "pts")
 
 

@@ -79,6 +79,8 @@ PATTERNS: Final[Mapping[Signal, tuple[Step, ...]]] = {
     Signal.ACCEPTED: ((_G | _B, 0.08), (_G, 0.5)),
     Signal.MORE: ((_G | _B, 0.08), (OFF, 0.08), (_G | _B, 0.08), (OFF, 0.08)),
     Signal.WARNING: ((_A | _B, 0.08), (_A, 0.08), (_A | _B, 0.08), (_A, 0.08), (_A | _B, 0.08), (_A, 0.5)),
+    Signal.DEVIATING: ((_G | _A | _B, 0.3), (_G | _A, 0.5)),
+    Signal.QUESTION: ((_A | _B, 0.08), (_G, 0.2), (_A | _B, 0.3), (_G, 0.2), (_A, 0.3)),
     Signal.REFUSED: ((_R | _B, 0.6), (_R, 0.6)),
     Signal.TROUBLE: ((_R | _B, 0.3), (OFF, 0.1), (_R | _B, 0.3), (OFF, 0.1), (_R | _B, 0.3), (OFF, 0.1)),
 }
@@ -92,7 +94,7 @@ class Lines(Protocol):
         """Switch these on and all others off. Raises OSError."""
 
     def close(self) -> None:
-        """Let the lines go."""
+        """Release the lines."""
 
 
 class GpioError(DriverError, OSError):
@@ -140,7 +142,7 @@ class _GpiodLines:
         )
 
     def close(self) -> None:
-        """Let the lines go."""
+        """Release the lines."""
         self._request.release()
 
 
@@ -168,7 +170,7 @@ class Indicator:
             self._news.notify()
 
     def close(self) -> None:
-        """Switch everything off and let the lines go."""
+        """Switch everything off and release the lines."""
         with self._news:
             self._over.set()
             self._news.notify()

@@ -6,15 +6,16 @@ and the way the scanner writes GS decide that. What is not certain is thrown awa
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
+from evdev import ecodes
 from msgspec.structs import replace
 
-from drivers import keycodes as key
-from drivers.base import FrameDiscarded
+from drivers import keycodes
+from drivers.base import DriverError, FrameDiscarded, ScannerSettings, Terminator
 from drivers.framing import Framed, TerminatorFramer
 from drivers.key_names import forbidden
-from drivers.layouts import Layout
+from drivers.layouts import Layout, layout
 from drivers.locks import Lock, Locks
 from drivers.model import DiscardReason, Frame, InputQuality
 from drivers.raw_scan import begins_with_aim_id
@@ -25,6 +26,9 @@ GS: Final = "\x1d"
 RS: Final = "\x1e"
 EOT: Final = "\x04"
 
+ENDINGS: Final[dict[Terminator, str]] = {"CR": ENTER, "LF": ENTER, "CRLF": ENTER, "TAB": TAB, "none": ""}
+"""The key behind a code under each setting of `terminator`: a keyboard has one key for all ends of lines."""
+
 MAX_ALT_DIGITS: Final = 4
 """Alt codes go up to Alt+0255."""
 
@@ -33,6 +37,16 @@ _ENVELOPE: Final = b"[)>"
 _AIM_ID_LENGTH: Final = 3
 _SPACING: Final = {"\u0301": "\u00b4", "\u0300": "`", "\u0308": "\u00a8", "\u0302": "^", "\u0303": "~"}
 """Dead key -> what it writes before the space bar (Windows, for which scanners are made)."""
+
+
+class KeyEvent(NamedTuple):
+    """One event of a keyboard (struct input_event)."""
+
+    type: int
+    code: int
+    value: int
+    time_ns: int
+    """CLOCK_MONOTONIC, nanoseconds."""
 
 
 class _KeyFramer(TerminatorFramer):
@@ -45,12 +59,7 @@ class _KeyFramer(TerminatorFramer):
         self.alt: str | None = None
         """Digits typed since Alt was pressed; None: no Alt code is being typed."""
         self._spoilt: DiscardReason | None = None
-        self._keys = ""
-
-    @property
-    def begun(self) -> bool:
-        """Something of a code has come."""
-        return self._started_ns is not None
+        self._clue = ""
 
     @property
     def enveloped(self) -> bool:
@@ -58,35 +67,30 @@ class _KeyFramer(TerminatorFramer):
         start = _AIM_ID_LENGTH if begins_with_aim_id(self._held) else 0
         return self._held.startswith(_ENVELOPE, start)
 
-    def begin(self, now_ns: int) -> None:
-        """Begin a code, if none has begun, before its first character is whole."""
-        if self._started_ns is None:
-            self._started_ns = now_ns
-
     def touch(self, now_ns: int) -> None:
-        """Be told that keys move, though no character has come of it yet: it is not silent."""
+        """Note that keys move, though no character has come of it yet: it is not silent."""
         self._last_ns = now_ns
 
-    def spoil(self, reason: DiscardReason, now_ns: int, keys: str = "") -> None:
+    def spoil(self, reason: DiscardReason, now_ns: int, clue: str = "") -> None:
         """Throw away what is typed from the last terminator or silence to the next. Loss outranks other reasons."""
         self.begin(now_ns)
         self._last_ns = now_ns
         if self._spoilt is None or reason is DiscardReason.DROPPED:
             self._spoilt = reason
-            self._keys = keys
+            self._clue = clue
 
-    def _end(self, now_ns: int, quality: frozenset[InputQuality] = frozenset()) -> list[Framed]:
+    def _end(self, now_ns: int, *, ended: bool = True) -> list[Framed]:
         if self.dead or self.alt is not None:
             self.spoil(DiscardReason.UNREADABLE, now_ns)
         if self._spoilt is None:
-            return super()._end(now_ns, quality)
+            return super()._end(now_ns, ended=ended)
         self._doubtful = False
         return self._discard(self._spoilt)
 
     def _discard(self, reason: DiscardReason) -> list[Framed]:
         if self._spoilt is None:
             return super()._discard(reason)
-        discarded = FrameDiscarded(reason=self._spoilt, length=self._length, keys=self._keys)
+        discarded = FrameDiscarded(reason=self._spoilt, length=self._length, clue=self._clue)
         self._reset()
         return [discarded]
 
@@ -95,7 +99,7 @@ class _KeyFramer(TerminatorFramer):
         self.dead = ""
         self.alt = None
         self._spoilt = None
-        self._keys = ""
+        self._clue = ""
 
 
 class KeyDecoder:
@@ -111,7 +115,7 @@ class KeyDecoder:
         self._lost = False
         self._dropped = False
         self._held: set[int] = set()
-        self._alts = {key.KEY_LEFTALT} if layout.alt_gr else {key.KEY_LEFTALT, key.KEY_RIGHTALT}
+        self._alts = {ecodes.KEY_LEFTALT} if layout.alt_gr else {ecodes.KEY_LEFTALT, ecodes.KEY_RIGHTALT}
         self._caps = Lock(at_rest=False, settled=True)
         self._num = Lock(at_rest=True, settled=True)
 
@@ -139,17 +143,18 @@ class KeyDecoder:
         return self._lost
 
     def restate(self, held: Iterable[int]) -> None:
-        """Be told which keys are held, after events were lost."""
+        """Take the keys that are held now, after events were lost."""
         self._lost = False
         self._forget(held)
 
-    def feed(self, kind: int, code: int, value: int, time_ns: int) -> list[Framed]:
-        """Take one event (`type`, `code`, `value` of struct input_event); return what became complete with it."""
-        if kind == key.EV_SYN:
+    def feed(self, event: KeyEvent) -> list[Framed]:
+        """Take one event; return what became complete with it."""
+        kind, code, value, time_ns = event
+        if kind == ecodes.EV_SYN:
             self._synchronise(code, time_ns)
-        elif kind == key.EV_LED and not self._skipping:
+        elif kind == ecodes.EV_LED and not self._skipping:
             self._light(code, value, time_ns)
-        if self._skipping or kind != key.EV_KEY or value not in (0, 1):  # 2: the kernel repeats a key held long
+        if self._skipping or kind != ecodes.EV_KEY or value not in (0, 1):  # 2: the kernel repeats a key held long
             return []
         done = self._framed(self._framer.idle(time_ns))
         if time_ns - self._last_ns >= self._idle_ns:
@@ -157,7 +162,7 @@ class KeyDecoder:
             self._num.silence()
         self._last_ns = time_ns
         self._framer.touch(time_ns)
-        if code in key.MODIFIERS:
+        if code in keycodes.MODIFIERS:
             done += self._modifier(code, pressed=value == 1, now_ns=time_ns)
         elif value == 1:
             done += self._press(code, time_ns)
@@ -177,11 +182,11 @@ class KeyDecoder:
 
     def _synchronise(self, code: int, now_ns: int) -> None:
         """After SYN_DROPPED the rest of its packet counts for nothing (Linux, event-codes.rst)."""
-        if code == key.SYN_DROPPED:
+        if code == ecodes.SYN_DROPPED:
             # No look at the clock: what was lost filled the time since the last event.
             self._skipping = self._dropped = True
             self._framer.spoil(DiscardReason.DROPPED, now_ns)
-        elif code == key.SYN_REPORT and self._skipping:
+        elif code == ecodes.SYN_REPORT and self._skipping:
             self._skipping = False
             self._lost = True
             self._last_ns = now_ns
@@ -193,13 +198,13 @@ class KeyDecoder:
     def _light(self, code: int, value: int, now_ns: int) -> None:
         """Other programs that have the device open can switch its LEDs in spite of the grab."""
         self._last_ns = now_ns
-        if code == key.LED_CAPSL:
+        if code == ecodes.LED_CAPSL:
             self._caps.light(right=value == 0)
-        elif code == key.LED_NUML:
+        elif code == ecodes.LED_NUML:
             self._num.light(right=value == 1)
 
     def _forget(self, held: Iterable[int]) -> None:
-        self._held = set(key.MODIFIERS.intersection(held))
+        self._held = set(keycodes.MODIFIERS.intersection(held))
         self._framer.dead = ""
         self._framer.alt = None
 
@@ -212,12 +217,12 @@ class KeyDecoder:
         return outputs
 
     def _modifier(self, code: int, *, pressed: bool, now_ns: int) -> list[Framed]:
-        if pressed is (code in self._held) and self._framer.begun:
+        if pressed is (code in self._held) and not self._framer.at_rest:
             # The kernel tells changes only: an earlier one was missed, and characters were read wrongly since.
             self._framer.spoil(DiscardReason.DROPPED, now_ns)
         if pressed:
             self._held.add(code)
-            if code in key.METAS:
+            if code in keycodes.METAS:
                 self._framer.spoil(DiscardReason.FORBIDDEN_KEYS, now_ns, forbidden(code, self._held, None))
             elif code in self._alts:
                 self._framer.begin(now_ns)
@@ -232,16 +237,16 @@ class KeyDecoder:
 
     def _press(self, code: int, now_ns: int) -> list[Framed]:
         held = self._held
-        shift = not key.SHIFTS.isdisjoint(held)
-        ctrl = not key.CTRLS.isdisjoint(held)
-        third = self._layout.alt_gr and key.KEY_RIGHTALT in held
-        if not key.METAS.isdisjoint(held):
+        shift = not keycodes.SHIFTS.isdisjoint(held)
+        ctrl = not keycodes.CTRLS.isdisjoint(held)
+        third = self._layout.alt_gr and ecodes.KEY_RIGHTALT in held
+        if not keycodes.METAS.isdisjoint(held):
             return self._write(DiscardReason.FORBIDDEN_KEYS, now_ns, code)
         if not self._alts.isdisjoint(held):
-            digit = None if shift or ctrl or third else key.KEYPAD_DIGITS.get(code)
+            digit = None if shift or ctrl or third else keycodes.KEYPAD_DIGITS.get(code)
             return self._alt_digit(digit, now_ns, code)
-        if code in {key.KEY_CAPSLOCK, key.KEY_NUMLOCK} and not (ctrl or third):
-            (self._caps if code == key.KEY_CAPSLOCK else self._num).press()
+        if code in {ecodes.KEY_CAPSLOCK, ecodes.KEY_NUMLOCK} and not (ctrl or third):
+            (self._caps if code == ecodes.KEY_CAPSLOCK else self._num).press()
             return []
         if ctrl:
             return self._write(self._control(code, shift=shift, third=third), now_ns, code)
@@ -277,7 +282,11 @@ class KeyDecoder:
         return []
 
     def _alt_character(self, digits: str) -> str | DiscardReason:
-        """Return what Alt with these keypad digits writes: with a leading zero, a character of Windows-1252."""
+        """Return what Alt with these keypad digits writes: with a leading zero, a character of Windows-1252.
+
+        Without one it is a character of the PC's own code page. The two agree in ASCII, and scanners fill up codes
+        to three digits as well as to four, so Alt+093 and Alt+93 are both `]`.
+        """
         if not digits:
             return DiscardReason.FORBIDDEN_KEYS
         try:
@@ -287,23 +296,23 @@ class KeyDecoder:
         if text < " ":
             written = text == GS or (self._framer.enveloped and text in {RS, EOT})
             return text if "alt-029" in self._gs and written else DiscardReason.FORBIDDEN_KEYS
-        return text if digits.startswith("0") else DiscardReason.UNREADABLE
+        return text if text <= "~" or digits.startswith("0") else DiscardReason.UNREADABLE
 
     def _control(self, code: int, *, shift: bool, third: bool) -> str | DiscardReason:
         """Return what Ctrl with a key writes: `]` by its place on a US keyboard, or by what the layout writes."""
         levels = self._layout.keys.get(code, ("", "", ""))
         if "ctrl-]" in self._gs:
-            if (code == key.KEY_RIGHTBRACE and not shift and not third) or (third and levels[2] == "]"):
-                return GS
+            if (code == ecodes.KEY_RIGHTBRACE and not third) or (third and levels[2] == "]"):
+                return GS  # with Shift too: some scanners press it with every control character
             if self._framer.enveloped and not third:
-                if code == key.KEY_6:
+                if code == ecodes.KEY_6:
                     return RS  # Ctrl+^, by its place on a US keyboard
-                if code == key.KEY_D and not shift:
+                if code == ecodes.KEY_D and not shift:
                     return EOT
         return DiscardReason.FORBIDDEN_KEYS
 
     def _character(self, code: int, *, shift: bool, third: bool) -> str | DiscardReason:
-        if code in {key.KEY_ENTER, key.KEY_KPENTER} and not third:
+        if code in {ecodes.KEY_ENTER, ecodes.KEY_KPENTER} and not third:
             return ENTER
         if not shift and not third and (written := self._without_modifiers(code)):
             return written
@@ -311,22 +320,25 @@ class KeyDecoder:
 
     def _without_modifiers(self, code: int) -> str | None:
         """Return what keys write in every layout, or None for the layout's keys."""
-        if code == key.KEY_TAB:
+        if code == ecodes.KEY_TAB:
             return TAB
-        if (code == key.KEY_F8 and "f8" in self._gs) or (code == key.KEY_DOWN and "down" in self._gs):
+        if (code == ecodes.KEY_F8 and "f8" in self._gs) or (code == ecodes.KEY_DOWN and "down" in self._gs):
             return GS
-        if self._num.on and (code == key.KEY_KPDOT or code in key.KEYPAD_DIGITS):
-            return key.KEYPAD_DIGITS.get(code, self._layout.decimal)
-        return key.KEYPAD_SIGNS.get(code)
+        if code == ecodes.KEY_F9 and "f8" in self._gs and self._framer.enveloped:
+            return RS
+        if self._num.on and (code == ecodes.KEY_KPDOT or code in keycodes.KEYPAD_DIGITS):
+            return keycodes.KEYPAD_DIGITS.get(code, self._layout.decimal)
+        return keycodes.KEYPAD_SIGNS.get(code)
 
     def _by_layout(self, code: int, *, shift: bool, third: bool) -> str | DiscardReason:
-        if code not in key.TYPING_KEYS:
+        if code not in keycodes.TYPING_KEYS:
             return DiscardReason.FORBIDDEN_KEYS
         alone, shifted, with_alt_gr = self._layout.keys.get(code, ("", "", ""))
         if third:
             return (not shift and with_alt_gr) or DiscardReason.UNREADABLE
-        if alone != shifted and alone.upper() == shifted:
-            if self._caps.on is None:
+        letter = alone.upper() == shifted
+        if alone != shifted and (letter or not self._layout.caps_lock_letters_only):
+            if self._caps.on is None or (self._caps.on and not letter):
                 return DiscardReason.UNREADABLE
             shift = shift is not self._caps.on
         return (shifted if shift else alone) or DiscardReason.UNREADABLE
@@ -338,3 +350,18 @@ def _composed(dead: str, typed: str) -> str | None:
         return _SPACING[dead]
     whole = unicodedata.normalize("NFC", typed + dead)
     return whole if len(whole) == 1 and whole <= "\xff" else None
+
+
+def key_decoder(settings: ScannerSettings) -> KeyDecoder:
+    """Return the decoder for a scanner's settings. Raises DriverError for a terminator that no key stands for."""
+    ending = ENDINGS.get(settings.terminator)
+    if ending is None:
+        allowed = ", ".join(f'"{name}"' for name in ENDINGS)
+        raise DriverError(
+            "read",
+            f"scanner {settings.name!r}",
+            f'a keyboard has no key for terminator "{settings.terminator}"',
+            f"terminator is one of {allowed}",
+            recoverable=False,
+        )
+    return KeyDecoder(layout(settings.layout), settings.gs, ending, settings.idle_ms * 1_000_000)

@@ -14,6 +14,10 @@ class Signal(StrEnum):
     """On disk, and nothing to remark."""
     WARNING = "warning"
     """On disk, and something to look at."""
+    DEVIATING = "deviating"
+    """On disk under an action that deviates from the use of the article: thrown away, returned, taken out."""
+    QUESTION = "question"
+    """Obeyed, and the station asks something back: look at the screen."""
     REFUSED = "refused"
     """Do not use it, or it was no label of an article."""
     TROUBLE = "trouble"
@@ -24,7 +28,7 @@ class InputQuality(StrEnum):
     """Why a scan deserves less trust than a clean one. Carried by the event as `quality`."""
 
     UNTERMINATED = "unterminated"
-    """The frame ended by silence, not by its terminator: characters may be missing."""
+    """Only silence says where a code ends (`terminator = "none"`): characters may be missing."""
     NO_AIM_ID = "no-aim-id"
     """The scanner did not say which symbology it read."""
     NOT_UTF8 = "not-utf8"
@@ -74,6 +78,11 @@ class DiscardReason(StrEnum):
     """The kernel lost input events in the middle (SYN_DROPPED)."""
     FORBIDDEN_KEYS = "forbidden-keys"
     """Keys or modifiers that no scanner of this profile sends: a keyboard, or a device that poses as one."""
+    UNTERMINATED = "unterminated"
+    """A terminator is configured, and silence ended the frame without it: part of a code, or a scanner that is set
+    up otherwise."""
+    TAKEN = "taken"
+    """Another program reads the same port, and took bytes of it."""
     UNREADABLE = "unreadable"
     """Keys that stand for no character in the configured layout."""
 
@@ -85,11 +94,12 @@ class Discarded(Struct, frozen=True, kw_only=True):
     reason: DiscardReason
     length: int
     """Bytes thrown away."""
-    keys: str = ""
-    """FORBIDDEN_KEYS: what the first of them was, such as `F8` or `AltGr`; never a key that writes something."""
+    clue: str = ""
+    """What can be said of it without its content. FORBIDDEN_KEYS: what the first of them was, such as `F8` or
+    `AltGr`; never a key that writes something. UNTERMINATED, GARBLED: `drivers.clues.looks_of`."""
 
 
-class Link(StrEnum):
+class ConnectionState(StrEnum):
     """Whether a scanner can be read now. A missing scanner is a state, not an error."""
 
     MISSING = "missing"
@@ -101,11 +111,11 @@ class Link(StrEnum):
     CONNECTED = "connected"
 
 
-class LinkChange(Struct, frozen=True, kw_only=True):
+class ConnectionChange(Struct, frozen=True, kw_only=True):
     """The scanner came, went, or cannot be opened."""
 
     scanner: str
-    link: Link
+    connection: ConnectionState
     detail: str = ""
     """What to do about it, for a person."""
 
@@ -125,5 +135,5 @@ class ScannerIdentity(Struct, frozen=True, kw_only=True):
     """USB interface number, two hex digits, of a device with several."""
 
 
-ScannerInput = RawScan | Discarded | LinkChange
+ScannerInput = RawScan | Discarded | ConnectionChange
 """What `Scanner.read` returns."""

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Protocol
 
 from drivers.base import Dialect, DialectOutput, Scanner, ScannerSettings
 from drivers.hardware import Choice, Subsystem, choose, identity_of
-from drivers.model import Link, LinkChange, ScannerIdentity, ScannerInput
+from drivers.model import ConnectionChange, ConnectionState, ScannerIdentity, ScannerInput
 from drivers.raw_scan import inputs_of
 
 FIRST_RETRY_NS: Final = 100_000_000
@@ -39,7 +39,7 @@ class Session(Protocol):
         """Read what is there. Raises BlockingIOError if that is nothing, another OSError if the device is gone."""
 
     def idle(self, now_ns: int) -> Iterable[DialectOutput]:
-        """Return what counts as finished because nothing came until `now_ns`."""
+        """Return what counts as finished because nothing came until `now_ns`. Raises OSError as `receive` does."""
 
     def deadline_ns(self) -> int | None:
         """When `idle` must be called next, or None."""
@@ -48,7 +48,7 @@ class Session(Protocol):
         """Forget what is half read; return its FrameDiscarded."""
 
     def close(self) -> None:
-        """Let the device go."""
+        """Close the device."""
 
 
 class NodeScanner(Scanner):
@@ -61,7 +61,7 @@ class NodeScanner(Scanner):
         self.dialect = dialect
         self._session: Session | None = None
         self._path: str | None = None
-        self._link: Link | None = None
+        self._connection: ConnectionState | None = None
         self._pending: deque[ScannerInput] = deque()  # filled by one read at a time, and only when empty
         self._retry_ns: int | None = 0  # None: when there is news
         self._pause_ns = FIRST_RETRY_NS
@@ -77,29 +77,29 @@ class NodeScanner(Scanner):
         self._poll.register(self._wake_fd, select.POLLIN)
 
     @abstractmethod
-    def _begin(self, path: str) -> Session:
-        """Open the node. Raises OSError, and DriverError for a device that can never be read."""
+    def _begin(self, choice: Choice) -> Session:
+        """Open the node (or nodes). Raises OSError, and DriverError for a device that can never be read."""
 
     @abstractmethod
-    def _explain(self, error: OSError, path: str) -> tuple[Link, str]:
-        """Return the link and what to do about it. Raises DriverError where waiting does not help."""
+    def _explain(self, error: OSError, path: str) -> tuple[ConnectionState, str]:
+        """Return the connection and what to do about it. Raises DriverError where waiting does not help."""
 
     def _choose(self) -> Choice:
         """Return which node to open."""
         return choose(self.settings, self._subsystem)
 
     @property
-    def link(self) -> Link:
-        """Whether the scanner can be read now."""
-        return Link.MISSING if self._closed or self._link is None else self._link
+    def connection(self) -> ConnectionState:
+        """Return whether the scanner can be read now."""
+        return ConnectionState.MISSING if self._closed or self._connection is None else self._connection
 
     def identity(self) -> ScannerIdentity:
-        """Tell which device it is, as far as the system says."""
+        """Return which device it is, as far as the system says."""
         path = self._path or self.settings.device
         return ScannerIdentity() if path is None else identity_of(path, self._subsystem)
 
     def read(self, timeout: float) -> ScannerInput | None:
-        """Return the next scan, discarded frame or change of link, or None after `timeout` seconds.
+        """Return the next scan, discarded frame or change of connection, or None after `timeout` seconds.
 
         Raises DriverError for a device that is none of its kind.
         """
@@ -129,9 +129,7 @@ class NodeScanner(Scanner):
                 if self._session.fd in ready:
                     self._receive(self._session, hung_up=not ready[self._session.fd] & select.POLLIN, now=now)
                 else:
-                    # Only now: the time is up and nothing is waiting in the node either.
-                    self._take(self._session.idle(now))
-                    self._announce_at_rest()
+                    self._rest(self._session, now)
             if not self._pending and now >= end_ns:
                 return None
 
@@ -146,27 +144,37 @@ class NodeScanner(Scanner):
             if hung_up:
                 self._lose(now)
             return
-        except OSError:
-            self._lose(now)
+        except OSError as error:
+            self._lose(now, error)
             return
         self._announce()
         self._take(outputs)
+
+    def _rest(self, session: Session, now: int) -> None:
+        """Note that the time is up and nothing waits in the node either."""
+        try:
+            outputs = session.idle(now)
+        except OSError as error:
+            self._lose(now, error)
+            return
+        self._take(outputs)
+        self._announce_at_rest()
 
     def _take(self, outputs: Iterable[DialectOutput]) -> None:
         self._pending.extend(inputs_of(self, outputs))
 
     def _open(self, now: int) -> None:
-        """Try to open the node; say so when the link changed, and when not, plan the next attempt."""
+        """Try to open the node; say so when the connection changed, and when not, plan the next attempt."""
         self._news = False  # what comes from here on is news again
         choice = self._choose()
         if choice.path is None:
-            self._stay_closed(now, choice.link, choice.detail, announced=True)
+            self._stay_closed(now, choice.connection, choice.detail, announced=True)
             return
         try:
-            session = self._begin(choice.path)
+            session = self._begin(choice)
         except OSError as error:
-            link, detail = self._explain(error, choice.path)
-            self._stay_closed(now, link, detail, announced=link is Link.NO_PERMISSION)
+            connection, detail = self._explain(error, choice.path)
+            self._stay_closed(now, connection, detail, announced=connection is ConnectionState.NO_PERMISSION)
             return
         with self._changing:
             self._session = session
@@ -175,27 +183,31 @@ class NodeScanner(Scanner):
         self._announced = False
         self._announce_at_rest()
 
-    def _stay_closed(self, now: int, link: Link, detail: str, *, announced: bool) -> None:
+    def _stay_closed(self, now: int, connection: ConnectionState, detail: str, *, announced: bool) -> None:
         """Say why nothing is open, and try again when there is news, or soon where a change is not `announced`."""
         if self.watched and announced:
             self._retry_ns = None
         else:
             self._plan_retry(now)
-        self._report(link, detail)
+        self._report(connection, detail)
 
-    def _lose(self, now: int) -> None:
+    def _lose(self, now: int, error: OSError | None = None) -> None:
+        """Close the node, because the device is gone, or because another program holds it too (EBUSY)."""
         if self._session is not None:
             self._take(self._session.broken())
-        gone = self._path
-        self._let_go()
+        path = self._path or ""
+        self._close_node()
         self._plan_retry(now)
-        self._report(Link.MISSING, f"{gone} went away: plug the scanner in again")
+        if error is not None and error.errno == errno.EBUSY:
+            self._report(*self._explain(error, path))
+        else:
+            self._report(ConnectionState.MISSING, f"{path} went away: plug the scanner in again")
 
     def _renew(self, now: int) -> None:
-        """Let the node go and open it again. That is no change of the link unless it fails."""
+        """Close the node and open it again. That is no change of the connection unless it fails."""
         if self._session is not None:
             self._take(self._session.broken())
-            self._let_go()
+            self._close_node()
         self._retry_ns, self._pause_ns = now, FIRST_RETRY_NS
         self._renewing = False
 
@@ -203,7 +215,7 @@ class NodeScanner(Scanner):
         self._retry_ns = now + self._pause_ns
         self._pause_ns = min(2 * self._pause_ns, LAST_RETRY_NS)
 
-    def _let_go(self) -> None:
+    def _close_node(self) -> None:
         with self._changing:
             session, self._session, self._path = self._session, None, None
             if session is not None:
@@ -220,14 +232,14 @@ class NodeScanner(Scanner):
         if not self._announced:
             self._announced = True
             self._pause_ns = FIRST_RETRY_NS
-            self._report(Link.CONNECTED, "")
+            self._report(ConnectionState.CONNECTED, "")
 
-    def _report(self, link: Link, detail: str) -> None:
-        """Hand on a change of link, once."""
-        self.link_detail = detail
-        if link is not self._link:
-            self._link = link
-            self._pending.append(LinkChange(scanner=self.settings.name, link=link, detail=detail))
+    def _report(self, connection: ConnectionState, detail: str) -> None:
+        """Hand on a change of connection, once."""
+        self.connection_detail = detail
+        if connection is not self._connection:
+            self._connection = connection
+            self._pending.append(ConnectionChange(scanner=self.settings.name, connection=connection, detail=detail))
 
     def look_again(self) -> None:
         """Try to open the node now, if it is not open. Safe from any thread."""
@@ -251,7 +263,7 @@ class NodeScanner(Scanner):
         self._closed = True
         self.wake()
         with self._reading:
-            self._let_go()
+            self._close_node()
             with self._waking:
                 if self._wake_fd is not None:
                     os.close(self._wake_fd)

@@ -15,7 +15,7 @@ _AIM_ID_LENGTH = 3
 
 
 def begins_with_aim_id(data: bytes | bytearray) -> bool:
-    """Tell whether the data begins with an AIM symbology identifier."""
+    """Return whether the data begins with an AIM symbology identifier."""
     return _AIM_ID.match(data) is not None
 
 
@@ -48,7 +48,7 @@ def to_inputs(scanner: str, outputs: Iterable[DialectOutput]) -> list[ScannerInp
         if isinstance(output, Frame):
             inputs.append(to_raw_scan(scanner, output))
         elif isinstance(output, FrameDiscarded):
-            inputs.append(Discarded(scanner=scanner, reason=output.reason, length=output.length, keys=output.keys))
+            inputs.append(Discarded(scanner=scanner, reason=output.reason, length=output.length, clue=output.clue))
     return inputs
 
 

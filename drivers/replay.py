@@ -26,7 +26,7 @@ from msgspec import Meta, Struct
 
 from drivers.base import Dialect, ReplayError, Scanner, ScannerSettings
 from drivers.framing import transmission
-from drivers.model import Link, LinkChange, ScannerIdentity, ScannerInput
+from drivers.model import ConnectionChange, ConnectionState, ScannerIdentity, ScannerInput
 from drivers.raw_scan import to_inputs
 
 MAX_RECORDING_BYTES = 4 * 1024 * 1024
@@ -124,12 +124,12 @@ class ReplayScanner(Scanner):
         self._closed = False
 
     @property
-    def link(self) -> Link:
+    def connection(self) -> ConnectionState:
         """CONNECTED while the recording is open."""
-        return Link.MISSING if self._recording is None or self._closed else Link.CONNECTED
+        return ConnectionState.MISSING if self._recording is None or self._closed else ConnectionState.CONNECTED
 
     def identity(self) -> ScannerIdentity:
-        """Tell the recording's path: there is no hardware."""
+        """Return the recording's path: there is no hardware."""
         return ScannerIdentity(device=self.settings.device)
 
     def read(self, timeout: float) -> ScannerInput | None:
@@ -145,7 +145,7 @@ class ReplayScanner(Scanner):
             if self._recording is None:
                 self._recording = load_recording(Path(self.settings.device or ""))
                 self._played_ns = now
-                return LinkChange(scanner=self.settings.name, link=Link.CONNECTED)
+                return ConnectionChange(scanner=self.settings.name, connection=ConnectionState.CONNECTED)
             due = self._play(self._recording, now)
             if self._pending:
                 continue
@@ -179,7 +179,7 @@ class ReplayScanner(Scanner):
 
     def send(self, data: bytes) -> bool:  # noqa: ARG002  (the interface's argument; a recording does not listen)
         """Take the bytes and forget them; False before the first `read` and after `close`."""
-        return self.link is Link.CONNECTED
+        return self.connection is ConnectionState.CONNECTED
 
     def look_again(self) -> None:
         """Do nothing: a recording is there, or `read` says why not."""

@@ -26,7 +26,9 @@ _TWO_DIGITS: Final = re.compile(r"\d\d[!-~]")
 
 
 def lacks_separators(symbology: str | None, text: str) -> bool:
-    """Tell whether elements of a GS1 text may have run together: it holds no GS, and an element of variable length.
+    """Return whether elements of a GS1 text may have run together.
+
+    They may where it holds an element of variable length and no GS.
 
     Without an AIM identifier only a text that begins with an element of predefined length, right in itself (a GTIN
     or SSCC with its check digit, a date), counts as GS1.

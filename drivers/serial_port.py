@@ -2,6 +2,13 @@
 
 8 data bits, no parity, 1 stop bit, no flow control: XON/XOFF would eat bytes of a code, and scanners leave the
 other lines open.
+
+Another program on the same port (a login prompt, ModemManager, brltty) takes bytes, and what is left of a code must
+not pass for one. TIOCEXCL keeps others out who open it later, but not root's; those show themselves in that they
+set the line up anew, or in that the port was readable and holds nothing. Then the frame is discarded as TAKEN and
+the port closed. Its exclusive mode lives on in the other program's open descriptor, so that opening it fails with
+EBUSY until that program has left; to root the kernel opens it all the same, and `/proc` says who holds it
+(`port_holders`).
 """
 
 import errno
@@ -18,9 +25,11 @@ from typing import Final
 
 import serial
 
-from drivers.base import Dialect, DialectOutput, DriverError, Loan, ScannerSettings, Send
-from drivers.model import Link
+from drivers.base import Dialect, DialectOutput, DriverError, FrameDiscarded, Loan, ScannerSettings, Send
+from drivers.hardware import Choice
+from drivers.model import ConnectionState, DiscardReason
 from drivers.node import FORBIDDEN, NodeScanner, Session
+from drivers.port_holders import holders, words
 
 READ_BYTES = 4096
 """Most that is read at once: what the kernel's line discipline holds. It also bounds what waits to be handed on."""
@@ -66,24 +75,47 @@ class _SerialSession:
         self._port = port
         self._dialect = dialect
         self._hear = hear
+        self._attributes = termios.tcgetattr(self.fd)
+        self._taken: int | None = None  # bytes of a frame of which another program has taken others
         dialect.opened(monotonic_ns())
 
     def receive(self, now_ns: int) -> Iterable[DialectOutput]:
-        """Read what is there. A tty that is gone reports an error, or is readable and holds nothing."""
-        data = os.read(self.fd, READ_BYTES)
-        if not data:
-            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        """Read what is there. Raises OSError: ENODEV when the device is gone, EBUSY when another program reads too.
+
+        A tty that is gone reports an error, or is readable and holds nothing. One that is there, was readable and
+        holds nothing has been read by another program.
+        """
+        try:
+            data = os.read(self.fd, READ_BYTES)
+        except BlockingIOError:
+            data = b""
+        if self._changed() or not data:
+            self._taken = len(data)
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         self._hear(data)
         return self._dialect.feed(data, now_ns)
 
+    def _changed(self) -> bool:
+        """Return whether another program has set the line up otherwise. Raises OSError ENODEV when it is gone."""
+        try:
+            return termios.tcgetattr(self.fd) != self._attributes
+        except termios.error as error:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from error
+
     def idle(self, now_ns: int) -> Iterable[DialectOutput]:
+        if self._changed():
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         return self._dialect.idle(now_ns)
 
     def deadline_ns(self) -> int | None:
         return self._dialect.deadline_ns()
 
     def broken(self) -> Iterable[DialectOutput]:
-        return self._dialect.broken()
+        half = list(self._dialect.broken())
+        if self._taken is None:
+            return half
+        length = self._taken + sum(one.length for one in half if isinstance(one, FrameDiscarded))
+        return [FrameDiscarded(reason=DiscardReason.TAKEN, length=length)]
 
     def close(self) -> None:
         # Closing a tty waits until a scanner that may be gone has taken what was written to it.
@@ -109,8 +141,11 @@ class SerialScanner(NodeScanner):
             if isinstance(one, Send):
                 self.send(one.data)  # a scanner that does not take it sends again, what it sent stays in the kernel
 
-    def _begin(self, path: str) -> Session:
+    def _begin(self, choice: Choice) -> Session:
         """Open the port. Raises OSError, and DriverError for a baud rate it does not take."""
+        (path,) = choice.paths
+        if self._connection is ConnectionState.BUSY and holders(path):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))  # the kernel would open it for root all the same
         port = _Port(exclusive=True, xonxoff=False, rtscts=False, dsrdtr=False)
         try:
             if self.settings.baud < 1:
@@ -119,6 +154,7 @@ class SerialScanner(NodeScanner):
             port.baudrate = self.settings.baud if loan is None or loan.baud is None else loan.baud
             port.port = path
             port.open()
+            ioctl(port.fileno(), termios.TIOCEXCL)
         except termios.error as error:
             raise OSError(*error.args) from error
         except (ValueError, OverflowError) as error:
@@ -134,13 +170,16 @@ class SerialScanner(NodeScanner):
         self._deaf = False
         return _SerialSession(port, self.dialect, self._heard)
 
-    def _explain(self, error: OSError, path: str) -> tuple[Link, str]:
-        """Return the link and what to do about it. Raises DriverError where waiting does not help."""
+    def _explain(self, error: OSError, path: str) -> tuple[ConnectionState, str]:
+        """Return the connection and what to do about it. Raises DriverError where waiting does not help."""
         number = _errno(error)
         if number in _BUSY:
-            return Link.BUSY, f"{path} is held by another program (ModemManager, a terminal): stop that program"
+            return (
+                ConnectionState.BUSY,
+                words(path),
+            )
         if number in FORBIDDEN:
-            return Link.NO_PERMISSION, (
+            return ConnectionState.NO_PERMISSION, (
                 f"{path} may not be opened by this user: add the user to the group that owns it (usually dialout)"
             )
         if number in _NO_PORT:
@@ -151,7 +190,7 @@ class SerialScanner(NodeScanner):
                 f"correct `device` of {self.settings.name}",
                 recoverable=False,
             ) from error
-        return Link.MISSING, f"{path} does not answer ({error}): unplug the scanner and plug it in again"
+        return ConnectionState.MISSING, f"{path} does not answer ({error}): unplug the scanner and plug it in again"
 
     def send(self, data: bytes) -> bool:
         """Write bytes to the scanner within SEND_NS; False when it is gone or does not take them.
@@ -202,7 +241,7 @@ class SerialScanner(NodeScanner):
             return self._loan
 
     def is_open_for(self, loan: "SerialLoan") -> bool:
-        """Whether the borrower may write now."""
+        """Return whether the borrower may write now."""
         with self._changing:
             return self._loan is loan and self._session is not None and not self._renewing
 
@@ -262,7 +301,7 @@ class SerialScanner(NodeScanner):
 
 
 class SerialLoan:
-    """The line of a serial scanner in somebody else's hands (`drivers.base.Loan`)."""
+    """The line of a serial scanner while it is lent (`drivers.base.Loan`)."""
 
     def __init__(self, scanner: SerialScanner, hear: Callable[[bytes], None], *, hold: bool) -> None:
         self.hear = hear

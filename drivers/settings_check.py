@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import structs
 
 from drivers.base import DeviceMatch, ScannerSettings
-from drivers.registry import FEEDBACK
+from drivers.catalogue import FEEDBACK
 
 _DEVICE_HINT = '`device` is a path, `match` a table such as { vendor = "0c2e", product = "0b61" }'
 
@@ -52,6 +52,6 @@ def _names_a_kind(match: DeviceMatch) -> bool:
 
 
 def _overlap(one: DeviceMatch, other: DeviceMatch) -> bool:
-    """Tell whether one device could fit both: nothing that both give differs."""
+    """Return whether one device could fit both: nothing that both give differs."""
     pairs = zip(structs.astuple(one), structs.astuple(other), strict=True)
     return all(None in pair or pair[0] == pair[1] for pair in pairs)

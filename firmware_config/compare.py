@@ -57,7 +57,7 @@ def compare(
 
 
 def serves(vendor: Vendor, setting: Setting, value: str) -> bool:
-    """Tell whether a value is what the setting wants, or serves as well."""
+    """Return whether a value is what the setting wants, or serves as well."""
     return any(vendor.same(value, good) for good in (setting.value, *setting.also))
 
 

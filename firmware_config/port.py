@@ -17,7 +17,7 @@ class Port(Protocol):
         """Return what came, at least one byte, or nothing when nothing came for `timeout` seconds."""
 
     def reopen(self, timeout: float, baud: int | None) -> None:
-        """Let the port go and open it again, waiting up to `timeout` seconds for the scanner to come back.
+        """Close the port and open it again, waiting up to `timeout` seconds for the scanner to come back.
 
         `baud` None: the speed of the configuration. What came in the meantime is thrown away.
         """

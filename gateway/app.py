@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
-from drivers.model import LinkChange
-from gateway.articles.store import ArticleMaster
-from gateway.config.loader import Config, ConfigError
+from drivers.model import ConnectionChange
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.config.loader import Config, ConfigError, client_id_of
 from gateway.devices.calibrator import Calibrator
 from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
@@ -26,11 +26,11 @@ from gateway.events.cloudevent import gateway_source
 from gateway.events.topics import Topics
 from gateway.monitoring.identity_watch import IdentityWatch
 from gateway.monitoring.monitor import Monitor
-from gateway.mqtt.settings import BrokerSettings
 from gateway.mqtt.supervisor import PublisherSupervisor
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.delivery import StandAlone
 from gateway.outbox.salvage import open_outbox
+from gateway.outbox.used_pieces import UsedPieceReader
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
@@ -44,7 +44,7 @@ from gateway.system.systemd import ServiceManager
 from gateway.system.wake_pipe import WakePipe
 
 if TYPE_CHECKING:
-    from gateway.recalls.delta_subscriber import MasterFeed
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
 log = logging.getLogger(__name__)
 
@@ -165,8 +165,12 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         readers = {one.name: Reader(one, inbox, registry.recognise) for one in config.scanner}
         for reader in readers.values():
             stack.callback(reader.close)
-        master = ArticleMaster(config.articles_directory, config.articles.priorities())
-        pipeline = Pipeline(config, master, station=carried.given(config))
+        pipeline = Pipeline(
+            config,
+            ArticleMaster(config.articles_directory, config.articles.priorities()),
+            used_pieces=UsedPieceReader(state / "outbox.db"),
+            station=carried.given(config),
+        )
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
         settings_monitor = SettingsMonitor(state, readers, registry, clock)
@@ -178,7 +182,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         def announce(event: Mapping[str, object]) -> None:
             """Pass on a scan, or a change of a scanner, to everybody who watches."""
             change = event.get("link")
-            if isinstance(change, LinkChange):
+            if isinstance(change, ConnectionChange):
                 monitor.note_link(change)
             control.show(event)
             if on_event is not None:
@@ -255,6 +259,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                         topics, remote.handlers(), clock.now, publisher.reply, publisher.memory, unseal
                     ).take,
                     topics.deltas: feed.take,
+                    topics.delta_state: feed.take_state,
                     topics.health: identity.take,
                 }
             )
@@ -335,12 +340,6 @@ def source_of(config: Config) -> str:
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
 
-def client_id_of(config: Config, broker: BrokerSettings) -> str:
-    """Return the MQTT client identifier: the box's own, so that no two boxes fight over one."""
-    box = config.gateway
-    return broker.client_id or f"scangate-{box.tenant}-{box.site}-{box.id}"
-
-
 def _registry(state: Path) -> StationRegistry:
     """Open the station registry; one that cannot be read trusts no scanner, and is no reason to read none."""
     registry = StationRegistry(state / "station.json")
@@ -376,7 +375,7 @@ def _unseal(config: Config, alarms: list[str]) -> Unseal:
     name = config.central.key_file or config.articles.delta_key_file
     if name is None:
         return lambda body: unsealed(body, None)
-    from gateway.articles.signing import KeyFileError, read_public_key, verifier
+    from gateway.articles.overlay.signing import KeyFileError, read_public_key, verifier
 
     try:
         verify = verifier(read_public_key(name))
@@ -405,14 +404,19 @@ def _topics(config: Config) -> Topics:
     return Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
 
-def _feed(config: Config, clock: Clock) -> "MasterFeed | None":
+def _feed(config: Config, clock: Clock) -> "DeltaSubscriber | None":
     """Return what takes article deltas, where a broker is configured."""
     if config.broker is None:
         return None
-    from gateway.recalls.delta_subscriber import MasterFeed
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
-    key_file = config.central.key_file or config.articles.delta_key_file
-    return MasterFeed(config.articles_directory, config.state_directory / "outbox.db", key_file, clock)
+    return DeltaSubscriber(
+        config.articles_directory,
+        config.state_directory / "outbox.db",
+        config.articles.priorities(),
+        config.central.key_file or config.articles.delta_key_file,
+        clock,
+    )
 
 
 def _stop_readers(readers: Collection[Reader]) -> None:

@@ -21,8 +21,8 @@ from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway import app, samples
+from gateway.articles.build.import_job import import_file
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
 from gateway.config.loader import Config, parse
 from gateway.events import cloudevent
 from gateway.events.topics import Topics

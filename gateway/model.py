@@ -4,8 +4,12 @@ The field names are the camelCase names of the JSON that leaves the box (events,
 written in snake_case here; msgspec renames them.
 """
 
+import re
 from enum import StrEnum
+from functools import lru_cache
+from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 
@@ -107,6 +111,8 @@ class ArticleStatus(StrEnum):
     """Whether the article may be used, as its master says."""
 
     ACTIVE = "active"
+    DISCONTINUED = "discontinued"
+    """No longer sold or bought; what is on the shelf may be used."""
     BLOCKED = "blocked"
     """Not to be used here (contract ended, replaced, local decision)."""
     RECALLED = "recalled"
@@ -158,16 +164,37 @@ class Article(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=T
     """`YYYY-MM-DD` from which the status holds; None: at once."""
 
 
-class Recall(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A recall of some of an article's devices, or for some time.
+class NumberRange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lot or serial numbers that follow one another: the same letters before, a number between two others behind.
 
-    A recall of all devices without end is the article's status instead. A device is meant when its lot or serial
-    number is listed (where any are), and its dates lie within the ranges given. Dates are `YYYY-MM-DD`, first and
-    last day included; None leaves that side open.
+    >>> NumberRange(first="SN0998", last="SN1002").holds("SN1000")
+    True
+    >>> NumberRange(first="SN0998", last="SN1002").holds("sn1000") is None
+    True
+    """
+
+    first: str = msgspec.field(name="from")
+    last: str = msgspec.field(name="to")
+
+    def holds(self, number: str) -> bool | None:
+        """Return whether a number lies in the range; None: only without regard to case, spaces, leading zeros."""
+        exact = _within_range(self.first, self.last, number)
+        if exact and len(self.first) <= len(number) <= len(self.last):
+            return True
+        return None if _within_range(*map(_unspaced, (self.first, self.last, number))) else False
+
+
+class Recall(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A recall of an article, or of some of its devices, or for some time.
+
+    A device is meant when its lot or serial number is listed or in a range (where any are given), and its dates lie
+    within the days given. Dates are `YYYY-MM-DD`, first and last day included; None leaves that side open.
     """
 
     source: str
     """Who recalls: the source of the message."""
+    id: str | None = None
+    """What a release names it by, such as the number of the manufacturer's field safety notice."""
     reason: str | None = None
     """For the operator; one line."""
     starts: str | None = None
@@ -175,38 +202,101 @@ class Recall(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tr
     ends: str | None = None
     """Its last day in force."""
     lots: tuple[str, ...] = ()
+    lot_ranges: tuple[NumberRange, ...] = ()
     serials: tuple[str, ...] = ()
+    serial_ranges: tuple[NumberRange, ...] = ()
     manufactured_from: str | None = None
     manufactured_to: str | None = None
     expires_from: str | None = None
     expires_to: str | None = None
 
     def in_force(self, day: str) -> bool:
-        """Tell whether the recall holds on a day, `YYYY-MM-DD`."""
+        """Return whether the recall holds on a day, `YYYY-MM-DD`."""
         return (self.starts or day) <= day <= (self.ends or day)
 
-    def means(self, label: Decoded) -> bool | None:
-        """Tell whether the device of a label is meant; None: the label lacks what would tell.
+    def is_whole(self) -> bool:
+        """Return whether it recalls every device of the article, without end: then it is the article's status."""
+        some = (self.ends, self.manufactured_from, self.manufactured_to, self.expires_from, self.expires_to)
+        return not any((self.lots, self.lot_ranges, self.serials, self.serial_ranges, *some))
 
-        >>> Recall(source="x", lots=("A",)).means(Decoded(ok=True, lot_number="A"))
+    def means(self, label: Decoded) -> bool | None:
+        """Return whether the device of a label is meant; None: possibly.
+
+        Possibly, where the label lacks what would tell, or its lot or serial number is a listed one only without
+        regard to case, spaces and leading zeros: notices are typed by hand.
+
+        >>> Recall(source="x", lots=("A1",)).means(Decoded(ok=True, lot_number="A1"))
         True
-        >>> Recall(source="x", lots=("A",)).means(Decoded(ok=True)) is None
+        >>> Recall(source="x", lots=("A1",)).means(Decoded(ok=True, lot_number="a1")) is None
+        True
+        >>> Recall(source="x", lots=("A1",)).means(Decoded(ok=True)) is None
         True
         """
-        told = (
-            _listed(self.lots, label.lot_number, self.serials, label.serial_number),
+        numbers = [
+            _listed(listed, ranges, number)
+            for listed, ranges, number in (
+                (self.lots, self.lot_ranges, label.lot_number),
+                (self.serials, self.serial_ranges, label.serial_number),
+            )
+            if listed or ranges
+        ]
+        answers = (
+            True if True in numbers or not numbers else None if None in numbers else False,
             _within(label.manufacture_date, self.manufactured_from, self.manufactured_to),
             _within(label.expiration_date, self.expires_from, self.expires_to),
         )
-        if False in told:
+        if False in answers:
             return False
-        return None if None in told else True
+        return None if None in answers else True
 
 
-def _listed(lots: tuple[str, ...], lot: str | None, serials: tuple[str, ...], serial: str | None) -> bool | None:
-    if lot in lots or serial in serials or not (lots or serials):
+def folded(number: str) -> str:
+    """Return a lot or serial number without regard to case, spaces and leading zeros.
+
+    >>> folded(" 00l2a 0417")
+    'L2A0417'
+    """
+    return _unspaced(number).lstrip("0") or "0"
+
+
+def _unspaced(number: str) -> str:
+    return "".join(number.split()).upper()
+
+
+@lru_cache(maxsize=64)
+def _all_folded(numbers: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(folded, numbers))
+
+
+def _listed(listed: tuple[str, ...], ranges: tuple[NumberRange, ...], number: str | None) -> bool | None:
+    if number is None:
+        return None
+    if number in listed:
         return True
-    return None if (lots and lot is None) or (serials and serial is None) else False
+    answers = {one.holds(number) for one in ranges}
+    if True in answers:
+        return True
+    return None if None in answers or (listed and folded(number) in _all_folded(listed)) else False
+
+
+_COUNTED: Final = re.compile(r"(.*?)([0-9]+)", re.DOTALL)
+
+
+def split_number(number: str) -> tuple[str, int] | None:
+    """Return what stands before a number's last digits, and their value; None where it does not end in digits."""
+    parts = _COUNTED.fullmatch(number)
+    return None if parts is None or len(parts[2]) > MAX_COUNTED_DIGITS else (parts[1], int(parts[2]))
+
+
+MAX_COUNTED_DIGITS: Final = 64
+"""Digits at the end of a lot or serial number; GS1 and HIBC permit at most 20."""
+
+
+def _within_range(first: str, last: str, number: str) -> bool:
+    low, high, found = map(split_number, (first, last, number))
+    if low is None or high is None or found is None:
+        return number in {first, last}
+    return low[0] == high[0] == found[0] and low[1] <= found[1] <= high[1]
 
 
 def _within(moment: str | None, first: str | None, last: str | None) -> bool | None:

@@ -40,9 +40,11 @@ is_ready() {
     [ -f "$VENV/ready-$1" ] && [ "$(cat "$VENV/ready-$1")" = "$(fingerprint "$1")" ] && "$VENV/bin/python" -c 'import pip' 2>/dev/null
 }
 
-has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin" command -v "$1")" ]; }
+# Debian keeps the programs of each PostgreSQL version in a folder of their own.
+postgresql_path=$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
+has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin:$postgresql_path" command -v "$1")" ]; }
 
-# The Debian packages this machine lacks, with what each was looked for. Only the environment of the tests needs the compiler.
+# The Debian packages this machine lacks, with what each was looked for. The demo alone needs no compiler.
 missing_packages() {
     for program in $programs; do
         has_program "$program" && continue
@@ -53,6 +55,7 @@ missing_packages() {
         mke2fs) echo e2fsprogs ;;
         depmod) echo kmod ;;
         xz) echo xz-utils ;;
+        initdb) echo postgresql ;;
         chromium-headless-shell) echo chromium-headless-shell fonts-dejavu-core ;;
         *) echo "$program" ;;
         esac
@@ -63,7 +66,7 @@ missing_packages() {
     *) prefix=python3 ;;
     esac
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || echo "$prefix-venv"
-    [ "$set_name" = dev ] || return 0 # the tests' evdev alone comes as source
+    case $set_name in dev | release) ;; *) return 0 ;; esac # evdev comes as source
     command -v cc >/dev/null || echo gcc
     [ -f "$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || echo "$prefix-dev"
     [ -f /usr/include/linux/input.h ] || echo linux-libc-dev
@@ -96,8 +99,9 @@ install_missing() {
     [ -z "$packages" ] || die "still not found after installing: $packages(is $PYTHON Debian's own? name it: PYTHON=/usr/bin/python3)"
 }
 
+# Quiet twice: pip's errors only. Its warnings, of a folder of wheels that is not there say, fill a screen and help nobody.
 pip() {
-    "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet "$@" ||
+    "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet --quiet "$@" ||
         die "pip could not install: the lines above say why (without a network, try again when it is there)"
 }
 

@@ -14,12 +14,12 @@ pip="$PWD/build/release/bin/python -m pip --disable-pip-version-check"
 rm -rf "$out" build/bill
 mkdir -p "$out"
 echo "scangate: building wheels into $out"
-$pip wheel --quiet --require-hashes --no-build-isolation -r requirements/run.txt --wheel-dir "$out"
-$pip wheel --quiet --no-deps --no-build-isolation . --wheel-dir "$out"
+$pip wheel --quiet --quiet --require-hashes --no-build-isolation -r requirements/run.txt --wheel-dir "$out"
+$pip wheel --quiet --quiet --no-deps --no-build-isolation . --wheel-dir "$out"
 
 # The bill of materials is read off a real installation, which also proves that the folder is complete.
 "$PYTHON" -m venv --without-pip build/bill
-$pip --python build/bill/bin/python install --quiet --no-index --find-links "$out" "scangate[gpio]"
+$pip --python build/bill/bin/python install --quiet --quiet --no-index --find-links "$out" "scangate[gpio]"
 build/release/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
     --output-file "$out/scangate.cdx.json" build/bill/bin/python
 cp scripts/install.sh "$out/"

@@ -4,14 +4,14 @@ Source: product reference guides of the Gryphon I GD44xx/GBT4400/GM44xx and GD/G
 and Beeper Control), of the Gryphon and PowerScan (RS-232 Host Commands), and the service mode description.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
 
-from drivers.base import DialectOutput, Reply, ScannerSettings
+from drivers.base import ScannerSettings
 from drivers.dialects.plain import PlainDialect
-from drivers.model import Frame, Signal
+from drivers.model import Signal
 
 GOOD_READ: Final = b"\x01"
 """Good-read tone, also where the good-read beep is switched off."""
@@ -19,17 +19,14 @@ NOT_ON_FILE: Final = b"F"
 """A long series of beeps. It disables the scanner, which ENABLE undoes."""
 ENABLE: Final = b"E"
 
-DONE: Final = b"$>"
-FAILED: Final = b"$@"
-"""How an answer in service mode begins. No text of a device label begins so: GS1 element strings begin with a
-digit, HIBC with `+`, ISBT 128 with `=` or `&`, IFA with `9N` or `[`."""
-
 TONES: Final[Mapping[Signal, bytes]] = {
     Signal.ACCEPTED: GOOD_READ,
     Signal.MORE: GOOD_READ * 2,
     Signal.WARNING: GOOD_READ * 3,
     Signal.REFUSED: NOT_ON_FILE + ENABLE,
     Signal.TROUBLE: (NOT_ON_FILE + ENABLE) * 2,
+    Signal.DEVIATING: GOOD_READ * 4,
+    Signal.QUESTION: GOOD_READ * 5,
 }
 """Host commands of the RS-232 and USB-COM interfaces."""
 
@@ -49,6 +46,8 @@ CORDLESS: Final[Mapping[Signal, bytes]] = {
     Signal.WARNING: cordless_message(3, 5, 1, 1),
     Signal.REFUSED: cordless_message(4, 4),
     Signal.TROUBLE: cordless_message(2, 2, 2, 2),
+    Signal.DEVIATING: cordless_message(3, 5, 0),
+    Signal.QUESTION: cordless_message(1, 0, 1, 0),
 }
 
 ENTER: Final = "S"
@@ -101,26 +100,12 @@ def service_answers(reply: bytes) -> tuple[ServiceAnswer, ...]:
 
 
 class DatalogicDialect(PlainDialect):
-    """Codes and answers are framed alike; an answer is told by its beginning."""
+    """Codes and answers, and tones."""
 
     def __init__(self, settings: ScannerSettings) -> None:
         super().__init__(settings)
         self._signals = {"beep": TONES, "cordless": CORDLESS}.get(settings.feedback, {})
 
-    def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:
-        """Return the codes and answers that became complete with `data`."""
-        return [_told_apart(one) for one in super().feed(data, now_ns)]
-
-    def idle(self, now_ns: int) -> Iterable[DialectOutput]:
-        """Return what counts as finished because nothing came until `now_ns`."""
-        return [_told_apart(one) for one in super().idle(now_ns)]
-
     def signal(self, signal: Signal) -> bytes:
         """Return the tones that tell the operator."""
         return self._signals.get(signal, b"")
-
-
-def _told_apart(output: DialectOutput) -> DialectOutput:
-    if isinstance(output, Frame) and output.data.startswith((DONE, FAILED)):
-        return Reply(data=output.data)
-    return output

@@ -7,25 +7,22 @@ scanner echoes each setting with ACK, ENQ (no such tag) or NAK (no such data) be
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 
-from drivers.base import DialectOutput, Reply, ScannerSettings
+from drivers.base import ScannerSettings
+from drivers.dialects.answers import ECHO_END, MAX_ANSWER_BYTES
 from drivers.dialects.plain import PlainDialect
-from drivers.framing import ENDINGS
-from drivers.model import Frame, Signal
+from drivers.model import Signal
 
 MENU: Final = b"\x16M\r"
 BEEP: Final = b"\x16\x07\r"
 TRIGGER: Final = b"\x16T\r"
 RELEASE: Final = b"\x16U\r"
 """Press and let go of the trigger."""
-
-MAX_ANSWER_BYTES: Final = 1024
-"""Longest answer to one setting; the longest, of several lines of text, stay well below. Longer text is a code."""
 
 GREEN: Final = b"\x1b1,"
 LOW: Final = b"\x1b4,"
@@ -41,6 +38,8 @@ BEEPS: Final[Mapping[Signal, bytes]] = {
     Signal.WARNING: BEEP * 3,
     Signal.REFUSED: BEEP * 4,
     Signal.TROUBLE: BEEP * 5,
+    Signal.DEVIATING: BEEP * 6,
+    Signal.QUESTION: BEEP * 7,
 }
 """Without Host ACK a scanner has one beep, and only their number tells."""
 HOST_ACK: Final[Mapping[Signal, bytes]] = {
@@ -49,6 +48,8 @@ HOST_ACK: Final[Mapping[Signal, bytes]] = {
     Signal.WARNING: HIGH + LOW + HIGH,
     Signal.REFUSED: RAZZ * 2,  # the guides' "item not on file"
     Signal.TROUBLE: RAZZ + LOW * 3,
+    Signal.DEVIATING: MEDIUM + LOW + GREEN,
+    Signal.QUESTION: LOW + MEDIUM + HIGH,
 }
 """A scanner set to Host ACK is silent and reads nothing more until one of these comes, for ten seconds. The answer
 is the signal itself: a "transmitted" ahead of a refusal would sound like acceptance. Verified by the guides for
@@ -91,7 +92,7 @@ def menu_answers(reply: bytes) -> tuple[MenuAnswer, ...]:
     """Return what a Reply says, setting by setting; what is no answer is passed over."""
     answers = []
     begin = 0
-    for mark in _ANSWER_END.finditer(reply):
+    for mark in ECHO_END.finditer(reply):
         text = _TEXT.search(reply[max(begin, mark.start() - MAX_ANSWER_BYTES) : mark.start()])
         begin = mark.end()
         if text is not None:
@@ -105,65 +106,15 @@ _SETTING: Final = re.compile(r"[A-Z0-9](?:(?![.,;!])[ -~])*")
 _SETS_BACK: Final = re.compile(r"DEFALT|DEFOVR|RESET_|[A-Z0-9_]{3}DFT", re.IGNORECASE)
 """Custom defaults on or off, start anew, default a whole group: the interface may be among what changes."""
 _TEXT: Final = re.compile(rb"[ -~]+\Z")
-_ANSWER: Final = re.compile(rb"[A-Z0-9]{3}[ -~]*[\x05\x06\x15][.,;!]")
-_ANSWER_END: Final = re.compile(rb"[\x05\x06\x15][.,;!]")
-"""ACK, ENQ and NAK stand in no text of a device label, so no label is ever taken for an answer."""
 
 
 class HoneywellDialect(PlainDialect):
-    """Codes and answers on one line: what ends like an answer and is one from its beginning is a reply."""
+    """Codes and answers, and beeps."""
 
     def __init__(self, settings: ScannerSettings) -> None:
         super().__init__(settings)
         self._signals = {"beep": BEEPS, "host-ack": HOST_ACK}.get(settings.feedback, {})
-        self._mark = ENDINGS[settings.terminator][-1:]
-        self._since = b""  # the last code or answer, at most one byte more than an answer has
-
-    def opened(self, now_ns: int) -> None:
-        """Be told that the transport was opened just now."""
-        self._since = b""
-        super().opened(now_ns)
-
-    def feed(self, data: bytes, now_ns: int) -> Iterable[DialectOutput]:
-        """Return the codes and answers that became complete with `data`."""
-        done: list[DialectOutput] = []
-        whole = self._since + data
-        fed = len(self._since)
-        begin = 0
-        for match in _ANSWER_END.finditer(whole, max(0, fed - 1)):
-            end = match.end()
-            done += self._framer.feed(whole[fed:end], now_ns)
-            fed = end
-            begin = self._behind_last_code(whole, begin, end)
-            answer = whole[begin:end].lstrip(b"\r\n")
-            if len(answer) <= MAX_ANSWER_BYTES and _ANSWER.fullmatch(answer):
-                self._framer.broken()  # it was no code
-                done.append(Reply(data=answer))
-                begin = end
-        done += self._framer.feed(whole[fed:], now_ns)
-        begin = self._behind_last_code(whole, begin, len(whole))
-        self._since = whole[begin : begin + MAX_ANSWER_BYTES + 1]
-        return done
-
-    def _behind_last_code(self, data: bytes, begin: int, end: int) -> int:
-        return max(begin, data.rfind(self._mark, begin, end) + 1) if self._mark else begin
-
-    def idle(self, now_ns: int) -> Iterable[DialectOutput]:
-        """Return what counts as finished because nothing came until `now_ns`."""
-        done = self._framer.idle(now_ns)
-        if self._framer.deadline_ns() is None:
-            self._since = b""
-        return done
-
-    def broken(self) -> Iterable[DialectOutput]:
-        """Forget what is half read; return its FrameDiscarded."""
-        self._since = b""
-        return self._framer.broken()
 
     def signal(self, signal: Signal) -> bytes:
-        """Return the beeps, or the answer a scanner set to Host ACK waits for."""
+        """Return the beeps, or the answer a scanner set to Host ACK waits for: it takes only one."""
         return self._signals.get(signal, b"")
-
-    def acknowledge(self, frame: Frame) -> bytes:  # noqa: ARG002 - the interface's argument
-        """Return nothing: with Host ACK the signal is the answer, and the scanner takes only one."""
-        return b""

@@ -19,6 +19,7 @@ from typing import Final
 from msgspec import Struct
 
 from drivers.base import Dialect, DialectOutput, FrameDiscarded, Reply, ScannerSettings, Send
+from drivers.clues import BINARY, SSI
 from drivers.dialects.ssi_packet import (
     SHORTEST_CODE_BYTES,
     Garbled,
@@ -34,7 +35,7 @@ from drivers.dialects.ssi_packet import (
     encode,
     refusal,
 )
-from drivers.framing import ENDINGS, MAX_FRAME_BYTES, framer
+from drivers.framing import ENDINGS, MAX_FRAME_BYTES, framer, without_ending
 from drivers.model import DiscardReason, Frame, Signal
 from drivers.raw_scan import begins_with_aim_id
 
@@ -52,6 +53,8 @@ SIGNALS: Final[Mapping[Signal, bytes]] = {
     Signal.MORE: beep(0x17),  # low-high: go on
     Signal.WARNING: beep(0x02),  # three short high
     Signal.REFUSED: beep(0x10),  # two long low
+    Signal.DEVIATING: beep(0x16),  # high-low
+    Signal.QUESTION: beep(0x14),  # warble
     Signal.TROUBLE: beep(0x12),  # four long low: what the scanner itself does when nobody acknowledges
 }
 
@@ -97,11 +100,11 @@ class ZebraSsiDialect(Dialect):
     """Packets in, packets out. Commands are answered with packets, too: these come out as replies."""
 
     def __init__(self, settings: ScannerSettings) -> None:
-        self._ending = ENDINGS[settings.terminator]
+        self._terminator = settings.terminator
         self._text = framer(settings.terminator, settings.idle_ms)
         self._signals = SIGNALS if settings.feedback != "none" else {}
         self._idle_ns = settings.idle_ms * 1_000_000
-        self._splitter = Splitter(self._ending[-1:])
+        self._splitter = Splitter(ENDINGS[settings.terminator][-1:])
         self._last_ns = 0
         self._forget()
 
@@ -217,6 +220,8 @@ class ZebraSsiDialect(Dialect):
         for one in framed:
             if isinstance(one, Frame) and b"\x00" in one.data:
                 self._damaged(len(one.data), now_ns)
+            elif isinstance(one, FrameDiscarded) and one.clue in {BINARY, SSI}:
+                self._damaged(one.length, now_ns)
             else:
                 done.append(one)
         return done
@@ -286,9 +291,7 @@ class ZebraSsiDialect(Dialect):
     def _whole(self, packet: SsiPacket, *, retransmission: bool) -> list[DialectOutput]:
         """End a code with its last packet."""
         parts, self._parts = self._parts, _Parts()
-        data = bytes(parts.data)
-        if self._ending and data.endswith(self._ending):
-            data = data[: -len(self._ending)]
+        data = without_ending(bytes(parts.data), self._terminator)
         if not data:
             reason = DiscardReason.TOO_LONG if parts.length > MAX_FRAME_BYTES else DiscardReason.GARBLED
             self._last = _Code(packet, None)

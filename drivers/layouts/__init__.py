@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 
@@ -18,6 +19,8 @@ class Layout(Struct, frozen=True, kw_only=True):
     """The decimal key of the keypad, while Num Lock is on."""
     alt_gr: bool
     """The right Alt key chooses the third character. Else it is an Alt key like the left one."""
+    caps_lock_letters_only: bool = True
+    """Caps Lock changes letters alone. Else systems differ in what it does to other keys."""
 
 
 def row(first: int, alone: str, shifted: str, alt_gr: str = "") -> dict[int, Levels]:
@@ -27,6 +30,10 @@ def row(first: int, alone: str, shifted: str, alt_gr: str = "") -> dict[int, Lev
         first + place: (one, two, three.strip())
         for place, (one, two, three) in enumerate(zip(alone, shifted, third, strict=True))
     }
+
+
+NAMES: Final = ("us", "gb", "se", "no", "dk", "fi", "de", "fr")
+"""`layout` of the configuration."""
 
 
 def layout(name: str) -> Layout:

@@ -1,6 +1,7 @@
 """Swedish: what xkeyboard-config's `se` and Windows' KBDSW both write: either kind of scanner is read rightly."""
 
-from drivers.keycodes import KEY_1, KEY_102ND, KEY_A, KEY_BACKSLASH, KEY_GRAVE, KEY_Q, KEY_SPACE, KEY_Z
+from evdev.ecodes import KEY_1, KEY_102ND, KEY_A, KEY_BACKSLASH, KEY_GRAVE, KEY_Q, KEY_SPACE, KEY_Z
+
 from drivers.layouts import Layout, row
 
 _ACUTE, _GRAVE, _DIAERESIS, _CIRCUMFLEX, _TILDE = "\u0301\u0300\u0308\u0302\u0303"

@@ -1,6 +1,7 @@
 """United States: xkeyboard-config's `us` and Windows' KBDUS, which differ in the key left of Z on ISO keyboards."""
 
-from drivers.keycodes import KEY_1, KEY_A, KEY_BACKSLASH, KEY_GRAVE, KEY_Q, KEY_SPACE
+from evdev.ecodes import KEY_1, KEY_A, KEY_BACKSLASH, KEY_GRAVE, KEY_Q, KEY_SPACE
+
 from drivers.layouts import Layout, row
 
 LAYOUT = Layout(

@@ -31,5 +31,10 @@ def vendor_of(profile: Profile) -> "Vendor":
             f"set them by hand: `scangate firmware page {profile.name}` says what is needed and where it stands",
             recoverable=False,
         )
-    module = import_module(f"{__name__}.{profile.vendor}")
-    return cast("Callable[[], Vendor]", getattr(module, VENDORS[profile.vendor]))()
+    return load(profile.vendor)
+
+
+def load(vendor: str) -> "Vendor":
+    """Return a vendor's way by its key in VENDORS. Raises KeyError."""
+    module = import_module(f"{__name__}.{vendor}")
+    return cast("Callable[[], Vendor]", getattr(module, VENDORS[vendor]))()

@@ -89,6 +89,13 @@ class Vendor(ABC):
         Raises PortGoneError, NoAnswerError or RefusedError.
         """
 
+    def is_answer(self, frame: bytes) -> bool:  # noqa: ARG002 - for those that answer in lines
+        """Return whether a frame of the dialect that goes with this vendor has the form of a line of an answer.
+
+        The dialect keeps most answers apart from codes by itself; this is for the others.
+        """
+        return False
+
     def same(self, present: str, wanted: str) -> bool:
-        """Tell whether two values are the same setting."""
+        """Return whether two values are the same setting."""
         return present == wanted

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar, Final
 
+from drivers.dialects.answers import DONE, FAILED
 from drivers.dialects.datalogic import (
     APPLY,
     DISCARD,
-    DONE,
     ENTER,
-    FAILED,
     IDENTIFY,
     SAVE,
     ServiceAnswer,

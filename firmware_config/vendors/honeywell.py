@@ -16,6 +16,10 @@ from firmware_config.vendors.base import Vendor, ask, converse
 
 _CLEARED_BY: Final[Mapping[str, str]] = {"SUFBK2": "SUFCA2", "PREBK2": "PRECA2"}
 """These add to what is there, so it is cleared first, in the same command."""
+_REVISION_LINE: Final = re.compile(
+    rb"(?:Product Name|Boot Revision|Software Part Number|Software Revision|Serial Number|Supported IF):[ -~]{0,80}"
+)
+"""Lines of the answer to REVINF in the user guides of Xenon, Granit and Voyager."""
 _LINE: Final = re.compile(r"^\s*([^:\r\n]+?)\s*:\s*([^\r\n]*?)\s*$", re.MULTILINE)
 
 
@@ -75,6 +79,10 @@ class Honeywell(Vendor):
                 raise RefusedError(
                     "set", one.text, why, "the model differs from the profile's manuals", recoverable=False
                 )
+
+    def is_answer(self, frame: bytes) -> bool:
+        """Return whether a frame is a line of the answer to REVINF, whose last line alone the dialect knows."""
+        return _REVISION_LINE.fullmatch(frame) is not None
 
     def same(self, present: str, wanted: str) -> bool:
         """Compare without regard to case (hex digits) and leading zeros."""

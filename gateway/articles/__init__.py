@@ -1,1 +1,1 @@
-"""The article master: a cache of what other systems own."""
+"""The article master: looked up for every scan, built from files, changed by deltas."""

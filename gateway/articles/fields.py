@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from msgspec import Struct
 
 from gateway.articles.identifiers import MAX_IDENTIFIER, IdentifierError, read_identifier, read_issuer
+from gateway.articles.precedence import BARRED
 from gateway.articles.settings import Field
 from gateway.model import Article, ArticleStatus, Issuer
 
@@ -30,6 +31,11 @@ _FALSE = frozenset({"0", "false", "falskt", "no", "n", "nej"})
 _STATUS = {
     "active": ArticleStatus.ACTIVE,
     "aktiv": ArticleStatus.ACTIVE,
+    "discontinued": ArticleStatus.DISCONTINUED,
+    "utgått": ArticleStatus.DISCONTINUED,
+    "utgår": ArticleStatus.DISCONTINUED,
+    "inaktiv": ArticleStatus.DISCONTINUED,
+    "inactive": ArticleStatus.DISCONTINUED,
     "blocked": ArticleStatus.BLOCKED,
     "blockerad": ArticleStatus.BLOCKED,
     "spärrad": ArticleStatus.BLOCKED,
@@ -136,6 +142,23 @@ def read_article(texts: Mapping[Field, str]) -> Article | BadRow:
         return _read(row)
     except (_BadCellError, IdentifierError) as error:
         return BadRow(field=row.reading, reason=str(error)[:_MAX_REASON])
+
+
+def read_bar(texts: Mapping[Field, str]) -> Article | None:
+    """Return what a row bars, where the row as a whole is no good: only its name, status, reason and date.
+
+    None where it bars nothing, or does not say what. A reason or date that cannot be read is left out.
+    """
+    named: dict[Field, str] = {
+        field: texts[field] for field in ("deviceIdentifier", "issuer", "articleNumber", "status") if field in texts
+    }
+    by_number: dict[Field, str] = {field: named[field] for field in ("articleNumber", "status") if field in named}
+    for name in (named, by_number):
+        for more in (("statusReason", "statusFrom"), ("statusReason",), ("statusFrom",), ()):
+            article = read_article(name | {field: texts[field] for field in more if field in texts})
+            if isinstance(article, Article):
+                return article if article.status in BARRED else None
+    return None
 
 
 _READERS: Final[tuple[tuple[Field, str, Callable[[_Row, Field], object]], ...]] = (

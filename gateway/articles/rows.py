@@ -18,11 +18,20 @@ MAX_SOURCES: Final = (1 << SOURCE_BITS) - 1
 SqlValue = str | int | bytes | None
 
 _LEVELS: Final = (None, "primary", "package", "unitOfUse")
-_STATUSES: Final = (ArticleStatus.ACTIVE, ArticleStatus.BLOCKED, ArticleStatus.RECALLED)
+_STATUSES: Final = (
+    ArticleStatus.ACTIVE,
+    ArticleStatus.BLOCKED,
+    ArticleStatus.RECALLED,
+    ArticleStatus.DISCONTINUED,
+)
 _ISSUERS: Final = (None, Issuer.GS1, Issuer.HIBCC, Issuer.ICCBBA, Issuer.IFA)
 _RISK_CLASSES: Final = (None, "I", "Is", "Im", "Ir", "IIa", "IIb", "III", "A", "B", "C", "D")
-_LEVEL, _STATUS, _ISSUER, _RISK, _RISK_END = 7, 9, 11, 14, 18
-"""Places in `traits`, in bits: below them one bit for each flag, then two, two, three and four."""
+_LEVEL, _STATUS, _ISSUER, _RISK, _DELISTED = 7, 9, 11, 14, 18
+"""Places in `traits`, in bits: below them one bit for each flag, then two, two, three, four and two of one."""
+STATUS_PLACE: Final = _STATUS
+"""Of the status, two bits: 1 is blocked, 2 recalled."""
+DELISTED: Final = 1 << _DELISTED
+"""The source's file lists the article no longer; the row is left because it bars the article."""
 MAX_TRAITS_REMEMBERED: Final = 1000
 """Combinations of flags and words that look-ups keep in memory, some 0.3 MB. Beyond, start afresh."""
 _LEVEL_OF: Final = {value: number << _LEVEL for number, value in enumerate(_LEVELS)}
@@ -74,6 +83,38 @@ def gtin_keys(gtin: int) -> tuple[int, int]:
 def source_of(key: int) -> int:
     """Return the id of the source a row belongs to."""
     return key & MAX_SOURCES
+
+
+FURTHER: Final = 1 << _DELISTED + 1
+"""A further article number of an article that its source has under another one, too."""
+
+
+def is_further(traits: int) -> bool:
+    """Return whether a row is only a further article number of an article."""
+    return traits & FURTHER != 0
+
+
+def is_delisted(traits: int) -> bool:
+    """Return whether a row only bars an article that its source's file lists no longer."""
+    return traits & DELISTED != 0
+
+
+def status_of(traits: int) -> ArticleStatus:
+    """Return the status among a row's traits."""
+    return _STATUSES[traits >> _STATUS & 3]
+
+
+def with_status(traits: int, status: ArticleStatus) -> int:
+    """Return traits with another status."""
+    return traits & ~(3 << _STATUS) | _STATUS_OF[status]
+
+
+def rest_with_status(rest: bytes | None, of: bytes | None) -> bytes | None:
+    """Return `rest` with reason and date of the status of another row."""
+    own = Rest(None, None, None) if rest is None else _rest_decoder.decode(rest)
+    other = Rest(None, None, None) if of is None else _rest_decoder.decode(of)
+    changed = Rest(own.owner, other.status_reason, other.status_from)
+    return None if changed == (None, None, None) else _rest_encoder.encode(changed)
 
 
 def traits_of(article: Article) -> int:
@@ -168,7 +209,7 @@ _of_traits: Final[dict[int, Article]] = {}
 def _learn(traits: int) -> Article:
     if len(_of_traits) == MAX_TRAITS_REMEMBERED:
         _of_traits.clear()
-    if traits >> _RISK_END:
+    if traits >> _DELISTED + 2:
         raise ValueError(f"traits {traits} are none")
     article = Article(
         issuer=_ISSUERS[traits >> _ISSUER & 7],

@@ -5,8 +5,10 @@ One file holds the rows of every source. A row's key tells what it is and whose:
     key = GTIN << 8 | source        an article with a GTIN: all sources' rows of a GTIN lie side by side
     key = -n << 8 | source          any other article, n = 1, 2, ... within its source
 
-so that `key & 255` is the source in both cases. Identifiers that are no GTIN have an index of their own. A trade
-name or description that comes often stands once, in `phrase`; the column then holds its number.
+so that `key & 255` is the source in both cases. Where a file gives a GTIN several article numbers, the rows of the
+others stand there like articles without a GTIN, with the GTIN as `identifier`. Identifiers that are no GTIN have an
+index of their own. A trade name or description that comes often stands once, in `phrase`; the column then holds its
+number.
 """
 
 import sqlite3
@@ -42,13 +44,16 @@ CREATE TABLE source (
     version TEXT NOT NULL, as_of_ns INTEGER NOT NULL, row_count INTEGER NOT NULL
 );
 CREATE TABLE silent_on_status (source INTEGER PRIMARY KEY);
+CREATE TABLE may_not_block (source INTEGER PRIMARY KEY);
+CREATE TABLE barred (key INTEGER PRIMARY KEY);
 CREATE TABLE manufacturer (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE phrase (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE article ({_COLUMNS});
 """
-"""silent_on_status: sources whose file cannot say that an article is blocked; older files have no such table."""
-SILENT: Final = "SELECT source FROM silent_on_status"
-HAS_SILENT: Final = "SELECT count(*) FROM {0}.sqlite_master WHERE type = 'table' AND name = 'silent_on_status'"
+"""silent_on_status: sources whose file cannot say what is blocked. may_not_block: those that block nothing which a
+source before them calls active. barred: the rows that say blocked or recalled. Older files lack some of these."""
+ADDED_TABLES: Final = ("silent_on_status", "may_not_block", "barred")
+HAS_TABLE: Final = "SELECT count(*) FROM {0}.sqlite_master WHERE type = 'table' AND name = ?"
 INDEXES: Final = """
 CREATE INDEX identifier ON article (identifier) WHERE identifier IS NOT NULL;
 CREATE INDEX article_number ON article (article_number) WHERE article_number IS NOT NULL;
@@ -56,17 +61,26 @@ CREATE INDEX catalog_number ON article (catalog_number) WHERE catalog_number IS 
 """
 """Made after the rows: sorted once instead of shuffled for every row."""
 
-_PHRASE: Final = "CASE typeof({0}) WHEN 'integer' THEN (SELECT text FROM phrase WHERE id = {0}) ELSE {0} END"
-SELECT: Final = f"""
-SELECT key, traits, (SELECT name FROM manufacturer WHERE id = article.manufacturer), {_PHRASE.format("trade_name")},
-    {_PHRASE.format("description")}, article_number, catalog_number, identifier, base, base_quantity, rest
-FROM article
+_PHRASE: Final = "CASE typeof({0}) WHEN 'integer' THEN (SELECT text FROM {1}phrase WHERE id = {0}) ELSE {0} END"
+
+
+def select_rows(schema: str = "") -> str:
+    """Return the query for rows as `gateway.articles.rows.to_article` takes them; `schema` ends with a dot."""
+    return f"""
+SELECT key, traits, (SELECT name FROM {schema}manufacturer WHERE id = article.manufacturer),
+    {_PHRASE.format("trade_name", schema)}, {_PHRASE.format("description", schema)}, article_number, catalog_number,
+    identifier, base, base_quantity, rest
+FROM {schema}article AS article
 """  # noqa: S608 - made of constants
-"""What `gateway.articles.rows.to_article` takes."""
+
+
+SELECT: Final = select_rows()
 
 MAX_SAME_NUMBER: Final = 64
 """Rows taken for one article or catalogue number: its packages, in a few sources, with room to spare."""
 BY_GTIN: Final = f"{SELECT} WHERE key BETWEEN ? AND ?"
+BY_KEY: Final = f"{SELECT} WHERE key = ?"
+BARRED: Final = f"{SELECT} WHERE key IN (SELECT key FROM barred) AND base IS NOT NULL"  # noqa: S608
 BY_TEXT: Final = f"{SELECT} WHERE identifier = ? LIMIT {MAX_SAME_NUMBER}"
 BY_ARTICLE_NUMBER: Final = f"{SELECT} WHERE article_number = ? LIMIT {MAX_SAME_NUMBER}"
 BY_CATALOG_NUMBER: Final = f"{SELECT} WHERE catalog_number = ? LIMIT {MAX_SAME_NUMBER}"

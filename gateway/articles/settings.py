@@ -43,6 +43,9 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What kind of file it is. csv: one row a line, the first line names the columns. gudid: the FDA's delimited
     release (zip, folder or device.txt). accessgudid, eudamed: their JSON. peppol: Peppol BIS Catalogue 3 (UBL 2.1).
     hl7-mfn: HL7 v2 MFN^M16. fhir: R5 DeviceDefinition as JSON, in a Bundle or one a line."""
+    may_block: bool | None = None
+    """Whether what it calls blocked is blocked also where a source before it calls it active. Left out: yes for
+    csv, hl7-mfn and fhir, which are a hospital's own systems; no for registries and suppliers' catalogues."""
     columns: dict[Field, str] = {}
     """csv only: field of the master -> column of the file. A field left out is read from the column of its own
     name."""
@@ -69,6 +72,10 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Its private key."""
     allow_http: bool = False
     """Permit `url` and `sha256_url` without TLS: who is on the way can then change the articles."""
+
+    def blocks(self) -> bool:
+        """Return whether it may block what a source before it calls active."""
+        return self.format in {"csv", "hl7-mfn", "fhir"} if self.may_block is None else self.may_block
 
     def __post_init__(self) -> None:
         """Refuse what cannot work together. Raises ValueError, which msgspec tells as a ValidationError."""

@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         display,
         doctor,
         firmware,
+        init,
         outbox,
         parse,
         scanners,
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scangate {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in (
-        *(demo, daemon, configuration, doctor, parse, articles, outbox),
+        *(demo, daemon, init, configuration, doctor, parse, articles, outbox),
         *(scanners, station, firmware, display, tail),
     ):
         group.add(commands)

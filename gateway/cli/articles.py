@@ -54,8 +54,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from gateway.articles.conflicts import MAX_CONFLICTS, conflicts
-    from gateway.articles.telling import tell
+    from gateway.articles.lookup.conflicts import MAX_CONFLICTS, conflicts
+    from gateway.articles.lookup.status_message import status_message
     from gateway.outbox import unknown_articles
 
     master, directory = master_of(arguments)
@@ -73,7 +73,7 @@ def _status(arguments: argparse.Namespace) -> int:
         return exits.DONE
     outbox = directory / "outbox.db"
     missing = [one for one in unknown_articles.read(outbox) if one.resolved_ns is None] if outbox.exists() else []
-    told = tell(info, time.time_ns(), unknown=len(missing))
+    told = status_message(info, time.time_ns(), unknown=len(missing))
     sources = [{**msgspec.to_builtins(one), "ageDays": _age_days(one.version)} for one in told.sources]
     if arguments.json:
         print_json({**msgspec.to_builtins(told), "sources": sources})
@@ -106,14 +106,14 @@ def _lookup(arguments: argparse.Namespace) -> int:
     identifier = decode(text, symbology, today=_today()).device_identifier
     with master:
         found = master.look_up(text, identifier)
-        said = master.said(text, identifier)
+        statements = master.statements(text, identifier)
     known = found.article is not None
     article: dict[str, Any] = msgspec.to_builtins(found.article) if known else {}
     recalls = [msgspec.to_builtins(recall) for recall in found.recalls]
     answer = {"match": found.match, "source": found.source, "masterVersion": found.master_version}
     by_source = [
         {"source": row.source, "from": "delta" if row.key == 0 else "file", **msgspec.to_builtins(row.article)}
-        for row in in_order(said.laid.rows)
+        for row in in_order(statements.rows)
     ]
     if arguments.json:
         print_json(
@@ -146,7 +146,7 @@ def _in_words(values: dict[str, Any]) -> str:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
-    from gateway.articles.staging import rollback
+    from gateway.articles.build.import_job import rollback
 
     master, directory = master_of(arguments)
     rollback(directory / "articles")

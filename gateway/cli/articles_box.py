@@ -9,7 +9,7 @@ from gateway.cli.output import add_json
 from gateway.config.loader import DEFAULT_PATH, StateSettings, load
 
 if TYPE_CHECKING:
-    from gateway.articles.store import ArticleMaster
+    from gateway.articles.lookup.master import ArticleMaster
     from gateway.config.loader import Config
 
 NO_MASTER: Final = "no article master yet: see `scangate articles import --help`"
@@ -41,7 +41,7 @@ def directory_of(arguments: argparse.Namespace, config: "Config | None") -> Path
 
 def master_of(arguments: argparse.Namespace) -> "tuple[ArticleMaster, Path]":
     """Open the master as the owner of its files; return it and the state directory. Raises ConfigError."""
-    from gateway.articles.store import ArticleMaster
+    from gateway.articles.lookup.master import ArticleMaster
 
     config = config_of(arguments)
     directory = directory_of(arguments, config)

@@ -76,7 +76,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from gateway.articles.staging import import_file
+    from gateway.articles.build.import_job import import_file
 
     config = config_of(arguments)
     source = _source(arguments, config)
@@ -175,7 +175,7 @@ def _as_owner(arguments: argparse.Namespace, directory: Path) -> Iterator[Path]:
         return
     with stream:
         act_as_owner(directory)
-        if os.access(file, os.R_OK):
+        if os.access(file, os.R_OK, effective_ids=True):
             yield file
             return
         with contextlib.ExitStack() as stack:

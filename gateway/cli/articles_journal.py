@@ -39,10 +39,14 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "affected",
         help="past scans that a recall touches",
         description="Without an article: the scans of everything the master now knows as recalled. A recall of an "
-        "article touches its packages, too. `certain` is no where the label lacks the lot or serial number.",
+        "article touches the packages it is in and what it contains. `possible`: the label says no lot or "
+        "serial number, or only in another spelling: look at the device. Exit code 2: what was given is no "
+        "article, or no past label of it has such a lot or serial number.",
         epilog="example: scangate articles affected 09520001000102 --lot L2A0417 --lot L2A0418 --since 90d",
     )
-    affected.add_argument("article", nargs="?", metavar="ARTICLE", help="device identifier or article number")
+    affected.add_argument(
+        "article", nargs="?", metavar="ARTICLE", help="device identifier, article number or whole code"
+    )
     affected.add_argument(
         "--lot", action="append", default=[], metavar="LOT", help="only this lot; may be repeated"
     )
@@ -58,7 +62,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _unknown(arguments: argparse.Namespace) -> int:
-    from gateway.articles.telling import utc
+    from gateway.articles.lookup.status_message import utc
     from gateway.model import Match
     from gateway.outbox import unknown_articles
 
@@ -101,24 +105,29 @@ def _print_csv(rows: list[dict[str, Any]]) -> None:
 
 
 def _affected(arguments: argparse.Namespace) -> int:
+    from gateway.model import Recall
     from gateway.outbox.reader import OutboxReader
-    from gateway.recalls.affected_scans import affected, recall_of, undone
+    from gateway.recalls.affected_scans import NothingNamedError, affected, question, undone
 
     if arguments.article is None and (arguments.lot or arguments.serial):
         print("scangate: --lot and --serial need an ARTICLE", file=sys.stderr)
         return exits.USAGE
     master, directory = master_of(arguments)
-    recalls = None
-    if arguments.article is not None:
-        recalls = [recall_of(arguments.article, arguments.lot, arguments.serial)]
     backlog = OutboxReader(directory / "outbox.db")
     try:
         with master:
             since_ns = arguments.since or 0
+            recalls = None
+            if arguments.article is not None:
+                recall = Recall(source="", lots=tuple(arguments.lot), serials=tuple(arguments.serial))
+                recalls = question(arguments.article, master, backlog.journal(), recall)
             taken_back = undone(backlog.journal(since_ns=since_ns))
             limit = max(1, arguments.limit)
             journal = backlog.journal(since_ns=since_ns)
             found = deque(affected(journal, master, recalls, taken_back), maxlen=limit + 1)
+    except NothingNamedError as error:
+        print(f"scangate: {error}", file=sys.stderr)
+        return exits.USAGE
     finally:
         backlog.close()
     if len(found) > limit:
@@ -136,7 +145,7 @@ def _affected(arguments: argparse.Namespace) -> int:
             "serialNumber": "serial",
             "tradeName": "article",
             "case": "case",
-            "certain": "certain",
+            "certain": "touched",
             "takenBack": "taken back",
             "recalledBy": "recalled by",
             "reason": "reason",
@@ -144,7 +153,7 @@ def _affected(arguments: argparse.Namespace) -> int:
         rows = [
             {
                 **msgspec.to_builtins(one.event),
-                "certain": one.certain,
+                "certain": "certain" if one.certain else "possible",
                 "takenBack": one.taken_back,
                 "recalledBy": one.source,
                 "reason": one.reason,

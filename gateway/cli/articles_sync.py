@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from gateway.articles.reports import ImportProgress
     from gateway.articles.settings import SourceSettings
-    from gateway.articles.sync import Outcome, Watch
-    from gateway.articles.sync_state import SourceState
+    from gateway.articles.sync.job import Outcome, Watch
+    from gateway.articles.sync.state import SourceState
 
 
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,7 +51,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _sync(arguments: argparse.Namespace) -> int:
-    from gateway.articles.sync import sync
+    from gateway.articles.sync.job import sync
 
     config = open_box(arguments)
     sources = config.articles.source
@@ -91,7 +91,7 @@ def _check_names(names: "Sequence[str]", sources: "Sequence[SourceSettings]", fi
 
 
 def _code(done: "Sequence[Outcome]") -> int:
-    from gateway.articles.sync_state import FAILURES, SyncResult
+    from gateway.articles.sync.state import FAILURES, SyncResult
 
     failures = {outcome.state.result for outcome in done} & FAILURES
     if failures - {SyncResult.UNREACHABLE}:
@@ -100,8 +100,8 @@ def _code(done: "Sequence[Outcome]") -> int:
 
 
 def _print_outcome(outcome: "Outcome", directory: "Path") -> None:
-    from gateway.articles.sync import rejected_file
-    from gateway.articles.sync_state import FAILURES
+    from gateway.articles.sync.job import rejected_file
+    from gateway.articles.sync.state import FAILURES
 
     state, report = outcome.state, outcome.report
     if state.result in FAILURES:
@@ -125,7 +125,7 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
 
 
 def _sources(arguments: argparse.Namespace) -> int:
-    from gateway.articles.sync_state import read_state
+    from gateway.articles.sync.state import read_state
 
     config = open_box(arguments)
     known = read_state(config.articles_directory).sources
@@ -146,7 +146,7 @@ def _sources(arguments: argparse.Namespace) -> int:
 
 
 def _row(source: "SourceSettings", known: "SourceState | None") -> dict[str, Any]:
-    from gateway.articles.sync_state import next_due
+    from gateway.articles.sync.state import next_due
 
     place = source.path or source.url
     return {
@@ -176,7 +176,7 @@ def _now() -> datetime:
 @contextlib.contextmanager
 def _watching(*, shown: bool) -> "Iterator[Watch]":
     """Yield whom a sync tells how far it is: a bar on a terminal."""
-    from gateway.articles.sync import Watch
+    from gateway.articles.sync.job import Watch
 
     if not shown:
         yield Watch()

@@ -23,14 +23,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from gateway.app import client_id_of
-    from gateway.config.loader import load
     from gateway.monitoring.doctor import Health, examine
 
-    config = load(arguments.config)
-    client_id = client_id_of(config, config.broker) if config.broker else ""
     found = []
-    for diagnosis in examine(config, arguments.socket, client_id):
+    for diagnosis in examine(arguments.config, arguments.socket):
         found.append(diagnosis)
         if not arguments.json:
             from rich.console import Console

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.search import read_since
+from gateway.system.service_user import as_caller
 
 if TYPE_CHECKING:
     from gateway.config.loader import Config
@@ -24,7 +25,11 @@ def add_since(parser: argparse.ArgumentParser) -> None:
 @contextlib.contextmanager
 def backlog_of(config: "Config", other: Path | None = None) -> Iterator[OutboxReader]:
     """Open the outbox of a box, or another one, for reading, inside a `with`. Raises OutboxError."""
-    backlog = OutboxReader(other or config.state_directory / "outbox.db")
+    if other is None:
+        backlog = OutboxReader(config.state_directory / "outbox.db")
+    else:
+        with as_caller():
+            backlog = OutboxReader(other)
     try:
         yield backlog
     finally:

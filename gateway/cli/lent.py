@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from drivers.base import DriverError, ScannerSettings
-from drivers.model import Link, LinkChange
+from drivers.model import ConnectionChange, ConnectionState
 from firmware_config.port import Port
 from gateway.app import state_lock
 from gateway.config.loader import Config
 from gateway.devices.lease import Lender
-from gateway.devices.lease_port import LeasePort, LentPort, holds, last_words
+from gateway.devices.lease_port import LeasePort, LentPort
+from gateway.devices.lease_terms import terms_of
 from gateway.devices.station_registry import FirmwareRecord, StationRegistry
 from gateway.scanning.inbox import Inbox
 from gateway.scanning.reader import Reader
@@ -60,7 +61,7 @@ def _opened(config: Config, settings: ScannerSettings, vendor: str) -> Iterator[
         reader.start()
         try:
             _wait_connected(reader, inbox)
-            lease = lender.begin(settings.name, hold=holds(vendor), last_words=last_words(vendor))
+            lease = lender.begin(settings.name, terms_of(vendor))
 
             def give_back() -> int:
                 lease.end(returned=True)
@@ -83,12 +84,14 @@ def _wait_connected(reader: Reader, inbox: Inbox) -> None:
     deadline = time.monotonic() + CONNECT_SECONDS
     while time.monotonic() < deadline:
         items, _ = inbox.take(deadline - time.monotonic())
-        if any(isinstance(item, LinkChange) and item.link is Link.CONNECTED for item in items):
+        if any(
+            isinstance(item, ConnectionChange) and item.connection is ConnectionState.CONNECTED for item in items
+        ):
             return
     raise DriverError(
         "reach",
         f"scanner {reader.name}",
-        f"it is {reader.scanner.link}",
-        reader.trouble or reader.scanner.link_detail or "plug it in",
+        f"it is {reader.scanner.connection}",
+        reader.trouble or reader.scanner.connection_detail or "plug it in",
         recoverable=True,
     )

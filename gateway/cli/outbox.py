@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections import deque
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -12,6 +12,7 @@ from gateway.cli import exits, outbox_dead, outbox_export, outbox_restore
 from gateway.cli.box import add_config, open_box
 from gateway.cli.journal import add_since, backlog_of
 from gateway.cli.output import add_json, print_json, show
+from gateway.events.exports.flat import reasons
 from gateway.outbox.search import Search, State, find_one
 
 DEFAULT_LIMIT: Final = 50
@@ -33,12 +34,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     listing = actions.add_parser(
         "list",
         help="events, the newest last",
-        epilog="example: scangate outbox list --di 08717648200274 --lot 1234567A --since 7d",
+        epilog="examples: scangate outbox list --di 08717648200274 --lot 1234567A --since 7d; "
+        "scangate outbox list --refused --since yesterday",
     )
     listing.add_argument("--di", metavar="DI", help="device identifier; a GTIN in any length")
     listing.add_argument("--lot", metavar="LOT")
     listing.add_argument("--serial", metavar="SERIAL")
     add_since(listing)
+    listing.add_argument("--refused", action="store_true", help="only scans that were refused")
+    listing.add_argument("--article", metavar="TEXT", help="part of the article's number or name")
     listing.add_argument("--state", choices=get_args(State))
     listing.add_argument(
         "--limit", type=_count, default=DEFAULT_LIMIT, metavar="N", help=f"the last N (default {DEFAULT_LIMIT})"
@@ -87,6 +91,8 @@ def _list(arguments: argparse.Namespace) -> int:
         lot_number=arguments.lot,
         serial_number=arguments.serial,
         state=arguments.state,
+        refused=arguments.refused,
+        article=arguments.article,
     )
     with backlog_of(open_box(arguments)) as backlog:
         after = 0
@@ -95,22 +101,29 @@ def _list(arguments: argparse.Namespace) -> int:
         elif search.state == "waiting":
             after = backlog.delivered()
         found = search.find(backlog.journal(after=after, since_ns=arguments.since or 0))
-        rows = [msgspec.to_builtins(event) for event in deque(found, maxlen=arguments.limit)]
-    columns = {
-        "sequence": "sequence",
-        "time": "time",
-        "state": "state",
-        "action": "action",
-        "disposition": "verdict",
-        "deviceIdentifier": "device identifier",
-        "lotNumber": "lot",
-        "serialNumber": "serial",
-        "expirationDate": "expires",
-        "tradeName": "article",
-        "findings": "findings",
-    }
+        rows = [
+            {**msgspec.to_builtins(event), "reasons": reasons(stored)}
+            for stored, event in deque(found, maxlen=arguments.limit)
+        ]
+    if not arguments.json:
+        rows = [{**row, **_readable(row)} for row in rows]
+    columns = {"sequence": "", "when": "time", "state": "state", "verdict": "verdict", "item": "what, and why"}
     show(rows, columns, as_json=arguments.json, empty="no such events")
     return exits.DONE
+
+
+def _readable(row: dict[str, Any]) -> dict[str, str | list[str]]:
+    """Put a row into few columns: a terminal is 80 characters wide."""
+    at = (row["time"] or row["recordedTime"] or "")[5:19].replace("T", " ")
+    parts = [row["action"], row["tradeName"] or row["articleNumber"], row["deviceIdentifier"] or row["text"]]
+    named = {"lot": row["lotNumber"], "serial": row["serialNumber"], "expires": row["expirationDate"]}
+    parts += [f"{name} {value}" for name, value in named.items() if value]
+    item = ", ".join(part for part in parts if part) or row["type"]
+    return {
+        "when": at,
+        "verdict": row["disposition"] or "",
+        "item": [item, *(f"- {reason}" for reason in row["reasons"])],
+    }
 
 
 def _show(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, get_args
 
 from gateway.cli import exits
-from gateway.cli.box import add_config, add_socket, open_box
+from gateway.cli.box import add_config, add_socket, callers_file, open_box
 from gateway.cli.journal import add_since, backlog_of
 from gateway.events.stored_event import StoredEvent
 from gateway.outbox.reader import OutboxReader
@@ -158,9 +158,7 @@ COMPLETE: Final = frozenset({"csv", "ndjson"})
 def _destination(path: Path | None) -> Iterator[BinaryIO]:
     """Hand out where to write; when it returns, everything is written, and on the disk where it is a file."""
     if path is not None:
-        from gateway.system.atomic_file import whole_file
-
-        with whole_file(path, EXPORT_MODE) as stream:
+        with callers_file(path, EXPORT_MODE) as stream:
             yield stream
         return
     yield sys.stdout.buffer

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.cli import exits
 from gateway.cli.box import add_config, open_box
+from gateway.system.service_user import as_caller
 
 
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,7 +38,7 @@ def _backup(arguments: argparse.Namespace) -> int:
     from gateway.outbox.backup import back_up
 
     config = open_box(arguments)
-    events = back_up(config.state_directory / "outbox.db", arguments.file)
+    events = back_up(config.state_directory / "outbox.db", arguments.file, as_caller)
     print(f"{events} events are in {arguments.file}", file=sys.stderr)
     return exits.DONE
 
@@ -56,6 +57,7 @@ def _restore(arguments: argparse.Namespace) -> int:
             config.outbox,
             read_identity(source_of(config)),
             Clock().now(),
+            as_caller,
         )
     print(
         f"{done.events} events restored, {done.waiting} of them to be delivered; epoch {done.epoch} begins with "

@@ -3,9 +3,12 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+WHOLE: Final = 16
+"""Characters: a column whose cells are all this short is never broken; it holds times, states and short names."""
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +34,13 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_js
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in columns.values():
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(row.get(key))) for key in columns))
+    cells = [[_cell(row.get(key)) for key in columns] for row in rows]
+    for index, heading in enumerate(columns.values()):
+        widest = max(len(line) for row in cells for line in [heading, *row[index].split("\n")])
+        # on a narrow terminal the long texts take more lines, and numbers and states stay whole
+        table.add_column(heading, overflow="fold", no_wrap=widest <= WHOLE)
+    for row in cells:
+        table.add_row(*map(Text, row))
     terminal = sys.stdout.isatty()
     Console(width=None if terminal else 240, highlight=False).print(table)
 
@@ -45,9 +51,11 @@ def print_json(value: object) -> None:
 
 
 def _cell(value: object) -> str:
-    """What a table shows. Control characters are made visible: a listing never drives the terminal."""
+    """What a table shows, a list on a line each. Control characters are made visible: a listing never drives the terminal."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return "\n".join(map(_cell, value))
     return "".join(one if one.isprintable() else f"<{ord(one):02X}>" for one in str(value))

@@ -22,8 +22,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _tail(arguments: argparse.Namespace) -> int:
-    from gateway.app import client_id_of
-    from gateway.config.loader import load
+    from gateway.config.loader import client_id_of, load
     from gateway.events.topics import Topics
     from gateway.mqtt.subscriber import Subscriber
 

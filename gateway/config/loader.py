@@ -1,43 +1,55 @@
 """TOML -> frozen Structs. Each section's Struct stands beside the code it configures; this file only joins them.
 
-An error names the file, the key, the value found and what is allowed.
+A box has its own file and, beside it, may have `site.toml`, which holds what all boxes of a site share: tables are
+joined key by key, the box's own value wins, and a list ([[scanner]], [[articles.source]]) is taken whole from one of
+the two. Everything that is wrong is said at once, each with file, line, key, value and what is allowed.
 """
 
-import difflib
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args, get_type_hints
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from drivers.base import ScannerSettings
 from drivers.indicator import GpioSettings
-from drivers.settings_check import wrong as wrong_scanners
 from gateway.articles.settings import ArticlesSettings
+from gateway.config.checks import wrong_broker, wrong_paths, wrong_scanner_list, wrong_station
+from gateway.config.document import ConfigError, Document, read_file
 from gateway.config.health import HealthSettings
+from gateway.config.positions import Key
+from gateway.config.values import Wrong, name_of, wrong_values
 from gateway.display.settings import DisplaySettings
 from gateway.mqtt.settings import BrokerSettings, CentralSettings
 from gateway.outbox.settings import OutboxSettings
-from gateway.station.context import problems as context_problems
 from gateway.station.context_settings import ContextSettings
-from gateway.station.patterns import bounded
-from gateway.station.rules import RULES
 from gateway.station.settings import StationSettings
-from gateway.udi.findings import FINDINGS
+
+__all__ = [
+    "DEFAULT_PATH",
+    "MAX_SCANNERS",
+    "SITE_FILE",
+    "Config",
+    "ConfigError",
+    "GatewaySettings",
+    "StateSettings",
+    "check",
+    "client_id_of",
+    "effective",
+    "load",
+    "parse",
+    "read",
+    "schema",
+]
 
 DEFAULT_PATH: Final = Path("/etc/scangate/scangate.toml")
-MAX_CONFIG_BYTES: Final = 1024 * 1024
-"""Far above any station's file; keeps a wrong path (a log, a disk image) from being read into memory."""
+SITE_FILE: Final = "site.toml"
+"""Beside the box's own file."""
 MAX_SCANNERS: Final = 32
 """Each has a thread; more than one USB tree of hubs holds."""
-
-BROKER_SCHEMES: Final = frozenset({"mqtt", "mqtts", "ws", "wss"})
-SCANNER_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-"""It stands in events, in log lines and in the registry."""
+UNPRIVILEGED_PORT: Final = 1024
+"""Below it a process needs CAP_NET_BIND_SERVICE (capabilities(7)), which scangate-display.service does without."""
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
 """An MQTT topic level and a part of a URN."""
@@ -68,7 +80,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     station: StationSettings = StationSettings()
     context: ContextSettings = ContextSettings()
     state: StateSettings = StateSettings()
-    scanner: Annotated[tuple[ScannerSettings, ...], Meta(min_length=1, max_length=MAX_SCANNERS)]
+    scanner: Annotated[tuple[ScannerSettings, ...], Meta(max_length=MAX_SCANNERS)] = ()
     broker: BrokerSettings | None = None
     central: CentralSettings = CentralSettings()
     articles: ArticlesSettings = ArticlesSettings()
@@ -88,48 +100,43 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.state_directory / "articles"
 
 
-class ConfigError(ValueError):
-    """The configuration cannot be used. The message names file, key, value and what is allowed."""
-
-
 def load(path: Path) -> Config:
-    """Read and check a configuration file. Raises ConfigError."""
-    return parse(read(path), str(path))
+    """Read and check a configuration file and the site's beside it. Raises ConfigError."""
+    return check(read(path))
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Read a configuration file as TOML, unchecked. Raises ConfigError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONFIG_BYTES + 1)
-    except OSError as error:
-        hint = "make one with `scangate init`" if isinstance(error, FileNotFoundError) else "check its permissions"
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; {hint}") from error
-    if len(data) > MAX_CONFIG_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes: this is no scangate configuration")
-    try:
-        return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+def read(path: Path) -> Document:
+    """Read a configuration file and the site's beside it as TOML, unchecked. Raises ConfigError."""
+    own = read_file(path)
+    site = path.with_name(SITE_FILE)
+    return own.over(read_file(site)) if site != path and site.exists() else own
 
 
-def parse(document: Mapping[str, Any], file: str) -> Config:
-    """Check a TOML document and make it a Config. Raises ConfigError."""
-    for key, allowed in _unknown_keys(document, Config, ""):
-        near = difflib.get_close_matches(key.rpartition(".")[2], allowed, n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"{file}: {key}: unknown key{meant} (allowed here: {', '.join(allowed)})")
-    try:
-        config = msgspec.convert(document, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{file}: {_explain(str(error), document)}") from error
-    _check(config, file)
-    return config
+def parse(values: Mapping[str, Any], file: str) -> Config:
+    """Check TOML values that come from no file and make them a Config. Raises ConfigError, naming `file`."""
+    return check(Document(values=dict(values), places={}, file=file))
 
 
-def effective(document: Mapping[str, Any], config: Config) -> Iterator[tuple[str, Any, str]]:
-    """Yield (key, value, origin) for every setting in force; origin is `file` or `default`."""
-    yield from _walk(msgspec.to_builtins(config), document, "")
+def check(document: Document) -> Config:
+    """Check a document and make it a Config. Raises ConfigError."""
+    found = list(wrong_values(document.values, Config))
+    if not found:
+        config = msgspec.convert(document.values, Config)
+        found = list(_wrong_together(config))
+        if not found:
+            return config
+    raise ConfigError.of(document, found)
+
+
+def effective(document: Document, config: Config) -> Iterator[tuple[str, Any, str]]:
+    """Yield (key, value, origin) for every setting in force; origin is `FILE:LINE` or `default`."""
+    yield from _walk(msgspec.to_builtins(config), document.values, (), document)
+
+
+def client_id_of(config: Config, broker: BrokerSettings) -> str:
+    """Return the MQTT client identifier: the box's own, so that no two boxes fight over one."""
+    box = config.gateway
+    return broker.client_id or f"scangate-{box.tenant}-{box.site}-{box.id}"
 
 
 def schema() -> dict[str, Any]:
@@ -137,135 +144,39 @@ def schema() -> dict[str, Any]:
     return msgspec.json.schema(Config)
 
 
-def _walk(value: Any, written: Any, key: str) -> Iterator[tuple[str, Any, str]]:  # noqa: ANN401 - a TOML tree
+def _walk(value: Any, written: Any, key: Key, document: Document) -> Iterator[tuple[str, Any, str]]:  # noqa: ANN401
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             below = written.get(name) if isinstance(written, Mapping) else None
-            yield from _walk(inner, below, f"{key}.{name}" if key else name)
+            yield from _walk(inner, below, (*key, name), document)
     elif isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
         for index, inner in enumerate(value):
             below = written[index] if isinstance(written, list) and index < len(written) else None
-            yield from _walk(inner, below, f"{key}[{index}]")
+            yield from _walk(inner, below, (*key, index), document)
     else:
-        yield key, value, "default" if written is None else "file"
+        yield name_of(key), value, "default" if written is None else document.place(key)
 
 
-def _unknown_keys(document: Any, struct: type[Struct], at: str) -> Iterator[tuple[str, list[str]]]:  # noqa: ANN401
-    if not isinstance(document, Mapping):
-        return
-    hints = get_type_hints(struct)
-    allowed = list(hints)
-    for name, value in document.items():
-        key = f"{at}.{name}" if at else name
-        if name not in hints:
-            yield key, allowed
-            continue
-        for inner in _structs_in(hints[name]):
-            items = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
-            for index, item in items:
-                yield from _unknown_keys(item, inner, key if index is None else f"{key}[{index}]")
-
-
-def _structs_in(hint: Any) -> Iterator[type[Struct]]:  # noqa: ANN401 - a type expression
-    if isinstance(hint, type) and issubclass(hint, Struct):
-        yield hint
-    for inner in get_args(hint):
-        yield from _structs_in(inner)
-
-
-def _explain(message: str, document: Mapping[str, Any]) -> str:
-    what, _, path = message.partition(" - at `$")
-    path = path.rstrip("`").lstrip(".")
-    missing = re.fullmatch(r"Object missing required field `(\w+)`", what)
-    if missing:
-        key = f"{path}.{missing[1]}" if path else missing[1]
-        return f"{key}: missing, and it has no default"
-    value: Any = document
-    for part in re.findall(r"[^.\[\]]+", path):
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return f"{path}: {what}"
-    if isinstance(value, Mapping):
-        return f"{path}: {what}"  # its keys do not fit together; some may hold what no error should show
-    allowed = _choices(path)
-    return f"{path} = {value!r}: {what}" + (f" (allowed: {', '.join(allowed)})" if allowed else "")
-
-
-def _choices(path: str) -> list[str]:
-    hint: Any = Config
-    for part in re.findall(r"[^.\[\]]+", path):
-        if part.isdigit():
-            continue
-        struct = next(_structs_in(hint), None)
-        if struct is None:
-            return []
-        hint = get_type_hints(struct).get(part)
-    return [str(choice) for choice in get_args(hint) if isinstance(choice, str)]
-
-
-def _check(config: Config, file: str) -> None:
-    names = [scanner.name for scanner in config.scanner]
-    for name in names:
-        if not SCANNER_NAME.fullmatch(name):
-            raise ConfigError(f"{file}: scanner.name = {name!r}: allowed: 1 to 64 letters, digits, _, - and .")
-        if names.count(name) > 1:
-            raise ConfigError(f"{file}: scanner.name = {name!r}: two scanners of one name; give each its own")
-    for problem in wrong_scanners(config.scanner):
-        raise ConfigError(f"{file}: {problem}")
-    _check_firmware(config.scanner, file)
-    _check_station(config, file)
-    if config.broker is not None:
-        _check_broker(config.broker, file)
-
-
-def _check_firmware(scanners: tuple[ScannerSettings, ...], file: str) -> None:
-    for scanner in scanners:
-        profile = scanner.firmware_profile
-        if profile is not None:
-            from firmware_config.profiles import names
-
-            if profile not in names():
-                known = ", ".join(names())
-                raise ConfigError(
-                    f"{file}: scanner.firmware_profile = {profile!r} of {scanner.name}: there are {known}"
-                )
-
-
-def _check_station(config: Config, file: str) -> None:
-    for pattern in config.station.item_patterns:
-        try:
-            bounded(pattern)
-        except ValueError as error:
-            raise ConfigError(f"{file}: station.item_patterns: {error}") from error
-    for key, problem in context_problems(config.context):
-        raise ConfigError(f"{file}: {key}: {problem}")
-    known = [*RULES, *FINDINGS]
-    for code in config.station.severity:
-        if code not in known:
-            near = difflib.get_close_matches(code, known, n=1)
-            meant = f"did you mean {near[0]!r}?" if near else "docs/findings.md lists them"
-            raise ConfigError(f"{file}: station.severity.{code}: there is no such finding; {meant}")
-
-
-def _check_broker(broker: BrokerSettings, file: str) -> None:
-    for url in broker.urls:
-        try:
-            parts: SplitResult = urlsplit(url)
-            usable = parts.scheme in BROKER_SCHEMES and parts.hostname and parts.port != 0
-        except ValueError:
-            usable = None
-            parts = SplitResult("", "", "", "", "")
-        if not usable:
-            raise ConfigError(
-                f"{file}: broker.urls: {url!r}: allowed: mqtts://host[:port], mqtt://host[:port], "
-                "wss://host[:port][/path] or ws://host[:port][/path]"
-            )
-        if parts.username or parts.password:
-            raise ConfigError(f"{file}: broker.urls: no credentials in a URL; use username and password_file")
-        if (parts.path.strip("/") and not parts.scheme.startswith("ws")) or parts.query:
-            raise ConfigError(f"{file}: broker.urls: {url!r}: nothing may follow the port")
-    if (broker.cert_file is None) != (broker.key_file is None):
-        raise ConfigError(f"{file}: broker.cert_file and broker.key_file go together")
-    if broker.password_file and not broker.username:
-        raise ConfigError(f"{file}: broker.password_file needs broker.username")
+def _wrong_together(config: Config) -> Iterator[Wrong]:
+    """Yield what does not fit together, section by section."""
+    yield from wrong_scanner_list(config.scanner)
+    yield from wrong_station(config.station, config.context)
+    broker = config.broker
+    if broker is not None:
+        yield from wrong_broker(broker)
+        names = ("password_file", "ca_file", "cert_file", "key_file")
+        yield from wrong_paths(((("broker", name), getattr(broker, name)) for name in names), bare=True)
+    yield from wrong_paths(
+        [
+            (("state", "directory"), config.state.directory),
+            (("health", "prometheus_file"), config.health.prometheus_file),
+        ],
+        bare=False,
+    )
+    port = config.display.address.port
+    if 0 < port < UNPRIVILEGED_PORT:
+        words = f"must be {UNPRIVILEGED_PORT} or above: the page's service has no right to port {port}"
+        yield Wrong(("display", "listen"), words, config.display.listen)
+    for section, keys in {"station": ("code_key_file",), "context": ("seal_key_file", "hmac_key_file")}.items():
+        named = ((section, key) for key in keys)
+        yield from wrong_paths(((key, getattr(getattr(config, key[0]), key[1])) for key in named), bare=True)

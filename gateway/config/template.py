@@ -3,10 +3,11 @@
 import json
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
+from drivers.hardware import Subsystem, devices
 from gateway.config.loader import parse
 
 SERIAL_FOLDERS: Final = (Path("/dev/serial/by-id"), Path("/dev/serial/by-path"))
@@ -21,7 +22,12 @@ class Answers(Struct, frozen=True, kw_only=True):
     id: str
     profile: str
     scanner_name: str
-    scanner_device: str
+    driver: Literal["serial", "hid-keyboard", "hid-pos", "none"]
+    """none: the scanner comes later."""
+    scanner_device: str | None = None
+    """serial: the device node."""
+    usb: str | None = None
+    """`VENDOR:PRODUCT` instead."""
     baud: int
     terminator: str
     broker_urls: tuple[str, ...] = ()
@@ -35,6 +41,32 @@ def serial_devices(folders: tuple[Path, ...] = SERIAL_FOLDERS) -> list[Path]:
     return [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
 
 
+class Attached(Struct, frozen=True, kw_only=True):
+    """Something plugged in that could be a scanner."""
+
+    label: str
+    """For people."""
+    driver: Literal["serial", "hid-keyboard", "hid-pos"]
+    device: str | None = None
+    usb: str | None = None
+
+
+def attached() -> list[Attached]:
+    """List what could be a scanner, serial devices first."""
+    kinds: tuple[tuple[Literal["hid-keyboard", "hid-pos"], Subsystem, str], ...] = (
+        ("hid-keyboard", "input", "types like a keyboard"),
+        ("hid-pos", "hidraw", "HID point of sale"),
+    )
+    found = [Attached(label=str(path), driver="serial", device=str(path)) for path in serial_devices()]
+    for driver, subsystem, words in kinds:
+        for one in devices(subsystem):
+            identity = one.identity
+            if identity.vendor and identity.product and one.unreadable is None:
+                usb = f"{identity.vendor}:{identity.product}"
+                found.append(Attached(label=f"{one.name or 'USB device'} {usb} ({words})", driver=driver, usb=usb))
+    return found
+
+
 def compose(answers: Answers, file: str) -> str:
     """Return the file's text. Raises ConfigError, naming `file`, for an answer that cannot be used."""
     text = _TEXT.format(
@@ -42,14 +74,28 @@ def compose(answers: Answers, file: str) -> str:
         site=_quoted(answers.site),
         id=_quoted(answers.id),
         profile=_quoted(answers.profile),
-        name=_quoted(answers.scanner_name),
-        device=_quoted(answers.scanner_device),
-        baud=answers.baud,
-        terminator=_quoted(answers.terminator),
+        scanner=_scanner(answers),
         broker=_broker(answers),
     )
     parse(tomllib.loads(text), file)
     return text
+
+
+def _scanner(answers: Answers) -> str:
+    if answers.driver == "none":
+        return _NO_SCANNER
+    which = "" if answers.scanner_device is None else f"device = {_quoted(answers.scanner_device)}\n"
+    if answers.usb is not None:
+        vendor, _, product = answers.usb.partition(":")
+        which += f"match = {{ vendor = {_quoted(vendor)}, product = {_quoted(product)} }}\n"
+    return _SCANNER.format(
+        name=_quoted(answers.scanner_name),
+        driver=_quoted(answers.driver),
+        which=which,
+        line=_LINE.format(baud=answers.baud, terminator=_quoted(answers.terminator))
+        if answers.driver == "serial"
+        else "",
+    )
 
 
 def _broker(answers: Answers) -> str:
@@ -107,18 +153,7 @@ profile = {profile}
 # Codes of a member of staff beside a GSRN: a name, and an expression for the whole text.
 #performer = [{{ scheme = "hsa-id", pattern = "SE[0-9]{{10}}-[A-Z0-9]{{4,10}}" }}]
 
-# One section for each scanner. A scanner that types (driver = "hid-keyboard") or speaks HID point of sale
-# ("hid-pos") has match = {{ vendor = "...", product = "..." }}, not device: `scangate scanners list` tells it.
-[[scanner]]
-name = {name}
-driver = "serial"
-# A name below /dev/serial/by-id or by-path stays the same when devices are plugged in another order.
-device = {device}
-# Without meaning for scanners on USB (USB-CDC).
-baud = {baud}
-# What the scanner sends behind each code: CR, LF, CRLF, TAB, ETX, STX-ETX or none.
-terminator = {terminator}
-
+{scanner}
 {broker}
 [articles]
 # Remark on scans when the article master is older than so many days.
@@ -140,6 +175,28 @@ terminator = {terminator}
 [outbox]
 # Delivered scans stay so long as a journal.
 #keep_delivered_days = 30
+"""
+_NO_SCANNER: Final = """\
+# One section for each scanner; the box runs without, and takes it when it is configured. `scangate scanners list`
+# shows what is plugged in. A scanner that types is "hid-keyboard", one that speaks HID point of sale "hid-pos".
+#[[scanner]]
+#name = "scanner1"
+#driver = "hid-keyboard"
+#match = { vendor = "0c2e", product = "0b61" }
+"""
+_SCANNER: Final = """\
+# One section for each scanner. A scanner that types (driver = "hid-keyboard") or speaks HID point of sale
+# ("hid-pos") has match = {{ vendor = "...", product = "..." }}, not device: `scangate scanners list` shows them.
+[[scanner]]
+name = {name}
+driver = {driver}
+# A name below /dev/serial/by-id or by-path stays the same when devices are plugged in another order.
+{which}{line}"""
+_LINE: Final = """\
+# Without meaning for scanners on USB (USB-CDC).
+baud = {baud}
+# What the scanner sends behind each code: CR, LF, CRLF, TAB, ETX, STX-ETX or none.
+terminator = {terminator}
 """
 _NO_BROKER: Final = """\
 # Without [broker] the box stands alone: scans are kept, and `scangate outbox export` hands them on.

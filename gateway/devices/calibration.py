@@ -27,7 +27,7 @@ _PARTS: Final = TEXT.split(GS)
 _AROUND_GS: Final = re.compile("([^A-Za-z0-9]{0,8})".join(re.escape(part) for part in _PARTS))
 _ENDINGS: Final = {"\t": "TAB", "\n": "LF", "\r": "CR", "\r\n": "CRLF", "\x03": "ETX"}
 _GS_KEYS: Final = {"Ctrl+]": "ctrl-]", "F8": "f8", "Down": "down", "Alt+029": "alt-029"}
-"""What `Discarded.keys` names -> `gs` of the configuration."""
+"""What `Discarded.clue` names -> `gs` of the configuration."""
 _ALT_GR: Final = "AltGr"
 _OTHER_LAYOUT: Final = {"us": "se", "se": "us"}
 
@@ -64,7 +64,7 @@ def diagnose(item: RawScan | Discarded, settings: ScannerSettings) -> list[Calib
 
 
 def proves(findings: Sequence[CalibrationFinding]) -> bool:
-    """Tell whether the scanner types what labels say."""
+    """Return whether the scanner types what labels say."""
     return not any(finding.wrong for finding in findings)
 
 
@@ -180,14 +180,14 @@ def _ways(scan: RawScan, settings: ScannerSettings) -> Iterator[CalibrationFindi
 
 
 def _discarded(item: Discarded, settings: ScannerSettings) -> CalibrationFinding:
-    if item.reason is DiscardReason.FORBIDDEN_KEYS and (gs := _GS_KEYS.get(item.keys)) is not None:
+    if item.reason is DiscardReason.FORBIDDEN_KEYS and (gs := _GS_KEYS.get(item.clue)) is not None:
         return CalibrationFinding(
             code="GS_OTHER_KEY",
-            message=f"GS arrives as {item.keys}, which `gs` does not name",
+            message=f"GS arrives as {item.clue}, which `gs` does not name",
             mend=f'set gs = ["{gs}"]',
         )
-    if settings.driver == "hid-keyboard" and item.keys in {"", _ALT_GR}:
-        if item.reason is DiscardReason.UNREADABLE or item.keys == _ALT_GR:
+    if settings.driver == "hid-keyboard" and item.clue in {"", _ALT_GR}:
+        if item.reason is DiscardReason.UNREADABLE or item.clue == _ALT_GR:
             return CalibrationFinding(
                 code="LAYOUT_WRONG",
                 message=f"the keys make no text in the layout `{settings.layout}`",
@@ -199,7 +199,7 @@ def _discarded(item: Discarded, settings: ScannerSettings) -> CalibrationFinding
                 message="keys came that are neither text nor a GS that `gs` names",
                 mend=f"try gs = {list(_GS_KEYS.values())}; if it stays so, {_layout_mend(settings)}",
             )
-    named = f" ({item.keys})" if item.keys else ""
+    named = f" ({item.clue})" if item.clue else ""
     return CalibrationFinding(
         code="DISCARDED",
         message=f"the code was thrown away whole: {item.reason}{named}, {item.length} bytes",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from drivers.model import Link, RawScan
+from drivers.model import ConnectionState, RawScan
 from gateway.devices.interception import InterceptedError, Interception, Interceptions
 from gateway.devices.scanner_reader import ScannerReader
 from gateway.devices.station_registry import RegistryError, StationRegistry
@@ -43,8 +43,10 @@ class Calibrator:
         if not isinstance(seconds, int | float) or not seconds > 0:
             raise RequestError('expected args {"scanner": NAME, "seconds": NUMBER above 0}')
         scanner = reader.scanner
-        if scanner.link is not Link.CONNECTED:
-            raise RequestError(f"scanner {reader.name} is {scanner.link}: {scanner.link_detail or reader.trouble}")
+        if scanner.connection is not ConnectionState.CONNECTED:
+            raise RequestError(
+                f"scanner {reader.name} is {scanner.connection}: {scanner.connection_detail or reader.trouble}"
+            )
         try:
             diversion = self.diversions.begin(reader.name, seconds)
         except InterceptedError as error:

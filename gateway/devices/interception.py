@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Final
 
-from drivers.model import Discarded, LinkChange, RawScan, ScannerInput
+from drivers.model import ConnectionChange, Discarded, RawScan, ScannerInput
 
 MAX_SECONDS: Final = 120.0
 """Longest diversion: whoever asked for it may have walked away, and the next scan is then an article's."""
@@ -75,11 +75,11 @@ class Interceptions:
                 del self._active[diversion.scanner]
 
     def take(self, item: ScannerInput) -> bool:
-        """Tell whether a scan is diverted, and must not go through the pipeline. The first one ends the diversion.
+        """Return whether a scan is diverted and must not go through the pipeline. The first one ends the diversion.
 
         Whoever reads the scanner still acknowledges it where the protocol asks for that, or it comes again.
         """
-        if not self._active or isinstance(item, LinkChange):
+        if not self._active or isinstance(item, ConnectionChange):
             return False
         with self._lock:
             diversion = self._active.pop(item.scanner, None)

@@ -8,7 +8,7 @@ import msgspec
 
 from drivers.base import ScannerSettings
 from drivers.hardware import DRIVER_OF, SUBSYSTEM_OF, Device, choose, devices, identity_of
-from drivers.model import Link, ScannerIdentity
+from drivers.model import ConnectionState, ScannerIdentity
 
 Row = dict[str, Any]
 """name, driver, device, state, hardware, why, calibrated, gsSeen; name is None for a device that is left alone."""
@@ -35,14 +35,19 @@ def from_configuration(scanners: Iterable[ScannerSettings]) -> Iterator[Row]:
         }
         if settings.driver == "replay":
             there = Path(settings.device or "").exists()
-            yield {**row, "link": "a recording" if there else Link.MISSING.value, "detail": None, "identity": None}
+            yield {
+                **row,
+                "link": "a recording" if there else ConnectionState.MISSING.value,
+                "detail": None,
+                "identity": None,
+            }
             continue
         subsystem = SUBSYSTEM_OF[settings.driver]
         choice = choose(settings, subsystem)
         identity = None if choice.path is None else identity_of(choice.path, subsystem)
         yield {
             **row,
-            "link": Link.MISSING.value if choice.path is None else "plugged in",
+            "link": ConnectionState.MISSING.value if choice.path is None else "plugged in",
             "detail": choice.detail or None,
             "identity": msgspec.to_builtins(identity or ScannerIdentity()),
         }

@@ -1,9 +1,14 @@
-"""Lends a scanner's port to whoever asks or tells the scanner its own settings, while the scanner goes on working.
+"""Lends a scanner's port for reading and writing the scanner's own settings, while the scanner goes on working.
 
 The daemon keeps the port and passes the bytes on. The descriptor itself could be passed too, but then nobody could
 take the port back from a client that hangs, a new daemon would find it locked by that client, and a scan that the
 client reads would be lost with it. So every scan still goes through the daemon's reader, and the client gets a copy
 of the bytes to look for its answers in.
+
+A scan is never taken for an answer. The dialects know answers by their vendor's form and make replies of them; only
+a frame that has the form of a line of an answer (`Terms.is_answer`), and comes behind a question, is withheld,
+counted and logged. Whatever is doubtful is a scan. Example: a Honeywell scanner is asked `REVINF`. The line
+`Serial Number: 1106` is withheld, `VGR-200010` is a scan, and so is `Serial Number: 1106` when nothing was asked.
 
 A lease ends by being returned, with the connection it was asked for on, after `control.CLIENT_SECONDS` without a
 word from the client, and after MAX_SECONDS whatever the client does.
@@ -11,17 +16,19 @@ word from the client, and after MAX_SECONDS whatever the client does.
 
 import base64
 import binascii
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from drivers.base import DriverError, Loan
-from drivers.model import Discarded, Link, RawScan, ScannerInput
+from drivers.model import ConnectionState, RawScan, ScannerInput
+from gateway.devices.lease_terms import NO_TERMS, Terms, terms_of
 from gateway.devices.scanner_reader import ScannerReader
 from gateway.system.control_socket import RequestError
-from gateway.udi import decode
+
+log = logging.getLogger(__name__)
 
 MAX_SECONDS: Final = 300.0
 """Longest lease: bringing a scanner to a profile takes some ten seconds, with a restart and repeated questions some
@@ -54,25 +61,20 @@ class Lease:
     def __init__(
         self,
         reader: ScannerReader,
+        terms: Terms = NO_TERMS,
         *,
-        hold: bool,
-        last_words: bytes = b"",
         gives_way: bool = False,
         seconds: float = MAX_SECONDS,
     ) -> None:
-        """Begin it. `last_words` are sent to the scanner if the lease is not returned. Raises DriverError.
-
-        `gives_way`: it ends as soon as somebody scans.
-        """
+        """Begin it. Raises DriverError. `gives_way`: it ends as soon as somebody scans."""
         self.scanner = reader.name
         self.withheld = 0
-        """Lines that were taken for answers, and not for codes."""
+        """Frames that were lines of answers, and not codes."""
         self.scanned = False
         """A code came meanwhile. It went its way."""
         self._reader = reader
-        self._last_words = last_words
+        self._terms = terms
         self._gives_way = gives_way
-        self._certain = reader.scanner.settings.dialect == "zebra-ssi"  # in packets nothing is taken for another
         self._heard = bytearray()
         self._news = threading.Condition()
         self._heard_at = 0.0
@@ -87,7 +89,7 @@ class Lease:
         except RuntimeError as error:
             raise LeaseOverError(f"scanner {self.scanner} cannot be lent now: {error}; try again") from error
         try:
-            self._loan: Loan = reader.scanner.lend(self._hear, hold=hold)
+            self._loan: Loan = reader.scanner.lend(self._hear, hold=terms.hold)
         except BaseException:
             self._time_is_up.cancel()
             raise
@@ -151,27 +153,23 @@ class Lease:
             self._news.notify_all()
         self._time_is_up.cancel()
         self._reader.end_lease(self)
-        self._loan.end(b"" if returned else self._last_words)
+        self._loan.end(b"" if returned else self._terms.last_words)
 
     def _time_up(self) -> None:
         self.end("its time was up")
 
     def withholds(self, item: ScannerInput) -> bool:
-        """Tell whether this is an answer, or may be one, and no code. Called by the reading thread.
-
-        A code is known by its AIM identifier, by standing in a packet, by coming when nothing was asked, or by
-        being what labels of devices say. Text with none of these that comes behind a question is an answer.
-        """
-        if isinstance(item, RawScan):
-            if self._certain or item.symbology is not None or not self._may_be_answer(item.frame.started_ns):
-                return self._let_pass()
-            found = decode(item.text, today=datetime.now(UTC).date())
-            if found.issuer is not None and found.ok and len(found.elements) > 1:
-                return self._let_pass()
-        elif not isinstance(item, Discarded) or not self._may_be_answer(time.monotonic_ns()):
+        """Return whether this is a line of an answer, and no code. Called by the reading thread."""
+        if not isinstance(item, RawScan):
             return False
-        self.withheld += 1
-        return True
+        if self._may_be_answer(item.frame.started_ns) and self._terms.is_answer(item.frame.data):
+            self.withheld += 1
+            log.info("scanner=%s withheld a line of an answer bytes=%d", self.scanner, len(item.frame.data))
+            return True
+        self.scanned = True
+        if self._gives_way:
+            self.end("somebody scans with it")
+        return False
 
     def _rest(self) -> None:
         silence = self._reader.scanner.settings.idle_ms / 1000 + REST_SECONDS
@@ -179,12 +177,6 @@ class Lease:
         with self._news:
             while not self._over and (left := min(self._heard_at + silence, end) - time.monotonic()) > 0:
                 self._news.wait(left)
-
-    def _let_pass(self) -> bool:
-        self.scanned = True
-        if self._gives_way:
-            self.end("somebody scans with it")
-        return False
 
     def _may_be_answer(self, began_ns: int) -> bool:
         return self._asked_ns is not None and self._asked_ns <= began_ns <= self._latest_ns + ANSWER_NS
@@ -220,29 +212,29 @@ class Lender:
         self._lock = threading.Lock()
         self._closed = False
 
-    def begin(self, name: str, *, hold: bool, last_words: bytes = b"", gives_way: bool = False) -> Lease:
+    def begin(self, name: str, terms: Terms = NO_TERMS, *, gives_way: bool = False) -> Lease:
         """Lend a scanner's line. Raises DriverError, KeyError, LeaseOverError when the daemon ends."""
         with self._lock:
             if self._closed:
                 raise LeaseOverError("the daemon ends")
             self._leases = {one for one in self._leases if not one.over}
-            lease = Lease(self._readers[name], hold=hold, last_words=last_words, gives_way=gives_way)
+            lease = Lease(self._readers[name], terms, gives_way=gives_way)
             self._leases.add(lease)
             return lease
 
     def lend(self, args: Mapping[str, Any]) -> "Borrowing":
-        """Answer the request `lend`: args scanner, hold, lastWords (base64). Raises RequestError."""
-        name, hold = args.get("scanner"), args.get("hold")
+        """Answer the request `lend`: args scanner, vendor. Raises RequestError."""
+        name, vendor = args.get("scanner"), args.get("vendor")
         if not isinstance(name, str) or name not in self._readers:
             known = ", ".join(sorted(self._readers))
             raise RequestError(f"there is no scanner {name!r}: this station has {known}")
-        if not isinstance(hold, bool):
-            raise RequestError('expected args {"scanner": NAME, "hold": BOOLEAN, "lastWords": BASE64}')
-        reader = self._readers[name]
-        if reader.scanner.settings.driver == "serial" and reader.scanner.link is not Link.CONNECTED:
-            raise RequestError(f"scanner {name} is {reader.scanner.link}: {reader.scanner.link_detail}")
+        if not isinstance(vendor, str):
+            raise RequestError('expected args {"scanner": NAME, "vendor": NAME}')
+        scanner = self._readers[name].scanner
+        if scanner.settings.driver == "serial" and scanner.connection is not ConnectionState.CONNECTED:
+            raise RequestError(f"scanner {name} is {scanner.connection}: {scanner.connection_detail}")
         try:
-            lease = self.begin(name, hold=hold, last_words=_bytes(args.get("lastWords", "")))
+            lease = self.begin(name, terms_of(vendor))
         except (DriverError, LeaseOverError) as error:
             raise RequestError(str(error)) from error
         return Borrowing(lease, self._note)

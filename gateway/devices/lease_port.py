@@ -4,22 +4,11 @@ import base64
 import time
 from typing import Any, Final
 
-from drivers.dialects.datalogic import DISCARD, service_command
 from firmware_config.errors import PortGoneError
 from gateway.devices.lease import READ_SECONDS, Lease, LeaseOverError
 from gateway.system.control_socket import DaemonUnreachableError, RequestError, Talk
 
 _HINT: Final = "plug the scanner in and run it again: what was begun is finished then"
-
-
-def holds(vendor: str) -> bool:
-    """Whether signals to the operator must wait while such a scanner is asked: all but Zebra's are bare bytes."""
-    return vendor != "zebra"
-
-
-def last_words(vendor: str) -> bytes:
-    """Return what gets a scanner out of whatever a borrower that died left it in; empty where that is nothing."""
-    return service_command(DISCARD) if vendor == "datalogic" else b""
 
 
 class LeasePort:
@@ -43,7 +32,7 @@ class LeasePort:
             raise _gone(self._lease.scanner, error) from error
 
     def reopen(self, timeout: float, baud: int | None) -> None:
-        """Let the line go and open it again. Raises PortGoneError when it does not come back in time."""
+        """Close the line and open it again. Raises PortGoneError when it does not come back in time."""
         try:
             self._lease.reopen(baud)
             back = self._lease.wait_open(timeout)
@@ -60,9 +49,8 @@ class LentPort:
         """Borrow it. Raises DaemonUnreachableError, and PortGoneError where it is not to be had."""
         self._talk = talk
         self._scanner = scanner
-        words = base64.b64encode(last_words(vendor)).decode()
         try:
-            talk.ask("lend", scanner=scanner, hold=holds(vendor), lastWords=words)
+            talk.ask("lend", scanner=scanner, vendor=vendor)
         except RequestError as error:
             raise PortGoneError(
                 "borrow the port of", f"scanner {scanner}", str(error), "run it again then", recoverable=True
@@ -82,7 +70,7 @@ class LentPort:
                 return data
 
     def reopen(self, timeout: float, baud: int | None) -> None:
-        """Let the line go and open it again. Raises PortGoneError when it does not come back in time."""
+        """Close the line and open it again. Raises PortGoneError when it does not come back in time."""
         end = time.monotonic() + timeout
         self._ask("reopen", baud=baud)
         while not self._ask("opened", seconds=min(READ_SECONDS, max(0.0, end - time.monotonic()))):

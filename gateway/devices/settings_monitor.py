@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from drivers.base import DriverError, ScannerSettings
-from drivers.model import Link
+from drivers.model import ConnectionState
 from gateway.devices.lease import LeaseOverError, Lender
 from gateway.devices.scanner_reader import ScannerReader
 from gateway.devices.station_registry import FirmwareRecord, RegistryError, StationRegistry
@@ -102,7 +102,10 @@ class SettingsMonitor:
         now = time.monotonic()
         for name, due in list(self._due.items()):
             reader = self._readers[name]
-            if now < max(due, reader.heard_at + QUIET_SECONDS) or reader.scanner.link is not Link.CONNECTED:
+            if (
+                now < max(due, reader.heard_at + QUIET_SECONDS)
+                or reader.scanner.connection is not ConnectionState.CONNECTED
+            ):
                 continue
             self._due[name] = now + DAY_SECONDS
             profile = self._profile_of(reader.scanner.settings)
@@ -154,6 +157,9 @@ class SettingsMonitor:
         try:
             self._compare(reader, load(profile))
         except (PortGoneError, DriverError, LeaseOverError) as error:
+            if isinstance(error, DriverError) and not error.recoverable:
+                self._settle(name, f"its settings cannot be looked after: {error.cause}; {error.hint}")
+                return
             log.info("scanner=%s its settings are looked at later: %s", name, error)
             self._due[name] = time.monotonic() + AGAIN_SECONDS
         except NotConfigurableError as error:
@@ -173,19 +179,22 @@ class SettingsMonitor:
     def _compare(self, reader: ScannerReader, profile: "Profile") -> None:
         from firmware_config.apply import check
         from firmware_config.vendors import vendor_of
-        from gateway.devices.lease_port import LeasePort, holds, last_words
+        from gateway.devices.lease_port import LeasePort
+        from gateway.devices.lease_terms import check_dialect, terms_of
 
         name, settings = reader.name, reader.scanner.settings
         record = self._record(name)
         journal = journal_of(self._state, name)
-        hold, words = holds(profile.vendor), last_words(profile.vendor)
-        lease = self.lender.begin(name, hold=hold, last_words=words, gives_way=True)
+        check_dialect(profile.vendor, settings)
+        lease = self.lender.begin(name, terms_of(profile.vendor), gives_way=True)
         try:
             port = LeasePort(lease)
             found = check(port, profile, journal=journal)
             lease.end(returned=True)
         finally:
             lease.end("it was given up")
+            if lease.withheld:
+                log.info("scanner=%s lines of answers among its codes count=%d", name, lease.withheld)
         self._answerless.pop(name, None)
         now = record_of(found)
         names: dict[str, None] = {}

@@ -188,5 +188,5 @@ class StationRegistry:
             return [dict(document) for document in self._db.table("scanners").all()]
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._db.close()

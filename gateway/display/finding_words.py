@@ -6,76 +6,80 @@ What is wrong comes first, then what to do. docs/findings.md has the exact meani
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.display.words import Language, Words, said
+from gateway.display.words import Language, Words, translated
 
 _MISREAD: Final[Words] = ("Felläst kod. Skanna igen.", "Misread code. Scan again.")
 _NO_SUCH_DATE: Final[Words] = (
-    "Datumet i koden finns inte. Läs på etiketten.",
-    "The date in the code does not exist. Read the label.",
+    "Fel datum i koden. Läs etiketten.",
+    "Wrong date in the code. Read the label.",
 )
 _FAULTY: Final[Words] = (
-    "Koden är felaktigt tryckt eller felläst. Skanna igen.",
-    "The code is misprinted or misread. Scan again.",
+    "Fel i koden. Skanna igen.",
+    "Fault in the code. Scan again.",
 )
-_CUT: Final[Words] = ("En del av koden saknas. Skanna igen.", "A part of the code is missing. Scan again.")
+_CUT: Final[Words] = ("Koden är avkortad. Skanna igen.", "The code is cut off. Scan again.")
 _LINK: Final[Words] = (
-    "Webbadressen i koden går inte att läsa som artikel.",
-    "The web address in the code cannot be read as an article.",
+    "Webbadress, ingen artikel.",
+    "Web address, no article.",
 )
 _TWO_LABELS: Final[Words] = (
-    "Koderna hör till olika artiklar. Skanna en etikett i taget.",
-    "The codes belong to different articles. Scan one label at a time.",
+    "Olika artiklar. Skanna en i taget.",
+    "Two articles. Scan one at a time.",
 )
 _CONTRADICTS: Final[Words] = (
-    "Etiketten säger emot sig själv. Läs på etiketten.",
-    "The label contradicts itself. Read the label.",
+    "Motsägande etikett. Läs den.",
+    "Contradicting label. Read it.",
 )
-_NOTE: Final[Words] = ("Ovanlig kod. Läs på etiketten.", "Unusual code. Read the label.")
+_NOTE: Final[Words] = ("Ovanlig kod. Läs etiketten.", "Unusual code. Read the label.")
 
 SENTENCES: Final[Mapping[str, Words]] = {
-    "ARTICLE_UNKNOWN": ("Artikeln finns inte i registret.", "The article is not in the register."),
-    "ARTICLE_BLOCKED": ("Artikeln är spärrad.", "The article is blocked."),
+    "ARTICLE_UNKNOWN": ("Artikeln finns inte i registret.", "Article not in the register."),
+    "ARTICLE_BLOCKED": ("Spärrad. Lägg undan den.", "Blocked. Put it aside."),
     "ARTICLE_RECALLED": ("Återkallad. Lägg undan den.", "Recalled. Put it aside."),
     "RECALL_POSSIBLE": (
-        "Kan vara återkallad. Kontrollera lot och serienummer.",
-        "May be recalled. Check lot and serial number.",
+        "Kan vara återkallad. Läs lotnumret.",
+        "May be recalled. Read the lot number.",
     ),
-    "EXPIRED": ("Utgångsdatum har passerat.", "The expiry date has passed."),
+    "EXPIRED": ("Utgången. Ta en annan.", "Expired. Take another one."),
     "EXPIRES_SOON": ("Går snart ut.", "Expires soon."),
     "CLOCK_UNTRUSTED": (
-        "Klockan är inte ställd. Läs utgångsdatum på etiketten.",
-        "The clock is not set. Read the expiry date on the label.",
+        "Klockan ej ställd. Läs utgångsdatum.",
+        "Clock not set. Read the expiry date.",
     ),
-    "LOT_MISSING": ("Lotnummer saknas.", "The lot number is missing."),
-    "SERIAL_MISSING": ("Serienummer saknas.", "The serial number is missing."),
-    "EXPIRY_MISSING": ("Utgångsdatum saknas.", "The expiry date is missing."),
+    "LOT_MISSING": ("Lotnummer saknas.", "Lot number is missing."),
+    "SERIAL_MISSING": ("Serienummer saknas.", "Serial number is missing."),
+    "EXPIRY_MISSING": ("Utgångsdatum saknas.", "Expiry date is missing."),
     "IMPLANT_NOT_TRACEABLE": (
-        "Implantat utan lot och serienummer: kan inte spåras.",
-        "Implant without lot and serial number: cannot be traced.",
+        "Implantat utan lot och serienummer.",
+        "Implant without lot or serial number.",
     ),
     "WRONG_PACKAGE_LEVEL": (
-        "Det här är en förpackning med flera. Skanna den enskilda artikeln.",
-        "This is a package of several. Scan the single article.",
+        "Ytterförpackning. Skanna artikeln.",
+        "Outer package. Scan the article.",
     ),
     "UNIT_OF_USE": ("En del av en förpackning.", "One piece of a package."),
-    "CONSIGNMENT": ("Konsignationsvara: leverantörens egendom.", "Consignment: the supplier's property."),
+    "CONSIGNMENT": ("Konsignation: leverantörens vara.", "Consignment: the supplier's item."),
     "INCOMPLETE_LABEL": (
-        "Etikettens andra kod skannades inte. Skanna båda igen.",
-        "The label's other code was not scanned. Scan both again.",
+        "En kod saknas. Skanna båda igen.",
+        "One code is missing. Scan both again.",
+    ),
+    "LABELS_INTERLEAVED": (
+        "Två etiketter skannades samtidigt. Jämför lotnumret med etiketten.",
+        "Two labels were scanned at once. Compare the lot number with the label.",
     ),
     "LOWER_TRUST": (
-        "Osäker läsning. Jämför med etiketten.",
-        "Uncertain reading. Compare with the label.",
+        "Osäker läsning. Läs etiketten.",
+        "Uncertain reading. Read the label.",
     ),
     "MASTER_OLD": (
-        "Artikelregistret är gammalt. Återkallelser kan saknas.",
-        "The article register is old. Recalls may be missing.",
+        "Gammalt artikelregister.",
+        "Old article register.",
     ),
-    "PERSON_DATA_REMOVED": ("Personuppgifter i koden togs bort.", "Personal data in the code was removed."),
+    "PERSON_DATA_REMOVED": ("Personuppgifter togs bort.", "Personal data was removed."),
     "EMPTY": ("Koden är tom. Skanna igen.", "The code is empty. Scan again."),
     "TEXT_TOO_LONG": (
-        "För lång kod. Skanna en kod i taget.",
-        "The code is too long. Scan one code at a time.",
+        "För lång kod. Skanna en i taget.",
+        "Code too long. Scan one at a time.",
     ),
     "UNRECOGNISED": ("Okänd sorts kod.", "Unknown kind of code."),
     "NOT_UDI": ("Koden är ingen UDI-kod.", "The code is no UDI code."),
@@ -92,26 +96,27 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "GS1_SEPARATOR": _NOTE,
     "GS1_SPACE": _NOTE,
     "GS1_HRI": _FAULTY,
+    "GS1_BRACKETS": _NOTE,
     "GS1_LOST_SEPARATOR": (
-        "Lot eller serienummer kan vara fel. Jämför med etiketten.",
-        "Lot or serial number may be wrong. Compare with the label.",
+        "Lot kan vara fel. Läs etiketten.",
+        "Lot may be wrong. Read the label.",
     ),
     "GS1_AI_REPEATED": _CONTRADICTS,
     "GS1_AI_EXCLUDED": _CONTRADICTS,
     "GS1_AI_REQUIRED": _CUT,
     "GS1_DATES_DISAGREE": (
-        "Etiketten har två olika utgångsdatum.",
-        "The label has two different expiry dates.",
+        "Två utgångsdatum. Läs etiketten.",
+        "Two expiry dates. Read the label.",
     ),
     "GS1_LOGISTIC_CONTENT": (
-        "Transportetikett. Skanna artikelns egen etikett.",
-        "Transport label. Scan the article's own label.",
+        "Transportetikett. Skanna artikeln.",
+        "Transport label. Scan the article.",
     ),
-    "GS1_PIECE": ("En del av en artikel i flera delar.", "One part of an article in several parts."),
+    "GS1_PIECE": ("En av artikelns flera delar.", "One of the article's several parts."),
     "GS1_MADE_TO_ORDER": ("Specialanpassad produkt.", "Made to order."),
     "GS1_RESTRICTED_CIRCULATION": (
-        "Lokalt nummer, gäller inte överallt.",
-        "Local number, not valid everywhere.",
+        "Lokalt nummer, ingen UDI.",
+        "Local number, no UDI.",
     ),
     "GS1_GTIN_FORM": _CUT,
     "GS1_LINK_FORM": _LINK,
@@ -128,7 +133,7 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "HIBC_DATE": _NO_SUCH_DATE,
     "HIBC_FIELD": _FAULTY,
     "HIBC_LINK": _TWO_LABELS,
-    "HIBC_PROVIDER": ("Koden är ingen artikeletikett.", "The code is no article label."),
+    "HIBC_PROVIDER": ("Ingen artikeletikett.", "No article label."),
     "ISBT_CHARACTER": _FAULTY,
     "ISBT_LENGTH": _CUT,
     "ISBT_DATE": _NO_SUCH_DATE,
@@ -142,16 +147,16 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "IFA_CHECK": _MISREAD,
     "IFA_DATE": _NO_SUCH_DATE,
     "IFA_UNKNOWN": _NOTE,
-    "ITEM_SAME_SYMBOL": ("Samma kod skannades två gånger.", "The same code was scanned twice."),
+    "ITEM_SAME_SYMBOL": ("Samma kod två gånger.", "The same code twice."),
     "ITEM_ISSUERS": _TWO_LABELS,
     "ITEM_IDENTIFIERS": _TWO_LABELS,
     "ITEM_DISAGREES": _CONTRADICTS,
 }
 """Code -> Swedish, English."""
-_OTHER: Final[Words] = ("Läs på etiketten", "Read the label")
+_OTHER: Final[Words] = ("Läs etiketten", "Read the label")
 
 
 def sentence(code: str, language: Language) -> str:
-    """Say a finding; one of a newer daemon, that has no sentence here, by its code."""
+    """Return a finding in words; one of a newer daemon, which has no sentence here, by its code."""
     words = SENTENCES.get(code)
-    return f"{said(_OTHER, language)} ({code})." if words is None else said(words, language)
+    return f"{translated(_OTHER, language)} ({code})." if words is None else translated(words, language)

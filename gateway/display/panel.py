@@ -6,9 +6,9 @@ from typing import Final
 from msgspec import Struct
 
 from gateway.display import words
+from gateway.display.daemon_messages import Data, Event, View
 from gateway.display.finding_words import sentence
-from gateway.display.told import Data, Event, View
-from gateway.display.words import Language, State, said
+from gateway.display.words import Language, State, translated
 
 MAX_TEXT: Final = 120
 """Characters of one text; what is longer does not fit the screen. A lot number has 20, a serial number 20 (GS1)."""
@@ -40,13 +40,20 @@ class Panel(Struct, frozen=True, kw_only=True):
     state: State
     headline: str
     """The state in a word."""
+    reason: str = ""
+    """The gravest finding, or why nothing was stored, with what to do. Always shown whole."""
     article: str = ""
+    """The article's name. Where it is too long its middle is left out: sizes and variants stand at the end."""
     facts: tuple[tuple[str, str], ...] = ()
-    """Name and value: lot, serial number, expiry, what it means."""
+    """Name and value, the most important first: lot, expiry, article number, serial number, what it means."""
     notes: tuple[str, ...] = ()
-    """Sentences, the gravest first."""
+    """Further findings, the gravest first; left out where there is no space."""
     time: str = ""
     """When, by the display's own clock."""
+    scanner: str = ""
+    """Which scanner brought it."""
+    until_ms: int | None = None
+    """Milliseconds until an open label is closed without its missing symbol; None where none is open."""
 
 
 def panel_of(event: Event, time: str, language: Language) -> Panel | None:
@@ -54,22 +61,24 @@ def panel_of(event: Event, time: str, language: Language) -> Panel | None:
     if event.scanner is None or event.signal is None:
         return None
     state = _state(event)
-    headline = said(words.HEADLINES[state], language)
+    headline = translated(words.HEADLINES[state], language)
     if event.data is not None and state in {State.ACCEPTED, State.WARNING, State.REFUSED, State.UNDONE}:
-        return _of_item(event.data, state, headline, time, language)
-    article, notes = "", tuple[str, ...]()
+        return _of_item(event.data, state, headline, time, clean(event.scanner), language)
+    reason = article = ""
     match state:
         case State.CHOSEN:
             article = _chosen(event, language)
         case State.IDENTIFIED:
             article = clean(f"{event.station.station}, {event.scanner}" if event.station else event.scanner)
         case State.MORE:
-            notes = missing_of(event.station, event.scanner, language)
+            reason = missing_of(event.station, event.scanner, language)
         case State.TROUBLE:
-            notes = (said(words.TROUBLE, language),)
+            reason = translated(words.TROUBLE, language)
         case _:
-            notes = (_why_invalid(event, language),)
-    return Panel(state=state, headline=headline, article=article, notes=notes, time=time)
+            reason = _why_invalid(event, language)
+    return Panel(
+        state=state, headline=headline, reason=reason, article=article, time=time, scanner=clean(event.scanner)
+    )
 
 
 def _state(event: Event) -> State:
@@ -85,14 +94,19 @@ def _state(event: Event) -> State:
     return signalled
 
 
-def _of_item(data: Data, state: State, headline: str, time: str, language: Language) -> Panel:
+def _of_item(data: Data, state: State, headline: str, time: str, scanner: str, language: Language) -> Panel:
+    sentences = tuple(_sentences(data, language))
+    # What an accepted item has are remarks: they wait until the article has been read.
+    grave = 1 if state in {State.WARNING, State.REFUSED} else 0
     return Panel(
         state=state,
         headline=headline,
+        reason=" ".join(sentences[:grave]),
         article=article_name(data, language),
         facts=tuple(_facts(data, language)),
-        notes=tuple(_notes(data, language))[:MAX_NOTES],
+        notes=sentences[grave:][:MAX_NOTES],
         time=time,
+        scanner=scanner,
     )
 
 
@@ -100,77 +114,81 @@ def _facts(data: Data, language: Language) -> Iterator[tuple[str, str]]:
     udi = data.udi
     if udi is not None:
         if udi.lot_number:
-            yield said(words.LOT, language), clean(udi.lot_number)
-        if udi.serial_number:
-            yield said(words.SERIAL, language), clean(udi.serial_number)
+            yield translated(words.LOT, language), clean(udi.lot_number)
         if udi.expiration_date:
             day = words.local_date(udi.expiration_date, udi.expiration_precision, language)
-            yield said(words.EXPIRY, language), clean(day)
+            yield translated(words.EXPIRY, language), clean(day)
+    article = data.article
+    if article is not None and article.trade_name and article.article_number:
+        yield translated(words.NUMBER, language), clean(article.article_number)
+    if udi is not None and udi.serial_number:
+        yield translated(words.SERIAL, language), clean(udi.serial_number)
     meaning = action_words(data.action, data.reason, data.quantity, language)
     if meaning:
         yield "", meaning
 
 
-def _notes(data: Data, language: Language) -> Iterator[str]:
-    told = set()
-    if data.repeats is not None:
-        yield said(words.REPEAT, language)
+def _sentences(data: Data, language: Language) -> Iterator[str]:
+    """Yield each finding once, the gravest first; that it repeats a scan counts as a warning."""
+    seen = set()
     for severity in _SEVERITIES:
         for finding in data.verdict.findings:
             if finding.severity != severity or (severity == "info" and finding.code in _QUIET):
                 continue
             words_of_it = clean(sentence(finding.code, language))
-            if words_of_it not in told:
-                told.add(words_of_it)
+            if words_of_it not in seen:
+                seen.add(words_of_it)
                 yield words_of_it
+        if severity == "warning" and data.repeats is not None:
+            yield translated(words.REPEAT, language)
 
 
 def article_name(data: Data, language: Language) -> str:
-    """Name the article: as the master does, else by its number."""
+    """Return the article's name: the master's, else its number."""
     article, udi = data.article, data.udi
     if article is not None and (article.trade_name or article.article_number):
         return clean(article.trade_name or article.article_number or "")
     if udi is not None and udi.device_identifier:
-        return clean(f"{said(words.NO_NAME, language)} {udi.device_identifier}")
+        return clean(f"{translated(words.NO_NAME, language)} {udi.device_identifier}")
     if udi is None and data.symbols:
         return clean(data.symbols[0].text)
-    return said(words.NO_NAME, language)
+    return translated(words.NO_NAME, language)
 
 
 def action_words(action: str, reason: str | None, quantity: int, language: Language) -> str:
-    """Say what a scan means: `Discard: damaged, 3 pcs`."""
-    what = said(words.ACTIONS[action], language) if action in words.ACTIONS else clean(action)
+    """Return what a scan means: `Discard: damaged, 3 pcs`."""
+    what = translated(words.ACTIONS[action], language) if action in words.ACTIONS else clean(action)
     if reason is not None:
-        what += ": " + (said(words.REASONS[reason], language) if reason in words.REASONS else clean(reason))
-    return what if quantity == 1 else f"{what}, {said(words.PIECES, language).format(quantity)}"
+        what += ": " + (translated(words.REASONS[reason], language) if reason in words.REASONS else clean(reason))
+    return what if quantity == 1 else f"{what}, {translated(words.PIECES, language).format(quantity)}"
 
 
-def missing_of(view: View | None, scanner: str, language: Language) -> tuple[str, ...]:
-    """Say what a scanner's half scanned label still lacks."""
+def missing_of(view: View | None, scanner: str, language: Language) -> str:
+    """Return which symbol the open label of a scanner still lacks; empty where that is not known."""
     waiting = next((one for one in view.waiting if one.scanner == scanner), None) if view else None
     if waiting is None or not waiting.missing:
-        return ()
-    named = [said(words.MISSING[one], language) for one in waiting.missing if one in words.MISSING]
-    return (said(words.MISSING_YET, language).format(", ".join(named)),) if named else ()
+        return ""
+    named = [translated(words.MISSING[one], language) for one in waiting.missing if one in words.MISSING]
+    return translated(words.MISSING_YET, language).format(", ".join(named)) if named else ""
 
 
 def _chosen(event: Event, language: Language) -> str:
     if event.context is not None:
-        return said(words.CONTEXTS.get(event.context, words.CONTEXT_SET), language)
+        return translated(words.CONTEXTS.get(event.context, words.CONTEXT_SET), language)
     if event.control is not None and event.control in words.CONTROLS:
-        return said(words.CONTROLS[event.control], language)
+        return translated(words.CONTROLS[event.control], language)
     view = event.station
     return "" if view is None else action_words(view.action, view.reason, view.quantity, language)
 
 
 def _why_invalid(event: Event, language: Language) -> str:
     if event.foreign is not None:
-        return said(words.FOREIGN.get(event.foreign, words.FOREIGN_OTHER), language)
+        return translated(words.FOREIGN.get(event.foreign, words.FOREIGN_OTHER), language)
     if event.context_refused is not None:
-        return said(words.CONTEXT_REFUSED, language)
+        return translated(words.CONTEXT_REFUSED, language)
     if event.discarded is not None:
-        return said(words.DISCARDED, language)
-    return said(words.NOTHING_TO_DO if event.control == "undo" else words.WITHHELD, language)
+        return translated(words.DISCARDED, language)
+    return translated(words.NOTHING_TO_DO if event.control == "undo" else words.WITHHELD, language)
 
 
 def clean(text: str) -> str:

@@ -3,20 +3,23 @@
 Times are seconds of a monotonic clock.
 """
 
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.display import words
+from gateway.display.daemon_messages import Event, LinkChange, Sequence, Status, View, Waiting
 from gateway.display.panel import Panel, action_words, article_name, clean, missing_of, panel_of
-from gateway.display.told import Event, Sequence, Status, View
-from gateway.display.words import Language, State, said
+from gateway.display.words import Language, State, translated
 
 MAX_RECENT: Final = 10
 """Scans in the list."""
 HEARD_SECONDS: Final = 5.0
 """A daemon that has not answered for so long is taken to be gone: it is asked every second."""
+MAX_COUNTDOWN_MS: Final = 60_000
+"""Of an open label: a display whose clock differs from the daemon's must not count for hours."""
 _LISTED: Final = frozenset(
     {State.ACCEPTED, State.WARNING, State.REFUSED, State.INVALID, State.TROUBLE, State.UNDONE}
 )
@@ -53,10 +56,10 @@ class Page(Struct, frozen=True, kw_only=True, rename="camel"):
     context: str
     delivery: str
     waiting: bool
-    """Scans wait for delivery."""
+    """Scans wait for delivery. Never on a box that stands alone: there it is no fault."""
     alarm: str
     lost: Panel
-    """What the page shows when it hears no more."""
+    """What the page shows when no message comes any more."""
 
 
 class Screen(Struct, frozen=True, kw_only=True):
@@ -85,8 +88,10 @@ class Screen(Struct, frozen=True, kw_only=True):
 
 
 def after_event(screen: Screen, event: Event, time: str, now: float) -> Screen:
-    """Take a message of the stream; `time` is what the clock on the wall says."""
+    """Take a message of the stream; `time` is the display's wall clock, `HH:MM:SS`."""
     screen = replace(screen, view=event.station or screen.view)
+    if event.link is not None:
+        return _after_link(screen, event.link)
     language = screen.speaks
     panel = panel_of(event, time, language)
     if panel is None:
@@ -109,8 +114,20 @@ def after_event(screen: Screen, event: Event, time: str, now: float) -> Screen:
     return replace(screen, recent=(entry, *screen.recent)[:MAX_RECENT])
 
 
+def _after_link(screen: Screen, change: LinkChange) -> Screen:
+    """A scanner came or went. What one that is gone has brought is no longer what the next scan looks like."""
+    status = screen.status
+    if status is not None:
+        scanners = tuple(
+            replace(one, link=change.link) if one.name == change.scanner else one for one in status.scanners
+        )
+        screen = replace(screen, status=replace(status, scanners=scanners))
+    gone = change.link != "connected" and screen.now is not None and screen.now.scanner == clean(change.scanner)
+    return replace(screen, now=None) if gone else screen
+
+
 def after_answer(screen: Screen, status: Status, view: View | None, now: float) -> Screen:
-    """Take the daemon's word on how it is; `view` where it was asked for. What came before a silence is old."""
+    """Take the daemon's answer to `status`; `view` where it was asked for. What came before a silence is old."""
     if screen.heard_at is not None and now - screen.heard_at > HEARD_SECONDS:
         screen = replace(screen, now=None)
     return replace(screen, status=status, view=view or screen.view, heard_at=now)
@@ -126,8 +143,8 @@ def after_unreadable(screen: Screen) -> Screen:
     return replace(screen, now=None)
 
 
-def page(screen: Screen, now: float) -> Page:
-    """Return what is to be shown at a moment."""
+def page(screen: Screen, now: float, wall: float = 0.0) -> Page:
+    """Return what is to be shown at a moment; `wall`: seconds since 1970, for the end of an open label."""
     language, view, status = screen.speaks, screen.view, screen.status
     lost = not screen.watching or screen.heard_at is None or now - screen.heard_at > HEARD_SECONDS
     left = 0.0 if lost or screen.now is None else max(0.0, screen.now_until - now)
@@ -135,59 +152,97 @@ def page(screen: Screen, now: float) -> Page:
     return Page(
         language=language,
         number=screen.number,
-        now=screen.now if left else None,
+        now=_counting_down(screen, wall) if left else None,
         left_ms=round(left * 1000),
-        idle=_lost(words.LOST_DAEMON, language) if lost else _idle(screen, language),
+        idle=_lost(words.LOST_DAEMON, language) if lost else _idle(screen, language, wall),
         recent=screen.recent,
-        recent_title=said(words.RECENT, language),
+        recent_title=translated(words.RECENT, language),
         action=_action(shown, language),
         context=" · ".join(
-            said(what, language) for kind, what in words.CONTEXTS.items() if shown and kind in shown.context_kinds
+            translated(what, language)
+            for kind, what in words.CONTEXTS.items()
+            if shown and kind in shown.context_kinds
         ),
-        delivery=_delivery(status, language) if not lost else said(words.UNKNOWN, language),
-        waiting=lost or status is None or status.sequence.waiting > 0,
-        alarm=said(words.ALARMS, language) if not lost and status and status.alarms else "",
+        delivery=_delivery(status, language) if not lost else translated(words.UNKNOWN, language),
+        waiting=lost or status is None or (status.broker is not None and status.sequence.waiting > 0),
+        alarm=translated(words.ALARMS, language) if not lost and status and status.alarms else "",
         lost=_lost(words.LOST_PAGE, language),
     )
 
 
 def _lost(why: words.Words, language: Language) -> Panel:
     return Panel(
-        state=State.LOST, headline=said(words.HEADLINES[State.LOST], language), notes=(said(why, language),)
+        state=State.LOST,
+        headline=translated(words.HEADLINES[State.LOST], language),
+        reason=translated(why, language),
     )
 
 
-def _idle(screen: Screen, language: Language) -> Panel:
-    """Say what the station is ready for: the rest of a label, the next scan, or nothing."""
+def _counting_down(screen: Screen, wall: float) -> Panel | None:
+    """Return the newest result; of a first symbol, how long its label stays open."""
+    panel = screen.now
+    if panel is None or panel.state is not State.MORE or screen.view is None:
+        return panel
+    waiting = next((one for one in screen.view.waiting if clean(one.scanner) == panel.scanner), None)
+    return panel if waiting is None else replace(panel, until_ms=_until(waiting, wall))
+
+
+def _until(waiting: Waiting, wall: float) -> int | None:
+    try:
+        left = datetime.fromisoformat(waiting.expires_at).timestamp() - wall
+    except ValueError:
+        return None
+    return min(max(0, round(left * 1000)), MAX_COUNTDOWN_MS)
+
+
+def _idle(screen: Screen, language: Language, wall: float) -> Panel:
+    """Return what the station is ready for: the rest of a label, the next scan, or nothing and why."""
     view, status = screen.view, screen.status
-    if view is not None and view.waiting:
-        notes = missing_of(view, view.waiting[0].scanner, language)
-        return Panel(state=State.MORE, headline=said(words.HEADLINES[State.MORE], language), notes=notes)
-    unread = tuple(
-        one.name for one in (status.scanners if status else ()) if one.link != "connected" or one.failure
+    unread = [one for one in (status.scanners if status else ()) if one.link != "connected" or one.failure]
+    state, reason, names = State.READY, "", ""
+    until = None
+    if status is not None and status.disk.room == "full":
+        state, reason = State.UNABLE, "storage-full"
+    elif unread:
+        state, names = State.ATTENTION, clean(", ".join(one.name for one in unread))
+        reason = "busy" if any(one.link == "busy" for one in unread) else "missing"
+    elif view is not None and view.waiting:
+        state, until = State.MORE, _until(view.waiting[0], wall)
+    elif status is not None and not status.clock.synchronised:
+        state, reason = State.LIMITED, "clock"
+    elif status is not None and status.master is not None and status.master.version is None:
+        state, reason = State.LIMITED, "master"
+    words_of_it = translated(words.PROBLEMS[reason], language) if reason else ""
+    if state is State.MORE and view is not None:
+        words_of_it = missing_of(view, view.waiting[0].scanner, language)
+    return Panel(
+        state=state,
+        headline=translated(words.HEADLINES[state], language),
+        reason=words_of_it,
+        article=names,
+        until_ms=until,
     )
-    if unread:
-        return Panel(
-            state=State.ATTENTION,
-            headline=said(words.HEADLINES[State.ATTENTION], language),
-            article=clean(", ".join(unread)),
-        )
-    return Panel(state=State.READY, headline=said(words.HEADLINES[State.READY], language))
 
 
 def _action(view: View | None, language: Language) -> str:
     if view is None:
         return ""
     meaning = action_words(view.action, view.reason, view.quantity, language)
-    what = said(words.NEXT, language).format(meaning)
+    what = translated(words.NEXT, language).format(meaning)
     until = (view.action_expires_at or "")[11:16]
-    return f"{what} {said(words.UNTIL, language).format(until)}" if until else what
+    return f"{what} {translated(words.UNTIL, language).format(until)}" if until else what
+
+
+def _context(view: View | None, language: Language) -> str:
+    """Return that a case or a place is set, never which; of persons nothing is said."""
+    kinds = () if view is None else view.context_kinds
+    return " · ".join(translated(what, language) for kind, what in words.CONTEXTS.items() if kind in kinds)
 
 
 def _delivery(status: Status | None, language: Language) -> str:
     if status is None:
-        return said(words.UNKNOWN, language)
+        return translated(words.UNKNOWN, language)
     alone = status.broker is None
     if not status.sequence.waiting:
-        return said(words.EXPORTED if alone else words.DELIVERED, language)
-    return said(words.TO_EXPORT if alone else words.WAITING, language).format(status.sequence.waiting)
+        return translated(words.EXPORTED if alone else words.DELIVERED, language)
+    return translated(words.TO_EXPORT if alone else words.WAITING, language).format(status.sequence.waiting)

@@ -18,9 +18,9 @@ from typing import Final
 import msgspec
 
 from gateway.display import words
-from gateway.display.feed import Feed
-from gateway.display.settings import Address
-from gateway.display.words import Language, State, said
+from gateway.display.follower import Follower
+from gateway.display.settings import DisplaySettings
+from gateway.display.words import Language, State, translated
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +63,16 @@ class DisplayServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # a screen's thread ends with its next beat, or with the process
 
-    def __init__(self, address: Address, feed: Feed, language: Language) -> None:
-        """Listen. Raises DisplayError."""
+    def __init__(self, settings: DisplaySettings, follower: Follower, language: Language) -> None:
+        """Listen on the address of the settings. Raises DisplayError."""
+        address = settings.address
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        self.feed: Final = feed
+        self.follower: Final = follower
         self._clients = threading.BoundedSemaphore(MAX_CLIENTS)
         self.loopback: Final = address.loopback
-        self.pages: Final = {path: (_content(name, language), kind) for path, (name, kind) in _FILES.items()}
+        self.pages: Final = {
+            path: (_content(name, language, settings), kind) for path, (name, kind) in _FILES.items()
+        }
         try:
             super().__init__((address.host, address.port), _Handler)
         except OSError as error:
@@ -115,7 +118,7 @@ class DisplayServer(ThreadingHTTPServer):
             log.error("a request could not be answered", exc_info=error)
 
     def is_ours(self, host: str | None) -> bool:
-        """Tell whether a Host header names this server by an address.
+        """Return whether a Host header names this server by an address.
 
         A web page elsewhere can make its own name point here (DNS rebinding) and so read what is shown; it cannot
         do so with an address.
@@ -158,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == EVENTS:
             self._begin("text/event-stream", None)
             if with_body:
-                self._tell()
+                self._send_events()
             return
         content, kind = self.server.pages.get(path, (b"", ""))
         if not kind:
@@ -175,13 +178,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         self.end_headers()
 
-    def _tell(self) -> None:
-        """Send the whole page at each change and each beat: what a slow screen misses, it need not know."""
-        feed, version = self.server.feed, -1
+    def _send_events(self) -> None:
+        """Send the whole page at each change and each beat: a slow screen loses nothing by missing one."""
+        follower, version = self.server.follower, -1
         self.wfile.write(b"retry: %d\n\n" % RETRY_MS)
-        while not feed.over:
-            version = feed.wait(version, BEAT_SECONDS)
-            self.wfile.write(b"data: " + msgspec.json.encode(feed.page()) + b"\n\n")
+        while not follower.over:
+            version = follower.wait(version, BEAT_SECONDS)
+            self.wfile.write(b"data: " + msgspec.json.encode(follower.page()) + b"\n\n")
 
     def end_headers(self) -> None:
         """Add what stands on every answer."""
@@ -197,13 +200,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: a screen asks for the same four files every day."""
 
 
-def _content(name: str, language: Language) -> bytes:
-    """Return a file of the page, with the words it needs before it has heard anything."""
+def _content(name: str, language: Language, settings: DisplaySettings) -> bytes:
+    """Return a file of the page, with the words and measures it needs before the first message."""
     text = files("gateway.display").joinpath("page", name).read_text(encoding="utf-8")
     return (
         text.replace("{{language}}", language)
-        .replace("{{headline}}", said(words.HEADLINES[State.LOST], language))
-        .replace("{{note}}", said(words.LOST_PAGE, language))
-        .replace("{{recent}}", said(words.RECENT, language))
+        .replace("{{headline}}", translated(words.HEADLINES[State.LOST], language))
+        .replace("{{note}}", translated(words.LOST_PAGE, language))
+        .replace("{{distance}}", str(settings.distance_m))
+        .replace("{{diagonal}}", str(settings.diagonal_inches))
+        .replace("{{recent}}", translated(words.RECENT, language))
         .encode()
     )

@@ -6,7 +6,7 @@ import signal
 import threading
 from pathlib import Path
 
-from gateway.display.feed import Feed
+from gateway.display.follower import Follower
 from gateway.display.screen import Screen
 from gateway.display.server import DisplayServer
 from gateway.display.settings import DisplaySettings
@@ -22,16 +22,16 @@ def run(settings: DisplaySettings, language: Language, control_path: Path) -> No
     """Serve the page until SIGTERM or SIGINT, whether the daemon runs or not. Raises DisplayError."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # before there are threads, which inherit it
     with contextlib.closing(ServiceManager()) as service_manager:
-        feed = Feed(control_path, Screen(language=language, result_seconds=settings.result_seconds))
-        with DisplayServer(settings.address, feed, language) as server:
+        follower = Follower(control_path, Screen(language=language, result_seconds=settings.result_seconds))
+        with DisplayServer(settings, follower, language) as server:
             address = settings.address._replace(port=server.port)
             if not address.loopback:
                 log.warning("everybody on the network of %s can see the page", address.host)
-            feed.start()
+            follower.start()
             threading.Thread(target=server.serve_forever, name="display-http", daemon=True).start()
             service_manager.ready(f"http://{address}/")
             log.info("page=http://%s/", address)
             signal.sigwait(ENDING)
             service_manager.stopping()
-            feed.stop()
+            follower.stop()
             server.shutdown()

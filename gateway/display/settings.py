@@ -31,11 +31,15 @@ class DisplaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     listen: str = "127.0.0.1:8080"
     """IP address and port. Another address than the loopback's shows the page to everybody on that network."""
+    distance_m: Annotated[float, Meta(ge=0.3, le=10)] = 2.0
+    """Metres from the reader's eye to the screen: the letters are as large as that needs."""
+    diagonal_inches: Annotated[float, Meta(ge=3, le=100)] = 7.0
+    """The screen's diagonal, inches."""
     result_seconds: Annotated[int, Meta(ge=3, le=600)] = 30
     """How long the result of a scan is shown large; then only the list of the last scans has it."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no address. Raises ValueError, which msgspec tells as a ValidationError."""
+        """Refuse what is no address. Raises ValueError, which msgspec turns into a ValidationError."""
         _ = self.address
 
     @property

@@ -29,6 +29,10 @@ class State(StrEnum):
     READY = "ready"
     ATTENTION = "attention"
     """Nothing is shown of a scan, and a scanner cannot be read."""
+    LIMITED = "limited"
+    """Scans are stored, but something that the station judges by is missing."""
+    UNABLE = "unable"
+    """Scans cannot be stored."""
     LOST = "lost"
     """What is shown would be old: the daemon, or whoever serves the page, does not answer."""
 
@@ -37,14 +41,16 @@ HEADLINES: Final[Mapping[State, Words]] = {
     State.ACCEPTED: ("Godkänd", "Accepted"),
     State.WARNING: ("Kontrollera", "Check"),
     State.REFUSED: ("Använd inte", "Do not use"),
-    State.INVALID: ("Ogiltig kod", "Not a valid code"),
-    State.MORE: ("Skanna nästa kod", "Scan the next code"),
-    State.TROUBLE: ("Ej sparad – skanna igen", "Not stored – scan again"),
+    State.INVALID: ("Ogiltig kod", "Not valid"),
+    State.MORE: ("Nästa kod", "Next code"),
+    State.TROUBLE: ("Ej sparad", "Not stored"),
     State.CHOSEN: ("Valt", "Chosen"),
     State.UNDONE: ("Ångrad", "Undone"),
-    State.IDENTIFIED: ("Den här stationen", "This station"),
-    State.READY: ("Redo – skanna", "Ready – scan"),
-    State.ATTENTION: ("Skannern svarar inte", "Scanner not connected"),
+    State.IDENTIFIED: ("Stationen", "Station"),
+    State.READY: ("Redo", "Ready"),
+    State.ATTENTION: ("Ingen skanner", "No scanner"),
+    State.LIMITED: ("Skanna ändå", "Scan anyway"),
+    State.UNABLE: ("Skanna inte", "Do not scan"),
     State.LOST: ("Ingen kontakt", "No contact"),
 }
 ACTIONS: Final[Mapping[str, Words]] = {
@@ -66,11 +72,11 @@ REASONS: Final[Mapping[str, Words]] = {
 }
 """Why an article is thrown away."""
 MISSING: Final[Mapping[str, Words]] = {
-    "device-identifier": ("artikelnumret", "the article's identifier"),
-    "production-identifier": ("lot, serienummer eller datum", "lot, serial number or date"),
+    "device-identifier": ("artikel", "article"),
+    "production-identifier": ("lot eller serienr", "lot or serial"),
     "lot": ("lot", "lot"),
-    "serial": ("serienummer", "serial number"),
-    "expiry": ("utgångsdatum", "expiry date"),
+    "serial": ("serienr", "serial"),
+    "expiry": ("datum", "date"),
 }
 """What a label still lacks."""
 CONTEXTS: Final[Mapping[str, Words]] = {
@@ -79,41 +85,44 @@ CONTEXTS: Final[Mapping[str, Words]] = {
 }
 """What is set and may be said on a screen that anybody sees. Nothing of a person is in it."""
 WITHHELD: Final[Words] = (
-    "Ingen artikelkod. Inget sparades.",
-    "Not an article's code. Nothing was stored.",
+    "Ingen artikelkod. Inget sparat.",
+    "No article code. Nothing stored.",
 )
 FOREIGN: Final[Mapping[str, Words]] = {
-    "no-key": ("Styrkoder är inte påslagna här.", "Control codes are not enabled here."),
-    "other-site": ("Styrkoden gäller en annan plats.", "This control code is another site's."),
-    "malformed": ("Styrkoden är felläst. Skanna igen.", "The control code is misread. Scan again."),
-    "bad-signature": ("Styrkoden är gammal. Skriv ut en ny sida.", "The control code is old. Print a new page."),
+    "no-key": ("Styrkoder används inte här.", "Control codes are not used here."),
+    "other-site": ("Styrkod för en annan plats.", "Another site's control code."),
+    "malformed": ("Felläst styrkod. Skanna igen.", "Misread control code. Scan again."),
+    "bad-signature": ("Gammal styrkod. Skriv ut ny sida.", "Old control code. Print a new page."),
 }
-FOREIGN_OTHER: Final[Words] = ("Styrkoden gäller inte här.", "The control code does not hold here.")
+FOREIGN_OTHER: Final[Words] = ("Styrkoden gäller inte här.", "Control code not valid here.")
 CONTEXT_REFUSED: Final[Words] = (
-    "Koden kan inte tas emot här. Inget sparades.",
-    "The code cannot be taken here. Nothing was stored.",
+    "Koden kan inte användas här.",
+    "The code cannot be used here.",
 )
-DISCARDED: Final[Words] = ("Läsningen blev inte hel. Skanna igen.", "The reading was not whole. Scan again.")
-NOTHING_TO_DO: Final[Words] = ("Det finns inget att ångra.", "There is nothing to undo.")
-TROUBLE: Final[Words] = ("Kvarstår felet: ring support.", "If it persists, call support.")
-REPEAT: Final[Words] = ("Samma etikett skannades nyss.", "The same label was scanned just now.")
+DISCARDED: Final[Words] = ("Ofullständig läsning. Skanna igen.", "Incomplete reading. Scan again.")
+NOTHING_TO_DO: Final[Words] = ("Inget att ångra.", "Nothing to undo.")
+TROUBLE: Final[Words] = ("Skanna igen, eller ring support.", "Scan again, or call support.")
+REPEAT: Final[Words] = ("Etiketten skannades nyss.", "Label was scanned just now.")
 CONTROLS: Final[Mapping[str, Words]] = {
     "cancel": ("Påbörjat är avbrutet", "What was begun is cancelled"),
     "clear-context": ("Ärende, patient och plats avslutade", "Case, patient and place ended"),
 }
 CONTEXT_SET: Final[Words] = ("Tillhörigheten är vald", "The context is set")
-MISSING_YET: Final[Words] = ("Saknas: {}", "Missing: {}")
-LOST_DAEMON: Final[Words] = (
-    "scangate svarar inte. Det som skannas nu sparas kanske inte. Ring support.",
-    "scangate does not answer. What is scanned now may not be stored. Call support.",
-)
-LOST_PAGE: Final[Words] = (
-    "Skärmen får inga nyheter. Gå efter skannerns signal, eller ring support.",
-    "The screen gets no news. Go by the scanner's signal, or call support.",
-)
+PROBLEMS: Final[Mapping[str, Words]] = {
+    "storage-full": ("Lagringen är full. Ring support.", "Storage is full. Call support."),
+    "busy": ("Porten är upptagen. Ring support.", "The port is taken. Call support."),
+    "missing": ("Kontrollera sladden.", "Check the cable."),
+    "clock": ("Klockan ej ställd. Läs utgångsdatum.", "Clock not set. Read the expiry date."),
+    "master": ("Artikelregister saknas. Läs etiketten.", "No article register. Read the label."),
+}
+"""Why the station is not ready, or only in part."""
+MISSING_YET: Final[Words] = ("Skanna koden med {}", "Scan the code with {}")
+LOST_DAEMON: Final[Words] = ("Skanna inte. Ring support.", "Do not scan. Call support.")
+LOST_PAGE: Final[Words] = ("Gå efter skannerns signal.", "Go by the scanner's signal.")
 LOT: Final[Words] = ("Lot", "Lot")
 SERIAL: Final[Words] = ("Serienr", "Serial")
 EXPIRY: Final[Words] = ("Utgår", "Expires")
+NUMBER: Final[Words] = ("Artikelnr", "Item no.")
 PIECES: Final[Words] = ("{} st", "{} pcs")
 WAITING: Final[Words] = ("Sparat – {} väntar", "Stored – {} waiting")
 TO_EXPORT: Final[Words] = ("Sparat – {} att exportera", "Stored – {} to export")
@@ -130,13 +139,13 @@ UNTIL: Final[Words] = ("till {}", "until {}")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def said(words: Words, language: Language) -> str:
+def translated(words: Words, language: Language) -> str:
     """Return one language's words."""
     return words[0] if language == "sv" else words[1]
 
 
 def local_date(moment: str, precision: str | None, language: Language) -> str:
-    """Say a label's date (`YYYY-MM-DD`, with `THH:MM` where it has hours) as people here write it.
+    """Return a label's date (`YYYY-MM-DD`, with `THH:MM` where it has hours) as people here write it.
 
     Swedish dates are those of ISO 8601; English ones name the month, because 03/04 is two days in the world. What
     is no such date is shown as it is.

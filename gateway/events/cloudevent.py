@@ -12,7 +12,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from gateway.model import Article, Decoded, Issuer, LookUp, Match, Verdict
 from gateway.system.clock import ClockReading, local_rfc3339
@@ -34,7 +34,9 @@ MAX_TIME_NS: Final = 253_402_300_800 * 1_000_000_000
 UNREADABLE: Final = (ValueError, RecursionError)
 """What reading an event from a damaged disk raises: no JSON, none of an event, no UTF-8, nested without end."""
 
-EventAction = Literal["consume", "receive", "return", "discard", "inventory", "undo"]
+EventAction = Literal[
+    "consume", "receive", "return", "discard", "inventory", "order", "transfer", "explant", "undo"
+]
 
 
 class Symbol(Struct, frozen=True, kw_only=True):
@@ -98,18 +100,38 @@ class Context(Struct, frozen=True, kw_only=True):
     performer: dict[str, str] | None = None
 
 
+class Refused(Struct, frozen=True, kw_only=True):
+    """What was refused and is used all the same."""
+
+    event: str
+    """Id of the refused event."""
+    findings: tuple[str, ...]
+    """Codes of the findings that had refused it."""
+
+
+class CountSession(Struct, frozen=True, kw_only=True):
+    """The count of stock that an event belongs to."""
+
+    session: str
+    """The same in every event of the count."""
+    mode: Literal["replace", "add"]
+    """`replace`: the sum over the session is what is there of each article at its place. `add`: it comes on top."""
+
+
 class ScanData(Struct, frozen=True, kw_only=True):
     """`data` of a scan event."""
 
     action: EventAction
     reason: str | None
-    """Why, for a discard."""
+    """Why, for a discard. Of an `undo` that takes back no whole label: `label-completed` (a further symbol of the
+    label came, and the event of the whole label follows), `cancelled` (it was given up before it was complete)."""
     quantity: int
     """Pieces."""
     undoes: str | None
     """Id of the event that an `undo` takes back."""
     repeats: str | None
-    """Id of the first event of the same label, where this is a repeat of it."""
+    """Id of the first event of the same label, where this is a repeat of it: no second piece. Of a serial number
+    that was used before (SERIAL_USED), however long ago: the event that used it."""
     station: Station
     clock: ClockStamp
     symbols: tuple[Symbol, ...]
@@ -121,6 +143,15 @@ class ScanData(Struct, frozen=True, kw_only=True):
     """Null when this box has no article master."""
     verdict: Verdict
     context: Context
+    corrects: str | None = None
+    """Of a discard, a return or an explant: id of the event that consumed this piece here. Thrown away or returned,
+    the piece counts as used no longer; taken out, it was used, and is in the patient no longer."""
+    used_despite: Refused | None = field(default=None, name="usedDespite")
+    """Of a consume: it was refused, and the operator has said that it is used all the same. To be booked."""
+    count: CountSession | None = None
+    """Of an inventory: the count it belongs to."""
+    destination: str | None = None
+    """Of a transfer: the place it goes to, as `context.location`."""
 
 
 class ClockData(Struct, frozen=True, kw_only=True, rename="camel"):

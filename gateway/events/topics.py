@@ -24,6 +24,8 @@ class Topics(Struct, frozen=True, kw_only=True):
     """Retained: an intake that acknowledges is there."""
     deltas: str
     """Article deltas for all boxes of the tenant."""
+    delta_state: str
+    """Retained: the number of each source's newest delta, so that a box that was away sees what it missed."""
     doctor: str
     """`scangate doctor` sends a message here and waits for it to come back."""
     everything: str
@@ -42,6 +44,7 @@ class Topics(Struct, frozen=True, kw_only=True):
             ack=f"{base}/ack",
             intake=f"{ROOT}/{tenant}/intake",
             deltas=f"{ROOT}/{tenant}/articles/delta",
+            delta_state=f"{ROOT}/{tenant}/articles/state",
             doctor=f"{base}/doctor",
             everything=f"{base}/#",
         )

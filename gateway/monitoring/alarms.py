@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from drivers.indicator import Indicator
-from drivers.model import Link
-from gateway.articles.telling import MasterTold
+from drivers.model import ConnectionState
+from gateway.articles.lookup.status_message import StatusMessage
 from gateway.monitoring.health import BoardHealth
 from gateway.mqtt.publisher_status import PublisherStatus
 from gateway.outbox.capacity import Capacity
@@ -92,9 +92,9 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         scanner = reader.scanner
         if trouble := reader.trouble:
             yield f"scanner {reader.name}: {trouble}"
-        elif scanner.link is not Link.CONNECTED:
-            why = f" ({scanner.link_detail})" if scanner.link_detail else ""
-            yield f"scanner {reader.name}: {scanner.link.value}{why}"
+        elif scanner.connection is not ConnectionState.CONNECTED:
+            why = f" ({scanner.connection_detail})" if scanner.connection_detail else ""
+            yield f"scanner {reader.name}: {scanner.connection.value}{why}"
 
 
 def drifting(troubles: Mapping[str, str]) -> Iterator[str]:
@@ -110,7 +110,7 @@ def showing(indicator: Indicator | None) -> Iterator[str]:
 
 
 def mastering(
-    told: MasterTold, problem: str | None, refused_delta: str | None, affected: int | None
+    told: StatusMessage, problem: str | None, refused_delta: str | None, affected: int | None
 ) -> Iterator[str]:
     """Whether what the box knows of articles is whole and current; `affected`: past scans that a recall touches."""
     if affected:
@@ -123,7 +123,11 @@ def mastering(
         yield f"article deltas: the newest was refused: {refused_delta}"
     for source in told.sources:
         if source.gap:
-            yield f"article deltas of {source.name} are missing: a sync has been asked for"
+            runs = ", ".join(
+                f"{first}-{last}" if first < last else f"{first}" for first, last in source.missing[:3]
+            )
+            more = " and more" if len(source.missing) > 3 else ""  # noqa: PLR2004 - as above
+            yield f"article deltas {runs}{more} of {source.name} are missing, recalls perhaps: have them sent again"
     if told.old:
         yield f"the article master is {told.age_days} days old: see `scangate articles sources`"
 

@@ -1,9 +1,11 @@
 """Is this box well? One check for each thing a technician can mend, each with what to do."""
 
 import os
+import subprocess
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -14,20 +16,25 @@ from msgspec import Struct
 from drivers.base import ScannerSettings
 from drivers.hardware import SUBSYSTEM_OF, Choice, choose
 from gateway.articles.errors import MasterError, MasterUnreadableError
-from gateway.articles.store import ArticleMaster
-from gateway.config.loader import Config
-from gateway.config.warnings import key_warnings
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.config.loader import SITE_FILE, Config, ConfigError, client_id_of, load
+from gateway.config.warnings import SERVICE_STATE, key_warnings, security_warnings
 from gateway.events.cloudevent import DAY_NS, gateway_source, probe_event
 from gateway.events.topics import Topics
 from gateway.mqtt.settings import BrokerSettings
+from gateway.outbox.capacity import Capacity, CapacityReport
+from gateway.outbox.settings import MIB, OutboxSettings
 from gateway.system.clock import NS, Clock
 from gateway.system.control_socket import DaemonUnreachableError, ask
+from gateway.system.service_user import SERVICE_USER, as_service, may
 
 ROUND_TRIP_SECONDS: Final = 10.0
 CERTIFICATE_DAYS: Final = 30
 """Warn so long before a certificate ends: a renewal takes weeks in a hospital."""
 DISPLAY_ENABLED: Final = Path("/etc/systemd/system/multi-user.target.wants/scangate-display.service")
 """There when the station has a screen."""
+STATE_FILES: Final = ("lock", "outbox.db", "outbox.db-wal", "outbox.db-shm", "station.json", "articles")
+"""What the daemon writes there."""
 MASTER_DAYS: Final = 35
 """A master older than a monthly refresh allows."""
 
@@ -50,24 +57,71 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     """What to do about it; empty when it is good."""
 
 
-def examine(config: Config, socket_path: Path, client_id: str) -> Iterator[Diagnosis]:
-    """Look at everything, one thing after the other; takes seconds."""
-    yield _clock()
-    yield _state(config)
+def examine(file: Path, socket_path: Path) -> Iterator[Diagnosis]:
+    """Look at everything, one thing after the other; takes seconds.
+
+    Every check runs, whatever another one found. Run as root, what the daemon must be able to do is tried as its user.
+    """
+    config, configuration = _configuration(file)
+    yield from configuration
+    yield from _fenced("clock", lambda: [_clock()])
     status = _ask_status(socket_path)
-    yield _daemon(status, socket_path)
-    yield from _scanners(config, status)
-    yield _master(config)
-    yield from _keys(config)
-    yield from _feedback(config)
-    if config.broker is None:
+    yield from _fenced("daemon", lambda: [_daemon(status, socket_path)])
+    if config is None:
+        yield from _fenced("state", lambda: _state(SERVICE_STATE, None))
+        return
+    yield from _fenced("state", lambda: _state(config.state_directory, config.outbox))
+    yield from _fenced("scanners", lambda: _scanners(config, status))
+    yield from _fenced("article master", lambda: [_master(config)])
+    yield from _fenced("keys", lambda: _keys(config))
+    yield from _fenced("feedback", lambda: _feedback(config))
+    broker = config.broker
+    if broker is None:
         yield Diagnosis(subject="broker", health=Health.GOOD, found="none configured: this box stands alone")
         return
-    topics = Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
     box = config.gateway
+    topics = Topics.of(box.tenant, box.site, box.id)
+    client_id = f"{client_id_of(config, broker)}-doctor"
     source = gateway_source(box.tenant, box.site, box.id)
-    yield from _broker(config.broker, topics, f"{client_id}-doctor", source)
-    yield from _delivery(status)
+    yield from _fenced("broker", lambda: _broker(broker, topics, client_id, source))
+    yield from _fenced("delivery", lambda: _delivery(status))
+
+
+def _fenced(subject: str, check: Callable[[], Iterable[Diagnosis]]) -> Iterator[Diagnosis]:
+    """Run one check; one that fails itself is a finding, and the next runs all the same."""
+    try:
+        yield from check()
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is said, and the other checks go on
+        yield Diagnosis(
+            subject=subject,
+            health=Health.BAD,
+            found=f"cannot be looked at: {error}",
+            do="run as root; scangate support packs what somebody who helps needs",
+        )
+
+
+def _configuration(file: Path) -> tuple[Config | None, list[Diagnosis]]:
+    """Read the configuration, and see whether the service can."""
+    subject = f"configuration {file}"
+    try:
+        config = load(file)
+    except ConfigError as error:
+        return None, [
+            Diagnosis(subject=subject, health=Health.BAD, found=line, do="mend it; scangate config check")
+            for line in str(error).splitlines()
+        ]
+    for path in (file, file.with_name(SITE_FILE)):
+        with as_service():
+            readable = may(path, os.R_OK) or not path.exists()
+        if not readable:
+            mend = f"chgrp {SERVICE_USER} {path} && chmod 0640 {path}"
+            found = f"the service's user {SERVICE_USER} may not read {path}: the daemon ends with exit code 2"
+            return config, [Diagnosis(subject=subject, health=Health.BAD, found=found, do=mend)]
+    warned = [
+        Diagnosis(subject=subject, health=Health.WARNING, found=text, do="see scangate config check")
+        for text in security_warnings(config)
+    ]
+    return config, [Diagnosis(subject=subject, health=Health.GOOD, found="valid"), *warned]
 
 
 def _clock() -> Diagnosis:
@@ -82,23 +136,66 @@ def _clock() -> Diagnosis:
     )
 
 
-def _state(config: Config) -> Diagnosis:
-    directory = config.state_directory
+def _state(directory: Path, outbox: OutboxSettings | None) -> Iterator[Diagnosis]:
+    """Try what the daemon does there: list, make a file, write what is there already."""
     subject = f"state {directory}"
-    if not directory.is_dir():
-        return Diagnosis(
-            subject=subject, health=Health.BAD, found="not there", do="start the daemon once; it makes it"
+    with as_service():
+        who = "the service's user" if os.geteuid() != os.getuid() else "this user"
+        if not directory.is_dir():
+            found, do = "not there", "start the daemon once; it makes it"
+            yield Diagnosis(subject=subject, health=Health.BAD, found=found, do=do)
+            return
+        problem = _unusable(directory, who)
+        if problem is None:
+            disk = os.statvfs(directory)
+    if problem is not None:
+        mend = f"chown -R {SERVICE_USER}: {directory}" if who != "this user" else "run as root or as scangate"
+        yield Diagnosis(subject=subject, health=Health.BAD, found=problem, do=mend)
+        return
+    if not directory.is_relative_to(SERVICE_STATE) and not _writable_for_unit(directory):
+        yield Diagnosis(
+            subject=subject,
+            health=Health.BAD,
+            found=f"scangate.service may write below {SERVICE_STATE} only: its start ends with a read-only file system",
+            do=f"systemctl edit scangate, and add: [Service] ReadWritePaths={directory}",
         )
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        return Diagnosis(
-            subject=subject, health=Health.BAD, found="this user may not use it", do="run as root or as scangate"
-        )
-    disk = os.statvfs(directory)
     free = disk.f_bavail * disk.f_frsize
-    found = f"{free // 2**20} MiB free"
-    if free <= config.outbox.min_free_bytes:
-        return Diagnosis(subject=subject, health=Health.BAD, found=found, do="make room: new scans are refused")
-    return Diagnosis(subject=subject, health=Health.GOOD, found=found)
+    found = f"{free // MIB} MiB free"
+    if outbox is not None and free <= outbox.min_free_bytes:
+        report = CapacityReport(level=Capacity.FULL, used_bytes=0, free_bytes=free, bound="min_free_bytes")
+        found = f"{found}: new scans are refused"
+        yield Diagnosis(subject=subject, health=Health.BAD, found=found, do=report.remedy(outbox))
+        return
+    yield Diagnosis(subject=subject, health=Health.GOOD, found=found)
+
+
+def _unusable(directory: Path, who: str) -> str | None:
+    """Return what keeps the present user from working in the state directory, or None."""
+    if not may(directory, os.R_OK | os.W_OK | os.X_OK):
+        return f"{who} may not use it"
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(b"tried by scangate doctor")
+            file.flush()
+    except OSError as error:
+        return f"{who} cannot make a file there: {error.strerror}"
+    for name in STATE_FILES:
+        path = directory / name
+        if path.exists() and not may(path, os.R_OK | os.W_OK):
+            return f"{who} may not write {path}"
+    return None
+
+
+def _writable_for_unit(directory: Path) -> bool:
+    """Return whether the installed unit lets the daemon write there; True where no unit is installed."""
+    shown = ["systemctl", "show", "-p", "ReadWritePaths,ProtectSystem", "scangate.service"]
+    try:
+        done = subprocess.run(shown, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return True
+    values = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    writable = [Path(one.lstrip("-+")) for one in values.get("ReadWritePaths", "").split()]
+    return values.get("ProtectSystem") != "strict" or any(map(directory.is_relative_to, writable))
 
 
 def _ask_status(path: Path) -> dict[str, Any] | None:
@@ -168,20 +265,22 @@ def _trust(settings: ScannerSettings, known: dict[str, Any], subject: str) -> It
 def _device(settings: ScannerSettings, subject: str) -> Diagnosis:
     """Look at the device itself, for when no daemon can be asked."""
     if settings.driver == "replay":
-        there = Path(settings.device or "").exists()
+        there = os.path.exists(settings.device or "")  # noqa: PTH110 - False, too, where this user may not look
         choice = Choice(path=settings.device if there else None, detail="there is no such recording")
     else:
         choice = choose(settings, SUBSYSTEM_OF[settings.driver])
     if choice.path is None:
         return Diagnosis(
-            subject=subject, health=Health.BAD, found=f"{_what(settings)}: {choice.link}", do=choice.detail
+            subject=subject, health=Health.BAD, found=f"{_what(settings)}: {choice.connection}", do=choice.detail
         )
-    if not os.access(choice.path, os.R_OK):
+    with as_service():
+        readable = may(choice.path, os.R_OK)
+    if not readable:
         return Diagnosis(
             subject=subject,
             health=Health.BAD,
-            found=f"this user may not open {choice.path}",
-            do="run as root, or add the user to the group that owns it (ls -l tells which)",
+            found=f"the daemon may not open {choice.path}",
+            do="udevadm trigger, so that systemd/60-scangate.rules sets its group; ls -l shows who owns it",
         )
     return Diagnosis(subject=subject, health=Health.GOOD, found=f"{choice.path} is there")
 

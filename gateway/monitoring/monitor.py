@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from drivers.model import Link, LinkChange
+from drivers.model import ConnectionChange, ConnectionState
 from gateway import VERSION
 from gateway.articles.errors import MasterError
-from gateway.articles.store import ArticleMaster, MasterInfo
-from gateway.articles.sync_request import request_sync
-from gateway.articles.telling import MasterTold, encode, tell
+from gateway.articles.lookup.master import ArticleMaster, MasterInfo
+from gateway.articles.lookup.status_message import StatusMessage, encode, status_message
+from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
 from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
@@ -43,7 +43,7 @@ from gateway.system.disk_writes import Wear
 
 if TYPE_CHECKING:  # lamps and a broker are not everywhere
     from drivers.indicator import Indicator
-    from gateway.recalls.delta_subscriber import MasterFeed
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Monitor:
         *,
         settings_monitor: SettingsMonitor,
         delivery: PublisherSupervisor | None,
-        feed: "MasterFeed | None",
+        feed: "DeltaSubscriber | None",
         identity: IdentityWatch,
         indicator: "Indicator | None",
         troubles: Callable[[], Iterable[str | None]] = tuple,
@@ -89,7 +89,7 @@ class Monitor:
         self._start_alarms = tuple(start_alarms)
         self._master = ArticleMaster(config.articles_directory, config.articles.priorities())
         self._started = time.monotonic()
-        self._links: deque[LinkChange] = deque(maxlen=MAX_LINK_CHANGES)
+        self._links: deque[ConnectionChange] = deque(maxlen=MAX_LINK_CHANGES)
         self._replaced: dict[str, str] = {}
         self._gs_noted: set[str] = set()
         self._clock_at = 0.0
@@ -115,10 +115,10 @@ class Monitor:
         self._metrics_problem: str | None = None
         self._source = gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
-    def note_link(self, change: LinkChange) -> None:
+    def note_link(self, change: ConnectionChange) -> None:
         """A scanner came or went. Safe from any thread."""
         self._links.append(change)
-        if change.link is Link.CONNECTED:
+        if change.connection is ConnectionState.CONNECTED:
             self._settings_monitor.connected(change.scanner)
 
     def poll_safely(self) -> str:
@@ -237,8 +237,8 @@ class Monitor:
             scanners=tuple(
                 ScannerHealth(
                     name=reader.name,
-                    link=reader.scanner.link.value,
-                    detail=reader.scanner.link_detail or None,
+                    link=reader.scanner.connection.value,
+                    detail=reader.scanner.connection_detail or None,
                     failure=reader.trouble,
                     calibrated=reader.scanner.calibrated
                     if reader.scanner.settings.driver == "hid-keyboard"
@@ -288,8 +288,8 @@ class Monitor:
                     "device": settings.device,
                     "match": None if settings.match is None else msgspec.to_builtins(settings.match),
                     "dialect": settings.dialect,
-                    "link": reader.scanner.link.value,
-                    "detail": reader.scanner.link_detail or None,
+                    "link": reader.scanner.connection.value,
+                    "detail": reader.scanner.connection_detail or None,
                     "failure": reader.trouble,
                     "calibrated": reader.scanner.calibrated,
                     "gsSeen": reader.scanner.gs_seen,
@@ -348,8 +348,8 @@ class Monitor:
             except OSError as error:
                 log.error("a sync cannot be asked for: %s", error)  # noqa: TRY400 - its words say it all
 
-    def _told_master(self) -> MasterTold:
-        return tell(
+    def _told_master(self) -> StatusMessage:
+        return status_message(
             self._info,
             self._clock.now().wall_ns,
             max_age_days=self._config.articles.max_age_days,
@@ -360,7 +360,7 @@ class Monitor:
     def _write_registry(self) -> None:
         while self._links:
             change = self._links.popleft()
-            if change.link is not Link.CONNECTED:
+            if change.connection is not ConnectionState.CONNECTED:
                 continue
             self._gs_noted.discard(change.scanner)
             identity = msgspec.to_builtins(self._readers[change.scanner].scanner.identity())

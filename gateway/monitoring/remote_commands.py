@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from gateway.articles.sync_request import request_sync
+from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
 from gateway.mqtt.command_envelope import Call, CommandError, Handler
 from gateway.mqtt.delivery_memory import ReplayRange

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import flush, keep_aside, put_in_place, remove, replacement
-from gateway.outbox.schema import OutboxError, connect, forget_identity, open_writer, refuse_newer
+from gateway.outbox.schema import OutboxError, connect, forget_identity, is_damage, open_writer, refuse_newer
 from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.writer import Outbox
 from gateway.system.clock import NS, ClockReading
@@ -39,44 +39,57 @@ class Restored(Struct, frozen=True, kw_only=True):
     """Events there that wait for delivery and are not in the backup."""
 
 
-def back_up(path: Path, destination: Path) -> int:
+As = Callable[[], contextlib.AbstractContextManager[None]]
+"""Be another user for the length of a `with`: the outbox is its owner's, a backup lies where the caller says."""
+
+
+def back_up(path: Path, destination: Path, caller: As = contextlib.nullcontext) -> int:
     """Copy the outbox into one file, as it is at one moment, whoever writes it meanwhile; return how many events.
 
-    An older backup of that name is replaced when the new one is complete and sound. Raises OutboxError.
+    An older backup of that name is replaced when the new one is complete and sound. The outbox is opened as the
+    present user, the destination as `caller`. Raises OutboxError.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), caller():
         if destination.samefile(path):
             raise OutboxError("back up to", destination, "it is the outbox itself", "choose another name")
     building = destination.with_name(f".{destination.name}.{os.getpid()}.tmp")
     try:
-        with _opened(path, "back up") as source:
-            _copy(source, building)
-        with _opened(building, "check") as copy:
-            _check(copy, building)
-            (events,) = copy.execute("SELECT count(*) FROM event").fetchone()
-        building.replace(destination)
-        flush(destination.parent)
+        with _opened(path, "back up") as source, caller():
+            try:
+                _copy(source, building)
+                with _opened(building, "check") as copy:
+                    _check(copy, building)
+                    (events,) = copy.execute("SELECT count(*) FROM event").fetchone()
+                building.replace(destination)
+                flush(destination.parent)
+            finally:
+                remove(building, "", "-wal", "-shm", "-journal")
     except (OSError, sqlite3.Error) as error:
         raise OutboxError("write", destination, getattr(error, "strerror", None) or error, WRITABLE) from error
-    finally:
-        remove(building, "", "-wal", "-shm", "-journal")
     return int(events)
 
 
 def restore(
-    path: Path, backup: Path, settings: OutboxSettings, identity: BoxIdentity, clock: ClockReading
+    path: Path,
+    backup: Path,
+    settings: OutboxSettings,
+    identity: BoxIdentity,
+    clock: ClockReading,
+    caller: As = contextlib.nullcontext,
 ) -> Restored:
     """Put a backup in the place of the outbox, under the state directory's lock. Raises OutboxError.
 
     Events keep their numbers and bytes; a new epoch begins behind them, because numbers beyond the backup may have
     been given before. The outbox that was here is kept aside, whole; until the backup is in its place, a failure or
-    a power cut leaves everything as it was.
+    a power cut leaves everything as it was. The backup is opened as `caller`, all else is the present user's.
     """
     building = path.with_name(f"{path.name}.restoring")
     try:
         put_in_place(path)  # what an earlier salvage or restore had complete
         remove(building, "", "-wal", "-shm", "-journal")
-        with _opened(backup, "restore") as source:
+        with contextlib.ExitStack() as opened:
+            with caller():
+                source = opened.enter_context(_opened(backup, "restore"))
             _check(source, backup)
             _copy(source, building)
         fresh = open_writer(building)
@@ -121,6 +134,11 @@ def _opened(path: Path, operation: str) -> Iterator[sqlite3.Connection]:
         if not path.is_file():
             raise OutboxError(operation, path, "there is no such file", USABLE)
         db = connect(path, read_only=True)
+        try:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # SQLite opens its files at the first read
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
     except (OSError, sqlite3.Error) as error:
         raise OutboxError(operation, path, error, "may this user read it?") from error
     with contextlib.closing(db):

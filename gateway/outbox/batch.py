@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gateway.events import cloudevent
 from gateway.outbox import entry as drafting
 from gateway.outbox.checksums import of_event
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote, Write
 from gateway.system.clock import ClockReading
 
 
@@ -14,7 +14,7 @@ class Batch:
 
     def __init__(
         self,
-        writes: Sequence[NewEvent | JournalledSymbol],
+        writes: Sequence[Write],
         first: int,
         epoch: str,
         source: str,
@@ -30,9 +30,14 @@ class Batch:
         """Scanners whose open item became an event."""
         self.holds: dict[str, bytes] = {}
         """Scanner -> its item, open at the end of the batch, as it is kept."""
+        self.notes: dict[str, str] = {}
+        """Key -> what the station keeps for a restart."""
         settled: list[tuple[object, ...]] = []
         waiting: dict[str, list[tuple[object, ...]]] = {}
         for write in writes:
+            if isinstance(write, StationNote):
+                self.notes[write.key] = write.text
+                continue
             if isinstance(write, JournalledSymbol):
                 self.holds[write.scanner] = drafting.encode(write.draft)
                 waiting.setdefault(write.scanner, []).append(_symbol_rows(None, write.draft)[-1])

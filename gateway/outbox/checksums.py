@@ -14,6 +14,8 @@ MAX_SEQUENCE: Final = 10**15
 """No box stores so many events; CloudEvents' sequence has 16 digits here."""
 
 
+NOTE_PREFIX: Final = "station."
+"""Of the keys of a station's notes in the table `meta`: written with scans, and outside the checksum."""
 EVENT_COLUMNS: Final = "sequence, recorded_ns, trusted, sealed, body, checksum"
 
 
@@ -54,4 +56,6 @@ def check(name: str, checksum: object, *values: object) -> None:
 
 def of_meta(facts: Iterable[tuple[str, str]]) -> int:
     """Return the checksum of the table `meta`, which holds it under the key `checksum`."""
-    return of_values(*sorted(fact for fact in facts if fact[0] != "checksum"))
+    return of_values(
+        *sorted(fact for fact in facts if fact[0] != "checksum" and not fact[0].startswith(NOTE_PREFIX))
+    )

@@ -39,6 +39,17 @@ class JournalledSymbol(Struct, frozen=True, kw_only=True):
     """The item as it stands, which becomes an event as it is if nothing more comes."""
 
 
+class StationNote(Struct, frozen=True, kw_only=True):
+    """What a station keeps for a restart beside its events, such as the case and patient that are set."""
+
+    key: str
+    text: str
+    """Replaces what was kept under the key before. Never an identity in clear."""
+
+
+Write = NewEvent | JournalledSymbol | StationNote
+
+
 class Dead(Struct, frozen=True, kw_only=True):
     """An event that the broker will never take as it is."""
 

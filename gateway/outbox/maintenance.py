@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.events import cloudevent
+from gateway.outbox import used_pieces
 from gateway.outbox.checksums import EVENT_COLUMNS, DamagedRowError, event_is_sound, of_event
 from gateway.outbox.schema import BUSY_MS
 from gateway.system.clock import ClockReading
@@ -39,6 +40,7 @@ def prune(db: sqlite3.Connection, delivered: int, recorded_before_ns: int | None
         " AND event NOT IN (SELECT sequence FROM dead) ORDER BY id LIMIT ?)",
         (oldest[-1][0], 4 * PRUNE_ROWS),
     )
+    used_pieces.forget(db, oldest[-1][0] + 1)
     db.execute("COMMIT")
     return len(oldest)
 
@@ -73,7 +75,8 @@ def _forget_settled(db: sqlite3.Connection) -> int:
 def unsettled(db: sqlite3.Connection, unchecked: int) -> list[tuple[int, int, bytes]]:
     """Return sequence, time of recording and body of the next SEAL_ROWS events whose times are not settled.
 
-    `unchecked`: events up to this one have no checksum. Raises sqlite3.Error, also for a row that does not hold what was written: it would get a right checksum.
+    `unchecked`: events up to this one have no checksum. Raises sqlite3.Error, also for a row that does not hold what
+    was written: it would get a right checksum.
     """
     rows = db.execute(
         f"SELECT {EVENT_COLUMNS} FROM event WHERE sealed = 0 ORDER BY sequence LIMIT ?",  # noqa: S608 - our own names

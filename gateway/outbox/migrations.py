@@ -42,6 +42,26 @@ MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     """,
     """
+    CREATE TABLE used_piece (piece TEXT PRIMARY KEY, event TEXT NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT OR IGNORE INTO used_piece SELECT
+        json_extract(body, '$.data.udi.issuer') || char(31) || json_extract(body, '$.data.udi.deviceIdentifier')
+            || char(31) || ifnull(json_extract(body, '$.data.udi.serialNumber'),
+                                  json_extract(body, '$.data.udi.donationIdentificationNumber')),
+        json_extract(body, '$.id'), sequence
+    FROM (SELECT sequence, CAST(body AS TEXT) AS body FROM event ORDER BY sequence)
+    WHERE CASE WHEN json_valid(body) THEN
+        json_extract(body, '$.data.action') = 'consume'
+        AND json_extract(body, '$.data.verdict.disposition') = 'accepted'
+        AND json_extract(body, '$.data.repeats') IS NULL
+        AND ifnull(json_extract(body, '$.data.udi.serialNumber'),
+                   json_extract(body, '$.data.udi.donationIdentificationNumber')) IS NOT NULL
+        AND json_extract(body, '$.data.udi.deviceIdentifier') IS NOT NULL
+        AND json_extract(body, '$.id') NOT IN (
+            SELECT ifnull(ifnull(json_extract(body, '$.data.undoes'), json_extract(body, '$.data.corrects')), '')
+            FROM (SELECT CAST(body AS TEXT) AS body FROM event) WHERE json_valid(body))
+    ELSE 0 END;
+    """,
+    """
     ALTER TABLE event ADD COLUMN checksum INTEGER;
     ALTER TABLE open_item ADD COLUMN checksum INTEGER;
     ALTER TABLE dead ADD COLUMN checksum INTEGER;
@@ -62,6 +82,9 @@ corrected and is not handed over; `trusted`: its recorded_ns is of a synchronise
 the item waits for its other symbols; open_item.draft is then the event it becomes if nothing more comes, as
 `gateway.outbox.entry` encodes it. dead.retry: when a person asked for it to be sent again, wall time in
 nanoseconds; 0 while nobody has.
+
+used_piece: which event in force consumed a piece with a serial number; piece is issuer, device identifier and
+serial number with a unit separator between them.
 
 checksum: `gateway.outbox.checksums` of the row; NULL in `event` up to cursor.unchecked, whose rows were stored
 before. cursor.published: every event up to it has had the broker's PUBACK. untrusted_boot: boots of which events

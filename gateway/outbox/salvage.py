@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.events.cloudevent import MAX_TIME_NS, UNREADABLE, parked_event
-from gateway.outbox import database_pages, dead_letters, unknown_articles, wal_check
+from gateway.outbox import database_pages, dead_letters, unknown_articles, used_pieces, wal_check
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.checksums import EVENT_COLUMNS, MAX_SEQUENCE, event_is_sound, of_event, of_values
 from gateway.outbox.dead_letters import DeadLetter
@@ -252,6 +252,7 @@ def _carry_over(damaged: Path, fresh: sqlite3.Connection, at_work: AtWork) -> tu
         oldest = fresh.execute("SELECT min(sequence) FROM event").fetchone()[0]
         if cursor == UNKNOWN and oldest is not None:
             cursor = Cursor(oldest - 1, oldest - 1, 0)  # what lay in front was delivered, and removed by age
+        used_pieces.fill(fresh)
         write_cursor(fresh, Cursor(cursor.delivered, max(cursor.published, cursor.delivered), 0))
         write_meta(fresh, {"lost": lost})
         fresh.execute("COMMIT")

@@ -9,7 +9,7 @@ from gateway.outbox.checksums import DamagedRowError, of_meta, of_values
 from gateway.outbox.migrations import MIGRATIONS
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
-CHECKED_VERSION: Final = 3
+CHECKED_VERSION: Final = 4
 """From this version on rows carry checksums, and `meta` the version, too."""
 MAX_VERSION: Final = 10_000
 """No version of the schema is beyond."""
@@ -133,7 +133,7 @@ def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
     damaged (DamagedRowError).
     """
     version, stated = _version(db), _stated_version(db)
-    flipped = stated is not None and (version ^ stated).bit_count() == 1
+    flipped = stated is not None and (version ^ stated).bit_count() == 1 and version != SCHEMA_VERSION + 1
     if flipped or version > MAX_VERSION or (version == CHECKED_VERSION and stated is None):
         raise DamagedRowError(f"its version is {version} in one place and {stated} in another")
     if version > SCHEMA_VERSION:

@@ -14,13 +14,21 @@ from typing import Final, NamedTuple
 import msgspec
 
 from gateway.events import cloudevent
-from gateway.outbox import dead_letters, maintenance, unknown_articles
+from gateway.outbox import dead_letters, maintenance, unknown_articles, used_pieces
 from gateway.outbox import entry as drafting
 from gateway.outbox.batch import Batch
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.capacity import Capacity, measure
-from gateway.outbox.checksums import EVENT_COLUMNS, DamagedRowError, check, event_is_sound, of_event, of_values
-from gateway.outbox.entry import Dead, DeliveryMarks, JournalledSymbol, NewEvent
+from gateway.outbox.checksums import (
+    EVENT_COLUMNS,
+    NOTE_PREFIX,
+    DamagedRowError,
+    check,
+    event_is_sound,
+    of_event,
+    of_values,
+)
+from gateway.outbox.entry import Dead, DeliveryMarks, JournalledSymbol, NewEvent, Write
 from gateway.outbox.maintenance import SEAL_ROWS
 from gateway.outbox.retention import Retention
 from gateway.outbox.schema import (
@@ -91,9 +99,7 @@ class Outbox:
             self._db.close()
             raise
 
-    def append(
-        self, writes: Sequence[NewEvent | JournalledSymbol], clock: ClockReading, *, seal: bool
-    ) -> list[int]:
+    def append(self, writes: Sequence[Write], clock: ClockReading, *, seal: bool) -> list[int]:
         """Store scans durably, in order, in one transaction; return the sequence numbers of the events among them.
 
         Items that an earlier life left open become events before them, and have their numbers in front. `seal`: the
@@ -110,6 +116,11 @@ class Outbox:
                 if batch.closed or batch.holds:
                     self._write_open(batch)
                 self._db.executemany("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", batch.symbols)
+                self._db.executemany(
+                    "REPLACE INTO meta VALUES (?, ?)",
+                    [(f"{NOTE_PREFIX}{key}", text) for key, text in batch.notes.items()],
+                )
+                used_pieces.note(self._db, batch.drafts, [row[0] for row in batch.events])
                 unknown_articles.note(self._db, batch.drafts, clock.wall_ns)
                 if not clock.synchronised and batch.events:
                     self._note_untrusted(clock, handed=sealed)
@@ -135,6 +146,14 @@ class Outbox:
         except sqlite3.DatabaseError as error:
             raise self._failed("read", error) from error
         return [body for (body,) in reversed(rows)]
+
+    def station_note(self, key: str) -> str | None:
+        """Return what a station has kept under a key, or None."""
+        try:
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (f"{NOTE_PREFIX}{key}",)).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._failed("read", error) from error
+        return None if row is None else str(row[0])
 
     def note(self, marks: DeliveryMarks) -> None:
         """Note what delivery has come to; durable with the next write."""
@@ -428,8 +447,10 @@ class Outbox:
                 raise FullOutboxError(
                     "store a scan in",
                     self.path,
-                    "its room is used up by scans that are not delivered",
-                    "restore the way to the broker, export them, or raise outbox.max_bytes",
+                    "its room is used up by scans that are not delivered"
+                    if self.capacity.bound == "max_bytes"
+                    else "the disk is as full as it may become",
+                    self.capacity.remedy(self.settings),
                 )
             self._measure_capacity()
 

@@ -30,7 +30,15 @@ class CarryOver:
     def keep(self, config: Config, station: Station) -> None:
         """Keep what is chosen at the end of a life."""
         self._meant = _meant(config)
-        self._station = Station(chosen=station.chosen, counted=station.counted, context=station.context)
+        self._station = Station(
+            chosen=station.chosen,
+            counted=station.counted,
+            fell_back=station.fell_back,
+            quantity_ended=station.quantity_ended,
+            context=station.context,
+            context_until_ns=station.context_until_ns,
+            ended=station.ended,
+        )
 
     def given(self, config: Config) -> Station:
         """Return what the next life begins with: nothing where other settings give it another meaning."""

@@ -1,6 +1,7 @@
 """From what was scanned to an event that waits for its place in the order: look up, judge, put together."""
 
 import logging
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,18 +9,20 @@ from msgspec import Struct, convert, to_builtins
 from msgspec.structs import replace
 
 from gateway.articles.errors import MasterError
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
-from gateway.model import Decoded, Disposition, Finding, LookUp, Match, Verdict
+from gateway.model import Decoded, Disposition, Finding, LookUp, Severity, Verdict
 from gateway.outbox.entry import NewEvent
+from gateway.scanning.station_state import StationState
+from gateway.scanning.stories import UsedPieces, story_of, whose
 from gateway.station.context import ContextItem
 from gateway.station.pairing import missing_part
 from gateway.station.profiles import PROFILES
 from gateway.station.repeats import Key, key_of
-from gateway.station.values import Item, TakenBack
+from gateway.station.values import Item, TakenBack, UsedDespite
 from gateway.station.verdict import Circumstances, judge
-from gateway.system.clock import ClockReading
+from gateway.system.clock import NS, ClockReading
 
 log = logging.getLogger(__name__)
 
@@ -38,24 +41,27 @@ class Reading(Struct, frozen=True, kw_only=True):
 class EventBuilder:
     """Makes the events of one station. Reads the article master, and else does no I/O. Used by one thread."""
 
-    def __init__(self, config: Config, master: ArticleMaster) -> None:
+    def __init__(self, config: Config, master: ArticleMaster, used_pieces: UsedPieces) -> None:
         self.settings = config.station
         self.station_id = config.station.id or config.gateway.id
         self.profile = PROFILES[config.station.profile]
+        seconds = config.station.repeat_seconds
+        self.repeat_ns = (self.profile.repeat_seconds if seconds is None else seconds) * NS
+        self._used_pieces = used_pieces
         self._max_age_days = config.articles.max_age_days
         self._master = master
         self.master_trouble: str | None = None
         """Why the article master cannot be used; None when it can."""
 
     def look_up(self, text: str, device_identifier: str | None) -> LookUp:
-        """Ask the master; a master that cannot be read is an alarm, not a lost scan."""
+        """Ask the master; one that cannot be read is an alarm, not a lost scan, and recalls by deltas hold."""
         try:
             look_up = self._master.look_up(text, device_identifier)
         except MasterError as error:
             if str(error) != self.master_trouble:
                 log.error("article master: %s", error)  # noqa: TRY400 - its words say it all
             self.master_trouble = str(error)
-            return LookUp(match=Match.NONE)
+            return self._master.look_up_deltas(text, device_identifier)
         self.master_trouble = None
         return look_up
 
@@ -63,18 +69,12 @@ class EventBuilder:
         """Let the article master go."""
         self._master.close()
 
-    def event(self, item: Item, reading: Reading, clock: ClockReading) -> NewEvent:
-        """Make the event of an item as it stands; whether it repeats an earlier one, its caller knows."""
+    def event(self, item: Item, reading: Reading, state: StationState, clock: ClockReading) -> NewEvent:
+        """Make the event of an item as it stands; `state` knows what went before with the same piece."""
         decoded = reading.decoded
         if reading.remarks:
             decoded = replace(decoded, ok=False, findings=(*decoded.findings, *reading.remarks))
         lacking = missing_part(item.missing, decoded.issuer)
-        circumstances = Circumstances(
-            redacted=any(symbol.redacted for symbol in item.symbols),
-            quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
-            missing=lacking,
-            max_age_days=self._max_age_days,
-        )
         meaning, first = item.meaning, item.symbols[0]
         data = cloudevent.ScanData(
             action=meaning.action,
@@ -87,17 +87,41 @@ class EventBuilder:
             symbols=tuple(cloudevent.symbol(one.raw, one.symbology, one.text, one.quality) for one in item.symbols),
             udi=decoded if decoded.complete or lacking else None,
             article=cloudevent.event_article(reading.look_up, clock.wall_ns),
-            verdict=judge(decoded, reading.look_up, clock, self.settings, circumstances),
-            context=_context(meaning.context),
+            verdict=NOTHING_TO_JUDGE,
+            context=event_context(meaning.context),
+            count=None if meaning.count is None else convert(to_builtins(meaning.count), cloudevent.CountSession),
+            destination=meaning.destination,
         )
+        at_ns = item.symbols[-1].at_ns
+        repeats = self._first_of(data, at_ns, state)
+        if repeats is None and self.profile.lot_repeats:
+            repeats = item.label.again_of
+        story = story_of(data, reading.look_up, repeats, state, self._used_pieces)
+        circumstances = Circumstances(
+            redacted=any(symbol.redacted for symbol in item.symbols),
+            quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
+            missing=lacking,
+            interleaved=item.label.interleaved,
+            max_age_days=self._max_age_days,
+            meaning=meaning,
+            story=story,
+        )
+        data = replace(data, verdict=judge(decoded, reading.look_up, clock, self.settings, circumstances))
+        if data.verdict.disposition is Disposition.REFUSED:  # it repeats what was refused, never what was booked
+            data = replace(data, repeats=self._first_of(data, at_ns, state))
+        else:
+            data = replace(data, repeats=story.repeats, corrects=story.corrects)
         raw = tuple(symbol.raw for symbol in item.symbols)
         return NewEvent(id=item.id, time_ns=clock.wall_at(first.at_ns), data=data, raw=raw)
 
     def undo(self, back: TakenBack, undone: cloudevent.ScanData | None, clock: ClockReading) -> NewEvent:
-        """Make the event that takes another one back; `undone` is that one's data where it is still known."""
+        """Make the event that takes another one back; `undone` is that one's data where it is still known.
+
+        It carries the context of what it takes back, whatever is set by now.
+        """
         data = cloudevent.ScanData(
             action="undo",
-            reason=None,
+            reason=back.reason,
             quantity=back.done.quantity,
             undoes=back.done.id,
             repeats=None,
@@ -107,24 +131,40 @@ class EventBuilder:
             udi=undone.udi if undone else None,
             article=undone.article if undone else None,
             verdict=NOTHING_TO_JUDGE,
-            context=_context(back.context),
+            context=undone.context if undone else cloudevent.Context(),
         )
         return NewEvent(id=back.id, time_ns=clock.wall_at(back.at_ns), data=data, raw=())
+
+    def used_despite(self, effect: UsedDespite, refused: cloudevent.ScanData, clock: ClockReading) -> NewEvent:
+        """Make the event that books what was refused: the same label, its errors now warnings."""
+        errors = tuple(one.code for one in refused.verdict.findings if one.severity is Severity.ERROR)
+        findings = tuple(
+            replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one
+            for one in refused.verdict.findings
+        )
+        data = replace(
+            refused,
+            repeats=None,
+            station=self._station(effect.scanner),
+            clock=_stamp(clock, effect.at_ns),
+            verdict=Verdict(disposition=Disposition.ACCEPTED, findings=findings),
+            used_despite=cloudevent.Refused(event=effect.refused, findings=errors),
+        )
+        raw = tuple(b64decode(symbol.raw) for symbol in refused.symbols)
+        return NewEvent(id=effect.id, time_ns=clock.wall_at(effect.at_ns), data=data, raw=raw)
 
     def repeat_key(self, data: cloudevent.ScanData) -> Key | None:
         """Return what a repeat of this event has in common with it."""
         texts = tuple(symbol.text for symbol in data.symbols)
-        return key_of(data.action, data.udi, texts, self.profile, _whose(data.context))
+        refused = data.verdict.disposition is Disposition.REFUSED
+        action = f"refused {data.action}" if refused else data.action
+        return key_of(action, data.udi, texts, self.profile, whose(data.context))
+
+    def _first_of(self, data: cloudevent.ScanData, at_ns: int, state: StationState) -> str | None:
+        return state.repeats.first_of(self.repeat_key(data), at_ns, self.repeat_ns)
 
     def _station(self, scanner: str) -> cloudevent.Station:
         return cloudevent.Station(id=self.station_id, scanner=scanner, profile=self.settings.profile)
-
-
-def _whose(context: cloudevent.Context) -> str | None:
-    """Return what stands for case and patient, the same as long as they are set; None where neither is."""
-    if context.case is None and context.patient is None:
-        return None
-    return f"{context.case} {context.patient}"
 
 
 def _stamp(clock: ClockReading, at_ns: int) -> cloudevent.ClockStamp:
@@ -133,5 +173,6 @@ def _stamp(clock: ClockReading, at_ns: int) -> cloudevent.ClockStamp:
     )
 
 
-def _context(items: Sequence[ContextItem]) -> cloudevent.Context:
+def event_context(items: Sequence[ContextItem]) -> cloudevent.Context:
+    """Return a context as events carry it."""
     return convert({item.kind: to_builtins(item.value) for item in items}, cloudevent.Context)

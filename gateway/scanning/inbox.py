@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from drivers.model import LinkChange, ScannerInput
+from drivers.model import ConnectionChange, ScannerInput
 
 MAX_SCANS: Final = 256
 """What the readers may run ahead of the disk: half a minute of the fastest operator, in some 100 KB."""
@@ -35,7 +35,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self._scans: deque[ScannerInput] = deque()
-        self._changes: dict[str, LinkChange] = {}
+        self._changes: dict[str, ConnectionChange] = {}
         self._notices: dict[Notice, None] = {}
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition(threading.Lock())
@@ -46,7 +46,7 @@ class Inbox:
         That a scanner came or went is taken always; of several such, the newest of each scanner counts.
         """
         with self._changed:
-            if isinstance(scan, LinkChange):
+            if isinstance(scan, ConnectionChange):
                 self._changes[scan.scanner] = scan  # the newest says how it is, and there is room for it always
             elif len(self._scans) >= MAX_SCANS:
                 return False

@@ -7,9 +7,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote, Write
 from gateway.scanning.transaction import verdict_signal
 from gateway.station.privacy import Withheld
+from gateway.station.values import LABEL_COMPLETED
 from gateway.station.view import StationView
 
 INCOMPLETE: Final = "INCOMPLETE_LABEL"
@@ -20,9 +21,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """What came of one scan, or of time."""
 
     scanner: str
-    signal: Signal
-    """For the operator, once `writes` are on disk."""
-    writes: tuple[NewEvent | JournalledSymbol, ...] = ()
+    signal: Signal | None
+    """For the operator, once `writes` are on disk; None: nothing is to be signalled."""
+    writes: tuple[Write, ...] = ()
     moved: bool = True
     """The station's memory has changed: if that cannot be kept, the scan has not happened."""
     withheld: Withheld | None = None
@@ -39,10 +40,15 @@ class Outcome(Struct, frozen=True, kw_only=True):
         """Yield the name of every counter that it raises."""
         yield from self.counts
         for write in self.writes:
+            if isinstance(write, StationNote):
+                continue
             if isinstance(write, JournalledSymbol):
                 yield "more"
                 continue
             data = write.data
+            if data.reason == LABEL_COMPLETED:
+                yield "completed"
+                continue
             yield "undo" if data.action == "undo" else data.verdict.disposition
             if data.repeats is not None:
                 yield "repeat"
@@ -51,12 +57,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     def messages(self, view: StationView | None) -> Iterator[dict[str, object]]:
         """Yield what who watches is told. A label that the scan closed, and that is another one's, comes first."""
-        events = [write for write in self.writes if isinstance(write, NewEvent)]
+        events = [
+            write
+            for write in self.writes
+            if isinstance(write, NewEvent) and write.data.reason != LABEL_COMPLETED  # the whole event follows it
+        ]
         common: dict[str, object] = {"scanner": self.scanner}
         if self.moved:
             common["station"] = view
         for draft in events[:-1]:
-            closed = {"signal": verdict_signal(draft), "id": draft.id, "data": draft.data, "withheld": None}
+            closed = {"signal": verdict_signal(draft.data), "id": draft.id, "data": draft.data, "withheld": None}
             yield {**common, **closed}
         newest = events[-1] if events else None
         yield {

@@ -5,28 +5,32 @@ one back, and the scan has not happened.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
-from gateway.model import Decoded, Match
-from gateway.outbox.entry import NewEvent
-from gateway.scanning.event_builder import EventBuilder, Reading
+from gateway.model import Match
+from gateway.outbox.entry import NewEvent, StationNote
+from gateway.scanning import context_note
+from gateway.scanning.code_input import coded
+from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.outcome import Outcome
-from gateway.scanning.transaction import ScanTransaction, StationState, verdict_signal
-from gateway.station import context, control_codes, machine, pairing
+from gateway.scanning.station_state import StationState
+from gateway.scanning.stories import NoJournal, UsedPieces, event_of_label
+from gateway.scanning.transaction import ScanTransaction, verdict_signal
+from gateway.station import binding, context, control_codes, machine, pairing
 from gateway.station.context import ContextItem, ContextReader, ContextRefused
 from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
 from gateway.station.keys import StationKeys, read_keys
-from gateway.station.machine import Given
+from gateway.station.label_engine import Move, Placement, SymbolRead, own_number, place
+from gateway.station.machine import Occurrence
 from gateway.station.patterns import bounded
-from gateway.station.privacy import is_person, withheld
-from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Item, Rules, Station, Symbol
+from gateway.station.privacy import PERSONS, withheld
+from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Meaning, MoveTimes, Station, Symbol
 from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
 from gateway.system.clock import NS, ClockReading
@@ -35,14 +39,6 @@ from gateway.udi.personal import redact
 
 RESUMED_EVENTS: Final = 256
 """Newest events looked at when the daemon starts, for repeats and for what can be undone: 10 ms."""
-_CONTROL: Final[Mapping[control_codes.Kind, Input]] = {
-    "action": Input.ACTION,
-    "quantity": Input.QUANTITY,
-    "undo": Input.UNDO,
-    "cancel": Input.CANCEL,
-    "clear-context": Input.CLEAR_CONTEXT,
-    "who-am-i": Input.WHO_AM_I,
-}
 
 
 class Pipeline:
@@ -53,10 +49,14 @@ class Pipeline:
         config: Config,
         master: ArticleMaster,
         keys: StationKeys | None = None,
+        used_pieces: UsedPieces | None = None,
         *,
         station: Station = Station(),  # noqa: B008 - frozen
     ) -> None:
-        """`keys`: those of the configuration where they are not given; `station`: what an earlier life has chosen."""
+        """`keys`: those of the configuration where they are not given. `used_pieces`: what the journal knows.
+
+        `station`: what an earlier life has chosen.
+        """
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
         self.memory = StationState(station=station)
@@ -66,25 +66,26 @@ class Pipeline:
         self._patterns = tuple(bounded(pattern) for pattern in settings.item_patterns)
         self._codes = ControlCodes(config.gateway.site, keys.control)
         self._contexts = ContextReader(config.context, keys.protector)
-        self._drafting = EventBuilder(config, master)
-        seconds = settings.repeat_seconds
-        self._repeat_ns = (self._drafting.profile.repeat_seconds if seconds is None else seconds) * NS
-        self._rules = Rules(
+        self._builder = EventBuilder(config, master, used_pieces or NoJournal())
+        profile = self._builder.profile
+        self._times = MoveTimes(
             pairing_ns=settings.pairing_seconds * NS,
             action_ns=settings.action_seconds * NS,
+            lasting_ns=(settings.lasting_seconds or profile.lasting_seconds) * NS,
             undo_ns=settings.undo_seconds * NS,
-            context_ns=config.context.seconds * NS,
+            context_ns=(config.context.seconds or profile.context_seconds) * NS,
             default_action=settings.default_action,
         )
+        self._restore_ns = config.context.restore_seconds * NS
 
     @property
     def master_trouble(self) -> str | None:
         """Why the article master cannot be used; None when it can."""
-        return self._drafting.master_trouble
+        return self._builder.master_trouble
 
     def knows(self, identifier: str, issuer: str | None) -> bool:
         """Tell whether the master knows an article; without `issuer` the identifier is a label's text."""
-        look_up = self._drafting.look_up(identifier, identifier if issuer else None)
+        look_up = self._builder.look_up(identifier, identifier if issuer else None)
         return look_up.match is not Match.NONE
 
     def deadline_ns(self) -> int | None:
@@ -94,13 +95,15 @@ class Pipeline:
     def consider(self, scan: RawScan, clock: ClockReading, identity: str) -> Outcome:
         """Take one scan; `identity` is the id of the event it may become or begin."""
         at_ns = scan.frame.started_ns
-        turn = ScanTransaction(self.memory, self._drafting, self._repeat_ns, clock)
-        turn.make(machine.elapse(self.memory.station, at_ns, self._rules, scan.scanner))
+        transaction = ScanTransaction(self.memory, self._builder, self._times, clock, scan.scanner)
+        transaction.make(machine.elapse(self.memory.station, at_ns, self._times, scan.scanner))
         code = self._codes.read(scan.text)
-        given = Given(input=Input.WHO_AM_I, scanner=scan.scanner, at_ns=at_ns, id=identity)
+        what = Occurrence(input=Input.WHO_AM_I, scanner=scan.scanner, at_ns=at_ns, id=identity)
         if isinstance(code, ControlCode):
-            turn.make(machine.step(turn.memory.station, _coded(given, code), self._rules))
-            return self._done(turn, scan.scanner, counts=(f"control.{code.kind}",), news={"control": code.kind})
+            what = coded(what, code, transaction.memory, self._times.default_action)
+            transaction.make(machine.step(transaction.memory.station, what, self._times))
+            news = {"control": code.kind, "input": what.input.value}
+            return self._done(transaction, scan.scanner, counts=(f"control.{code.kind}",), news=news)
         if isinstance(code, ForeignCode):
             return Outcome(
                 scanner=scan.scanner,
@@ -110,28 +113,39 @@ class Pipeline:
                 news={"foreign": code.why},
                 remark=control_codes.WHAT_TO_DO[code.why],
             )
-        return self._consider_text(scan, turn, given)
+        return self._consider_text(scan, transaction, what)
 
-    def _consider_text(self, scan: RawScan, turn: ScanTransaction, given: Given) -> Outcome:
+    def _consider_text(self, scan: RawScan, transaction: ScanTransaction, what: Occurrence) -> Outcome:
         """Take what is no control code: a context code, a label, or neither."""
-        text, redacted = redact(scan.text, scan.symbology, is_person)
-        today = turn.clock.today()
+        text, redacted = redact(scan.text, scan.symbology, PERSONS)
+        today = transaction.clock.today()
         decoded = decode(text, scan.symbology, today=today)
-        look_up = self._drafting.look_up(text, decoded.device_identifier)
+        look_up = self._builder.look_up(text, decoded.device_identifier)
         whole = decode(scan.text, scan.symbology, today=today) if redacted else decoded
         found = self._contexts.read(scan.text, scan.symbology, whole, known=look_up.match is not Match.NONE)
         if isinstance(found, ContextRefused):
             return _refused_context(scan.scanner, found)
         if isinstance(found, ContextItem):
-            set_ = replace(given, input=Input.CONTEXT, context=found)
-            turn.make(machine.step(turn.memory.station, set_, self._rules))
-            return self._done(turn, scan.scanner, counts=(f"context.{found.kind}",), news={"context": found.kind})
-        item = turn.memory.station.open_items.get(scan.scanner)
-        label = turn.memory.open_label(scan.scanner)
-        waiting = label is not None and label.issuer is decoded.issuer
-        kept_back = withheld(
-            text, scan.symbology, decoded, look_up, self._patterns, redacted=redacted, waiting=waiting
-        )
+            station = transaction.memory.station
+            what = replace(what, input=_context_input(station, found, what), context=found)
+            transaction.make(machine.step(station, what, self._times))
+            news = {"context": found.kind, "input": what.input.value}
+            return self._done(transaction, scan.scanner, counts=(f"context.{found.kind}",), news=news)
+        station = transaction.memory.station
+        open_item = station.open_items.get(scan.scanner)
+        closed = machine.comparable(station, scan.scanner, what.at_ns, self._times)
+        labels = (*([open_item] if open_item else ()), *reversed(closed))
+        kept_back = None
+        if own_number(text, labels) is None:
+            kept_back = withheld(
+                text,
+                scan.symbology,
+                decoded,
+                look_up,
+                self._patterns,
+                redacted=redacted,
+                waiting=any(item.label.decoded.issuer is decoded.issuer for item in labels),
+            )
         if kept_back is not None:
             counts = (f"withheld.{kept_back.kind}",)
             return Outcome(
@@ -142,45 +156,64 @@ class Pipeline:
             symbology=scan.symbology,
             raw=(scan.symbology or "").encode() + text.encode() if redacted else scan.frame.data,
             quality=scan.quality,
-            at_ns=given.at_ns,
+            at_ns=what.at_ns,
             redacted=redacted,
         )
-        alone = Reading(decoded=decoded, look_up=look_up)
-        given = replace(given, symbol=symbol)
-        if item is not None and label is not None:
-            given, reading = self._placed(given, symbol, alone, item, label, today)
+        chosen = station.chosen.get(scan.scanner)
+        if chosen is not None and chosen.action == "undo":
+            return self._take_back(text, transaction, what)
+        read = SymbolRead(symbol=symbol, decoded=decoded, look_up=look_up)
+        placement = place(read, open_item, closed, window_ns=self._times.pairing_ns, today=today)
+        what, reading = self._placed(what, read, placement, station)
+        transaction.make(machine.step(station, what, self._times), reading)
+        if placement.move is Move.KNOWN and placement.target is not None:
+            transaction.confirm(placement.target)
+        return self._done(transaction, scan.scanner)
+
+    def _take_back(self, text: str, transaction: ScanTransaction, what: Occurrence) -> Outcome:
+        """Take back the event of a label that was scanned behind the code `take back an item`."""
+        memory = transaction.memory
+        present = event_context(binding.context_of(memory.station, what.scanner))
+        found = event_of_label(text, memory, present)
+        if found is None:
+            what = replace(what, input=Input.NOT_FOUND)
         else:
-            given, reading = self._new(given, symbol, alone)
-        turn.make(machine.step(turn.memory.station, given, self._rules), reading)
-        return self._done(turn, scan.scanner)
+            data = memory.recent[found]
+            target = Done(id=found, scanner=data.station.scanner, quantity=data.quantity)
+            what = replace(what, input=Input.TAKEN_BACK, target=target)
+        transaction.make(machine.step(memory.station, what, self._times))
+        return self._done(transaction, what.scanner, news={"input": what.input.value})
 
     def _placed(
-        self, given: Given, symbol: Symbol, alone: Reading, item: Item, label: Decoded, today: date
-    ) -> tuple[Given, Reading]:
-        """Tell what a symbol is to the label under way: the input, and what is read of the item it makes."""
-        before = [(one.text, one.symbology) for one in item.symbols]
-        here = (symbol.text, symbol.symbology)
-        together = pairing.joined([*before, here], today)
-        if any(one.text == symbol.text for one in item.symbols) or pairing.is_same(together):
-            return replace(given, input=Input.SAME), alone
-        if pairing.is_stray(together, label, alone.decoded):
-            remarks = tuple(found for found in together.findings if found.code == pairing.LINK)
-            begun, _ = self._new(given, symbol, alone)
-            return replace(begun, input=Input.STRAY), replace(alone, remarks=remarks)
-        if not pairing.belongs(together, label, alone.decoded, here):
-            return self._new(given, symbol, alone)
-        look_up = self._drafting.look_up(item.symbols[0].text, together.device_identifier)
-        lacking = pairing.missing(together, [*before, here], look_up, self._drafting.profile)
-        goes_on = lacking and len(before) + 1 < MAX_SYMBOLS
-        given = replace(given, input=Input.CONTINUES if goes_on else Input.COMPLETES, missing=lacking)
-        return given, Reading(decoded=together, look_up=look_up)
-
-    def _new(self, given: Given, symbol: Symbol, alone: Reading) -> tuple[Given, Reading]:
-        """Tell whether a symbol is a label by itself, or the first of several."""
-        here = [(symbol.text, symbol.symbology)]
-        lacking = pairing.missing(alone.decoded, here, alone.look_up, self._drafting.profile)
-        waits = lacking and alone.decoded.ok  # a damaged symbol is refused at once, and scanned again
-        return replace(given, input=Input.BEGINS if waits else Input.WHOLE, missing=lacking), alone
+        self, what: Occurrence, read: SymbolRead, placement: Placement, station: Station
+    ) -> tuple[Occurrence, Reading]:
+        """Return the input that a placement is, and what is read of the item it makes."""
+        label, symbols = placement.label, placement.symbols
+        if label is None or not symbols:
+            known = Input.SAME if placement.target is None else Input.KNOWN
+            what = replace(what, input=known, label=label, known=placement.target)
+            return what, Reading(decoded=read.decoded, look_up=read.look_up)
+        decoded, look_up = label.decoded, read.look_up
+        if len(symbols) > 1:
+            look_up = self._builder.look_up(symbols[0].text, decoded.device_identifier)
+            label = replace(label, article=look_up.article, match=look_up.match)
+        texts = [(one.text, one.symbology) for one in symbols]
+        lacking = pairing.missing(decoded, texts, look_up, self._builder.profile)
+        waits = bool(lacking) and decoded.ok and len(symbols) < MAX_SYMBOLS
+        replaces = placement.replaces
+        if not lacking and placement.move is not Move.STRAY:
+            earlier = machine.incomplete_of(station, what.scanner, label, what.at_ns, self._times)
+            replaces = (*replaces, *((earlier.id,) if earlier and earlier.id not in replaces else ()))
+        what = replace(
+            what,
+            input=_input(placement, waits=waits, idle=what.scanner not in station.open_items),
+            symbols=symbols,
+            label=label,
+            replaces=replaces,
+            missing=lacking,
+            like=_like(read, placement, station, what, self._times),
+        )
+        return what, Reading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
 
     def elapse(self, clock: ClockReading) -> list[Outcome]:
         """Let time pass: labels whose next symbol did not come in time go out as they stand."""
@@ -192,53 +225,62 @@ class Pipeline:
         return [] if last is None else self._elapse(clock, last + ON_THE_WIRE_NS + 1)
 
     def _elapse(self, clock: ClockReading, at_ns: int) -> list[Outcome]:
-        turn = ScanTransaction(self.memory, self._drafting, self._repeat_ns, clock)
-        step = machine.elapse(self.memory.station, at_ns, self._rules)
-        turn.make(step)
-        self.memory = turn.memory
-        return [
-            Outcome(scanner=draft.data.station.scanner, signal=verdict_signal(draft), writes=(draft,))
-            for draft in turn.writes
+        transaction = ScanTransaction(self.memory, self._builder, self._times, clock)
+        transaction.make(machine.elapse(self.memory.station, at_ns, self._times))
+        before, self.memory = self.memory, transaction.memory
+        outcomes = [
+            Outcome(scanner=draft.data.station.scanner, signal=verdict_signal(draft.data), writes=(draft,))
+            for draft in transaction.writes
             if isinstance(draft, NewEvent)
         ]
+        notes = _notes(before.station, self.memory.station, clock)
+        return [*outcomes, *([Outcome(scanner="", signal=None, writes=notes)] if notes else [])]
 
-    def resume(self, bodies: Iterable[bytes], clock: ClockReading) -> None:
-        """Learn what was scanned before the daemon started: repeats are known as such, and undoing goes on."""
+    def resume(self, bodies: Iterable[bytes], clock: ClockReading, note: str | None = None) -> None:
+        """Learn what was scanned before the daemon started: repeats are known as such, and undoing goes on.
+
+        `note`: what was kept of the context, which goes on where its last use is not long ago.
+        """
         memory = self.memory
+        used_ns: int | None = None
         for body in bodies:
             try:
                 event = cloudevent.decode_scan(body)
                 data, at_ns = event.data, _moment(event, clock)
             except cloudevent.UNREADABLE:
                 continue  # a clock event, or a damaged disk
-            if at_ns is None or data.station.id != self._drafting.station_id:
+            if at_ns is None or data.station.id != self._builder.station_id:
                 continue
+            used_ns = at_ns
             if data.undoes is not None:
                 memory = memory.without(data.undoes)
                 continue
-            key = self._drafting.repeat_key(data)
-            memory = memory.with_event(event.id, data, at_ns, key, self._repeat_ns)
+            if data.used_despite is not None and data.used_despite.event in memory.recent:
+                memory = memory.without_refusals(data.used_despite.event)
+            key = self._builder.repeat_key(data)
+            memory = memory.with_event(event.id, data, at_ns, key, self._builder.repeat_ns)
             done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
-            memory = replace(memory, station=machine.resumed(memory.station, done, at_ns, self._rules))
-        station = machine.elapse(memory.station, clock.monotonic_ns, self._rules).station
+            memory = replace(memory, station=machine.resumed(memory.station, done, at_ns, self._times))
+        station = context_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
+        station = machine.elapse(station, clock.monotonic_ns, self._times).station
         self.memory = replace(memory, station=station)
 
     def close(self) -> None:
         """Let the article master go."""
-        self._drafting.close()
+        self._builder.close()
 
     def _done(
         self,
-        turn: ScanTransaction,
+        transaction: ScanTransaction,
         scanner: str,
         counts: tuple[str, ...] = (),
         news: Mapping[str, str] | None = None,
     ) -> Outcome:
-        self.memory = turn.memory
+        before, self.memory = self.memory, transaction.memory
         return Outcome(
             scanner=scanner,
-            signal=turn.signal,
-            writes=tuple(turn.writes),
+            signal=transaction.signal,
+            writes=(*transaction.writes, *_notes(before.station, self.memory.station, transaction.clock)),
             counts=counts,
             news=news or {},
         )
@@ -246,11 +288,48 @@ class Pipeline:
     def view(self, clock: ClockReading) -> StationView:
         """Return what a display shows of the station now."""
         newest = next(reversed(self.memory.recent), None)
-        return view_of(self.memory.station, self._drafting.station_id, newest, self._settings, clock)
+        return view_of(self.memory.station, self._builder.station_id, newest, self._settings, clock)
 
 
-def _coded(given: Given, code: ControlCode) -> Given:
-    return replace(given, input=_CONTROL[code.kind], code=code)
+def _like(
+    read: SymbolRead, placement: Placement, station: Station, what: Occurrence, times: MoveTimes
+) -> Meaning | None:
+    """Return what a label meant that is scanned again at once behind an action for one item, else None.
+
+    Who doubts the signal scans it again: that is no use of what was just thrown away.
+    """
+    if placement.move is not Move.NEW:
+        return None
+    for item in machine.comparable(station, what.scanner, what.at_ns, times):
+        if item.meaning.one_item and any(one.text == read.symbol.text for one in item.symbols):
+            return replace(item.meaning, quantity=1, quantity_given=False)
+    return None
+
+
+def _input(placement: Placement, *, waits: bool, idle: bool) -> Input:
+    """Return the input that a placement is; `idle`: no label waits, so that one just closed can wait again."""
+    match placement.move:
+        case Move.STRAY:
+            return Input.STRAY
+        case Move.LATE:
+            return Input.BEGINS if waits and idle else Input.LATE
+        case Move.JOINS:
+            return Input.CONTINUES if waits else Input.COMPLETES
+        case _:
+            return Input.BEGINS if waits else Input.WHOLE
+
+
+def _context_input(station: Station, item: ContextItem, what: Occurrence) -> Input:
+    chosen = station.chosen.get(what.scanner)
+    if item.kind == "location" and chosen is not None and chosen.action == "transfer":
+        return Input.DESTINATION
+    return binding.input_of(station, item, what.at_ns)
+
+
+def _notes(before: Station, after: Station, clock: ClockReading) -> tuple[StationNote, ...]:
+    """Return what is to be kept for a restart, where it has changed."""
+    changed = (before.context, before.ended) != (after.context, after.ended)
+    return (context_note.note(after, clock),) if changed else ()
 
 
 def _refused_context(scanner: str, found: ContextRefused) -> Outcome:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from drivers.base import DriverError, Scanner, ScannerSettings
-from drivers.model import Link, LinkChange
-from drivers.registry import open_scanner
+from drivers.catalogue import open_scanner
+from drivers.model import ConnectionChange, ConnectionState
 from gateway.devices.scanner_reader import AnswerFilter
 from gateway.scanning.inbox import Inbox
 
@@ -132,12 +132,12 @@ class Reader:
         self.failure = None
         if item is None:
             return False
-        if isinstance(item, LinkChange) and item.link is Link.CONNECTED:
+        if isinstance(item, ConnectionChange) and item.connection is ConnectionState.CONNECTED:
             self._on_connected(self.scanner)
         answers = self._answers
         if answers is not None and answers.withholds(item):
             return True
         self.heard_at = time.monotonic()
-        if not self._inbox.offer(item) and not isinstance(item, LinkChange):
+        if not self._inbox.offer(item) and not isinstance(item, ConnectionChange):
             self.dropped += 1
         return True

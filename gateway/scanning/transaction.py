@@ -1,84 +1,63 @@
-"""What a station knows from one scan to the next, and one scan's way through it: effects become drafts."""
+"""One scan's way through a station: effects become what is to be stored."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from drivers.model import Signal
 from gateway.events import cloudevent
-from gateway.model import Decoded, Disposition
+from gateway.model import Disposition
 from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.scanning.code_input import WRONG_QUANTITY
 from gateway.scanning.event_builder import EventBuilder, Reading
+from gateway.scanning.station_state import StationState
+from gateway.station import machine
 from gateway.station.machine import IllegalMoveError, Step
-from gateway.station.repeats import Key, Repeats
-from gateway.station.values import MAX_UNDO, Effect, OpenLabel, Published, Station
+from gateway.station.rules import AWAY
+from gateway.station.values import Effect, Item, MoveTimes, OpenLabel, Published, TakenBack, UsedDespite
 from gateway.station.workflow import Output
 from gateway.system.clock import ClockReading
 
-SIGNALS: Final[Mapping[Output, Signal]] = {
-    Output.HOLD: Signal.MORE,
-    Output.REMIND: Signal.MORE,
+OF_SYMBOLS: Final[Mapping[Output, Signal]] = {Output.HOLD: Signal.MORE, Output.REMIND: Signal.MORE}
+"""What the scanner is told of a symbol; of an item that becomes an event its verdict says it."""
+OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.IDENTIFY: Signal.MORE,
     Output.TAKE_BACK: Signal.ACCEPTED,
+    Output.WITHDRAW: Signal.ACCEPTED,
+    Output.BOOK: Signal.WARNING,
     Output.ACCEPT: Signal.ACCEPTED,
+    Output.OVERRIDE: Signal.WARNING,
+    Output.ASK: Signal.QUESTION,
     Output.REFUSE: Signal.REFUSED,
 }
-"""What the scanner is told; for an item that becomes an event its verdict says it."""
-
-
-class StationState(Struct, frozen=True, kw_only=True):
-    """All that a station knows from one scan to the next. A value."""
-
-    station: Station = Station()
-    held: Mapping[str, NewEvent] = {}
-    """Scanner -> its open item as it is journalled: what it becomes if nothing more comes."""
-    repeats: Repeats = Repeats()
-    recent: dict[str, cloudevent.ScanData] = {}
-    """Id -> event, of the newest that were not taken back, the newest last."""
-
-    def open_label(self, scanner: str) -> Decoded | None:
-        """Return what the open item of a scanner says so far; None where there is none."""
-        draft = self.held.get(scanner)
-        return None if draft is None else draft.data.udi
-
-    def with_event(
-        self, identity: str, data: cloudevent.ScanData, at_ns: int, key: Key | None, window_ns: int
-    ) -> "StationState":
-        """Remember an event for repeats of it, and for who takes it back."""
-        recent = {**self.recent, identity: data}
-        if len(recent) > MAX_UNDO:
-            del recent[next(iter(recent))]
-        repeats = self.repeats.with_event(key, data.repeats or identity, at_ns, window_ns)
-        return replace(self, recent=recent, repeats=repeats)
-
-    def without(self, identity: str) -> "StationState":
-        """Forget an event that was taken back."""
-        done = tuple(one for one in self.station.done if one.id != identity)
-        recent = {one: data for one, data in self.recent.items() if one != identity}
-        repeats = self.repeats.without(identity)
-        return replace(self, station=replace(self.station, done=done), recent=recent, repeats=repeats)
+"""What it is told of a control or context code, whatever else came of it."""
+_RANK: Final = (Signal.ACCEPTED, Signal.MORE, Signal.DEVIATING, Signal.WARNING, Signal.REFUSED)
+"""The worst last: of several things that came of one scan, the operator must hear that one."""
 
 
 class ScanTransaction:
     """One scan's way: `memory` is where it has led to, `writes` what is to be stored."""
 
-    def __init__(self, memory: StationState, drafting: EventBuilder, repeat_ns: int, clock: ClockReading) -> None:
+    def __init__(
+        self, memory: StationState, builder: EventBuilder, times: MoveTimes, clock: ClockReading, scanner: str = ""
+    ) -> None:
+        """`scanner`: the one that has read something; what ends on others at that time is not told there."""
         self.memory = memory
         self.writes: list[NewEvent | JournalledSymbol] = []
         self.clock = clock
-        self._drafting = drafting
-        self._repeat_ns = repeat_ns
-        self._signal: Signal | None = None
+        self._builder = builder
+        self._times = times
+        self._scanner = scanner
+        self._signals: list[Signal] = []
+        self._answer: Signal | None = None
 
     @property
     def signal(self) -> Signal:
-        """What the operator is told, once `writes` are on disk. The last thing that came of the scan says it."""
-        if self._signal is not None:
-            return self._signal
-        closed = [draft for draft in self.writes if isinstance(draft, NewEvent)]
-        return verdict_signal(closed[-1]) if closed else Signal.ACCEPTED
+        """What the operator is told, once `writes` are on disk: the worst that came of the scan."""
+        if self._answer is not None:
+            return self._answer
+        return max(self._signals, key=_RANK.index, default=Signal.ACCEPTED)
 
     def make(self, step: Step, reading: Reading | None = None) -> None:
         """Go along with a move; `reading` is what the item it touched says."""
@@ -86,7 +65,15 @@ class ScanTransaction:
         for effect in step.effects:
             self._write(effect, reading)
         for output in step.outputs:
-            self._signal = SIGNALS.get(output, self._signal)
+            if output in OF_SYMBOLS:
+                self._signals.append(OF_SYMBOLS[output])
+            self._answer = OF_CODES.get(output, self._answer)
+
+    def confirm(self, identity: str) -> None:
+        """Signal again what became of an event: a further symbol of its label was scanned."""
+        data = self.memory.recent.get(identity)
+        if data is not None:
+            self._signals.append(verdict_signal(data))
 
     def _write(self, effect: Effect, reading: Reading | None) -> None:
         match effect:
@@ -101,30 +88,45 @@ class ScanTransaction:
                     draft = replace(draft, closes=item.scanner)
                     held = {name: one for name, one in self.memory.held.items() if name != item.scanner}
                     self.memory = replace(self.memory, held=held)
-                key, at_ns = self._drafting.repeat_key(draft.data), item.symbols[-1].at_ns
-                self.memory = self.memory.with_event(draft.id, draft.data, at_ns, key, self._repeat_ns)
+                self._remember(draft, item.symbols[-1].at_ns)
                 self.writes.append(draft)
-                if not as_held:
-                    self._signal = verdict_signal(draft)
-            case _:
-                undone = self.memory.recent.get(effect.done.id)
-                self.writes.append(self._drafting.undo(effect, undone, self.clock))
-                self.memory = self.memory.without(effect.done.id)
+                if item.scanner == self._scanner:
+                    self._signals.append(verdict_signal(draft.data))
+                if draft.data.verdict.disposition is Disposition.REFUSED and not closed:
+                    self._choose_again(item, draft)
+            case TakenBack(done=done):
+                undone = self.memory.recent.get(done.id)
+                self.writes.append(self._builder.undo(effect, undone, self.clock))
+                self.memory = self.memory.without(done.id)
+            case UsedDespite(refused=refused, at_ns=at_ns):
+                draft = self._builder.used_despite(effect, self.memory.recent[refused], self.clock)
+                self.memory = self.memory.without_refusals(refused)
+                self._remember(draft, at_ns)
+                self.writes.append(draft)
+
+    def _remember(self, draft: NewEvent, at_ns: int) -> None:
+        key = self._builder.repeat_key(draft.data)
+        self.memory = self.memory.with_event(draft.id, draft.data, at_ns, key, self._builder.repeat_ns)
+
+    def _choose_again(self, item: Item, draft: NewEvent) -> None:
+        """Let what was chosen for an item that was refused hold for the label's next reading."""
+        wrong = any(finding.code in WRONG_QUANTITY for finding in draft.data.verdict.findings)
+        at_ns = item.symbols[-1].at_ns
+        station = machine.refused(self.memory.station, item, at_ns, self._times, quantity=not wrong)
+        self.memory = replace(self.memory, station=station)
 
     def _event(self, effect: OpenLabel | Published, reading: Reading | None) -> NewEvent:
-        """Make the event of an item as it stands, and name what it repeats."""
+        """Make the event of an item as it stands."""
         if reading is None:
             raise IllegalMoveError("an item is to be written and nothing has been read of it")
-        item = effect.item
-        draft = self._drafting.event(item, reading, self.clock)
-        key = self._drafting.repeat_key(draft.data)
-        first = self.memory.repeats.first_of(key, item.symbols[-1].at_ns, self._repeat_ns)
-        return draft if first is None else replace(draft, data=replace(draft.data, repeats=first))
+        return self._builder.event(effect.item, reading, self.memory, self.clock)
 
 
-def verdict_signal(draft: NewEvent) -> Signal:
-    """Tell an event's verdict to the operator; a repeat deserves a look, too."""
-    verdict = draft.data.verdict
+def verdict_signal(data: cloudevent.ScanData) -> Signal:
+    """Return what tells the operator an event's verdict; a repeat deserves a look, and so does what is not used."""
+    verdict = data.verdict
     if verdict.disposition is Disposition.REFUSED:
         return Signal.REFUSED
-    return Signal.WARNING if verdict.warned or draft.data.repeats is not None else Signal.ACCEPTED
+    if verdict.warned or data.repeats is not None:
+        return Signal.WARNING
+    return Signal.DEVIATING if data.action in AWAY else Signal.ACCEPTED

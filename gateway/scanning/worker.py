@@ -15,11 +15,12 @@ from msgspec.structs import replace
 from drivers.model import Discarded, RawScan, ScannerInput, Signal
 from gateway.devices.interception import Interceptions
 from gateway.outbox.delivery import Delivery, StandAlone
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.entry import JournalledSymbol, Write
 from gateway.outbox.salvage import salvaged
 from gateway.outbox.schema import CorruptOutboxError, OutboxError
 from gateway.outbox.writer import Outbox
 from gateway.recalls.newly_known import Relearning
+from gateway.scanning import context_note
 from gateway.scanning.inbox import MAX_BATCH, Inbox, Job, Notice
 from gateway.scanning.outcome import Answered, Outcome
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
@@ -165,7 +166,8 @@ class Worker:
             log.warning("labels left half scanned go out as incomplete count=%d", len(self._outbox.left_open))
             self._store([], clock)
         try:
-            self._pipeline.resume(self._outbox.recent(RESUMED_EVENTS), clock)
+            note = self._outbox.station_note(context_note.KEY)
+            self._pipeline.resume(self._outbox.recent(RESUMED_EVENTS), clock, note)
         except OutboxError as error:
             self._outbox_failed(error)
         self._view = self._pipeline.view(clock)
@@ -204,7 +206,7 @@ class Worker:
             elif isinstance(item, Discarded):
                 considered.append((item, None))
             else:
-                log.info("scanner=%s link=%s %s", item.scanner, item.link, item.detail)
+                log.info("scanner=%s link=%s %s", item.scanner, item.connection, item.detail)
                 self._on_event({"link": item})
         writes = [write for _, outcome in considered if outcome for write in outcome.writes]
         stored = not writes or self._store(writes, clock)
@@ -253,7 +255,7 @@ class Worker:
             self._say(outcome)
         return True
 
-    def _store(self, writes: Sequence[NewEvent | JournalledSymbol], clock: ClockReading) -> bool:
+    def _store(self, writes: Sequence[Write], clock: ClockReading) -> bool:
         """Make the scans durable, all or none."""
         try:
             if self._outbox_lost:
@@ -281,14 +283,16 @@ class Worker:
         self._answered.note(scan, replace(outcome, moved=False))
         if outcome.signal is not Signal.TROUBLE:
             self._acknowledge(scan)
-        self._signal(scan.scanner, outcome.signal)
+        if outcome.signal is not None:
+            self._signal(scan.scanner, outcome.signal)
         if outcome.remark is not None:
             log.warning("scanner=%s %s", scan.scanner, outcome.remark)
         self._tell(outcome)
 
     def _say(self, outcome: Outcome) -> None:
-        self._signal(outcome.scanner, outcome.signal)
-        self._tell(outcome)
+        if outcome.signal is not None:
+            self._signal(outcome.scanner, outcome.signal)
+            self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
         self._counters.update(outcome.tally())

@@ -53,13 +53,14 @@ class ContextItem(Struct, frozen=True, kw_only=True):
 
     kind: ContextKind
     value: str | PersonRef
-    """Text for a place (its Digital Link) and for a case where `case_mode` is clear; else protected."""
+    """Text for a place (its Digital Link, or `scheme:identity`) and for a case where `case_mode` is clear; else
+    protected."""
     mark: int | None = None
     """Of what is protected: the same for the same identity as long as the process lives, because what is sealed
     looks different each time. Python's own hash, keyed anew with each process; never written anywhere."""
 
     def is_same(self, other: "ContextItem") -> bool:
-        """Tell whether both name the same case, place or person."""
+        """Return whether both name the same case, place or person."""
         return self.value == other.value or (self.mark is not None and self.mark == other.mark)
 
 
@@ -101,6 +102,7 @@ class ContextReader:
         self._settings = settings
         self._protector = protector
         self._cases = _compiled(settings.case)
+        self._places = _compiled(settings.location)
         self._persons: Sequence[tuple[ContextKind, CodePattern, re.Pattern[str]]] = (
             *(("patient", code, form) for code, form in _compiled(settings.patient)),
             *(("performer", code, form) for code, form in _compiled(settings.performer)),
@@ -109,7 +111,7 @@ class ContextReader:
     def read(
         self, text: str, symbology: str | None, decoded: Decoded, *, known: bool = False
     ) -> ContextItem | ContextRefused | None:
-        """Tell what a symbol sets; None for a text that is no context code.
+        """Return what a symbol sets; None for a text that is no context code.
 
         `text` is the symbol's text before anything is taken out of it, `decoded` the decoding of that same text.
         `known`: the article master knows it as an article, so that it is no person's number.
@@ -146,6 +148,9 @@ class ContextReader:
         for code, form in self._cases:
             if (identity := _identity(text, code, form)) is not None:
                 return self._protected("case", self._settings.case_mode, code.scheme, identity)
+        for code, form in self._places:
+            if (identity := _identity(text, code, form)) is not None:
+                return ContextItem(kind="location", value=f"{code.scheme}:{identity}")
         for kind, code, form in self._persons:
             if (identity := _identity(text, code, form)) is not None:
                 return self._protected(kind, self._settings.person_mode, code.scheme, identity)
@@ -179,7 +184,7 @@ def _compiled(codes: Sequence[CodePattern]) -> Sequence[tuple[CodePattern, re.Pa
 
 def problems(settings: ContextSettings) -> Iterator[tuple[str, str]]:
     """Yield (key, what is wrong) for every expression of the section that may not be used."""
-    for key in ("case", "patient", "performer"):
+    for key in ("case", "location", "patient", "performer"):
         for index, code in enumerate(getattr(settings, key)):
             try:
                 bounded(code.pattern)

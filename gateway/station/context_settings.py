@@ -45,8 +45,15 @@ class ContextSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Codes of a patient beside a GSRN (AI 8018), which is always one."""
     performer: tuple[CodePattern, ...] = ()
     """Codes of a member of staff beside a GSRN (AI 8017), which is always one."""
-    seconds: Annotated[int, Meta(ge=60, le=86_400)] = 14_400
-    """A context that was set ends after so long: the next patient must not inherit it."""
+    location: tuple[CodePattern, ...] = ()
+    """Codes of a place, such as a ward, beside a GLN (AI 414), which is always one. The event says
+    `scheme:identity`."""
+    seconds: Annotated[int, Meta(ge=60, le=86_400)] | None = None
+    """The context ends, all of it, when nothing was scanned for so long: the next patient must not inherit it. Left
+    out, as the station's profile has it (operating-room 5400, clinic 600, supply-room 14400)."""
+    restore_seconds: Annotated[int, Meta(ge=0, le=3600)] = 600
+    """After a restart the context goes on when its last use is no longer ago, flagged until a scan confirms it; 0
+    restores none."""
     seal_key_file: str | None = None
     """The central system's public key (X25519, 64 hex digits), to seal identities with."""
     hmac_key_file: str | None = None

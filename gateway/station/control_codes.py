@@ -24,7 +24,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from gateway.station.settings import Action
+from gateway.station.settings import Action, CountMode
 
 PREFIX: Final = "QZSG1"
 SITE_TAG_LENGTH: Final = 5
@@ -45,19 +45,37 @@ _FORM: Final = re.compile(
 )
 _QUANTITY: Final = re.compile(r"QTY([1-9][0-9]{0,2})", re.ASCII)
 
-Kind = Literal["action", "quantity", "undo", "cancel", "clear-context", "who-am-i"]
+Kind = Literal[
+    "action",
+    "lock",
+    "quantity",
+    "undo",
+    "undo-item",
+    "used-despite",
+    "cancel",
+    "same-patient",
+    "clear-context",
+    "close-case",
+    "count",
+    "end-count",
+    "who-am-i",
+]
 
 
 class ControlCode(Struct, frozen=True, kw_only=True):
     """What a control code asks for."""
 
     kind: Kind
-    action: Action | None = None
-    """Of an action code."""
+    action: Action | Literal["undo"] | None = None
+    """Of an action code, and of one that begins a count; `undo`: the next label is taken back."""
     reason: str | None = None
-    """Why, for a discard: a name of REASONS."""
+    """Of an action `discard`: one of REASONS."""
     quantity: int | None = None
     """Pieces, of a quantity code: 1 to MAX_QUANTITY."""
+    digit: int | None = None
+    """Of a quantity code that is one digit, 0 to 9: several in a row make a number."""
+    count: CountMode | None = None
+    """Of a code that begins a count of stock."""
 
 
 class Foreign(StrEnum):
@@ -96,13 +114,25 @@ COMMANDS: Final[Mapping[str, ControlCode]] = {
     "RECEIVE": ControlCode(kind="action", action="receive"),
     "RETURN": ControlCode(kind="action", action="return"),
     "INVENTORY": ControlCode(kind="action", action="inventory"),
+    "ORDER": ControlCode(kind="action", action="order"),
+    "TRANSFER": ControlCode(kind="action", action="transfer"),
+    "EXPLANT": ControlCode(kind="action", action="explant"),
     **{
         "DISCARD" + reason.replace("-", "").upper(): ControlCode(kind="action", action="discard", reason=reason)
         for reason in REASONS
     },
+    "LOCK": ControlCode(kind="lock"),
+    "COUNTNEW": ControlCode(kind="count", action="inventory", count="replace"),
+    "COUNTMORE": ControlCode(kind="count", action="inventory", count="add"),
+    "COUNTEND": ControlCode(kind="end-count"),
+    **{f"DIGIT{digit}": ControlCode(kind="quantity", digit=digit) for digit in range(10)},
     "UNDO": ControlCode(kind="undo"),
+    "UNDOITEM": ControlCode(kind="undo-item", action="undo"),
+    "USEDDESPITE": ControlCode(kind="used-despite"),
     "CANCEL": ControlCode(kind="cancel"),
+    "SAMEPATIENT": ControlCode(kind="same-patient"),
     "CLEARCONTEXT": ControlCode(kind="clear-context"),
+    "CLOSECASE": ControlCode(kind="close-case"),
     "WHOAMI": ControlCode(kind="who-am-i"),
 }
 """Every command but the quantities, `QTY1` to `QTY999`."""
@@ -120,7 +150,7 @@ class ControlCodes:
         self._tag = "" if key is None else _site_tag(site)
 
     def read(self, text: str) -> ControlCode | ForeignCode | None:
-        """Tell what a symbol's text asks for; None for a text that is no control code at all.
+        """Return what a symbol's text asks for; None for a text that is no control code at all.
 
         Letters of either case are taken: a keyboard scanner with Caps Lock on swaps them.
         """

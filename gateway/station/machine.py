@@ -1,43 +1,53 @@
 """Makes the moves of the workflow's table. Pure: no I/O, no clock, time is an argument.
 
 What an item means (action, quantity, context) is settled by its first symbol: a code that is scanned between two
-symbols of a label is about what comes behind the label. An action that was chosen, and a quantity, end when nothing
-has been scanned under them for `action_ns`; a part of the context ends its time after it was set; undoing is
-possible for its time after the last event or undo.
-"""
+symbols of a label is about what comes behind the label. How long things last:
 
-from collections.abc import Mapping
-from typing import Final
+| what | whose | ends |
+|---|---|---|
+| discard, return, explant | the scanner's | with its next item; after `action_ns` without one; locked by a code: when it is ended, or after `lasting_ns` without an item |
+| receive, inventory, order, transfer | the scanner's | when nothing was scanned under them for `lasting_ns` |
+| a quantity | the scanner's | with its next item; with the action, where that lasts, else after `action_ns` |
+| the context | the station's, a member of staff the scanner's | all of it, when nothing was scanned for `context_ns` |
+| undoing | the station's | `undo_ns` after the last event or undo |
+
+The context's moves are in `gateway.station.binding`.
+"""  # noqa: E501 - a table
+
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+from uuid import NAMESPACE_OID, uuid5
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.station.context import ContextItem, ContextKind
+from gateway.station import binding
+from gateway.station.context import ContextItem
 from gateway.station.control_codes import ControlCode
+from gateway.station.settings import LASTING, Action
 from gateway.station.values import (
+    CANCELLED,
+    LABEL_COMPLETED,
+    MAX_CLOSED,
     MAX_UNDO,
     ON_THE_WIRE_NS,
     Chosen,
+    Count,
     Counted,
     Done,
     Effect,
     Item,
-    Kept,
+    Label,
     Meaning,
+    MoveTimes,
     OpenLabel,
     Published,
-    Rules,
     Station,
     Symbol,
     TakenBack,
+    UsedDespite,
 )
-from gateway.station.workflow import ITEMS, TABLE, Input, Output, Region, Row, State
-
-TOGETHER_NS: Final = 60_000_000_000
-"""A patient scanned so shortly before a new case is that case's, and the other way round; an earlier one is the
-last case's."""
-_GOES_WITH: Final[Mapping[ContextKind, ContextKind]] = {"case": "patient", "patient": "case"}
-"""What ends with a new one of its kind: a case is one patient's."""
+from gateway.station.workflow import ITEMS, SYMBOLS, TABLE, Input, Output, Region, Row, State
 
 
 class IllegalMoveError(RuntimeError):
@@ -54,7 +64,7 @@ class Step(Struct, frozen=True, kw_only=True):
     """Everything that came of it."""
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class Occurrence(Struct, frozen=True, kw_only=True):
     """One input, with what belongs to its kind: a symbol, a control code or a context code."""
 
     input: Input
@@ -62,239 +72,459 @@ class Given(Struct, frozen=True, kw_only=True):
     at_ns: int
     id: str = ""
     """For the event that may come of it."""
-    symbol: Symbol | None = None
+    symbols: tuple[Symbol, ...] = ()
+    """All of the item, once it has the symbol that was read; none where nothing comes of the symbol."""
+    label: Label | None = None
+    """What that item says; of KNOWN and SAME, the known label with the symbol noted."""
+    known: str | None = None
+    """KNOWN: id of the closed item that the symbol belongs to."""
+    replaces: tuple[str, ...] = ()
+    """Ids of the closed items that the item takes up."""
+    like: Meaning | None = None
+    """What the item means where it is scanned again behind an action for one item: what it meant then."""
     missing: tuple[str, ...] = ()
     """What the item lacks once it has the symbol."""
     code: ControlCode | None = None
     context: ContextItem | None = None
+    target: Done | None = None
+    """The event that is taken back, or that is booked all the same; None: the newest."""
+    count: Count | None = None
+    """Of a code that begins a count."""
 
 
 def state_of(station: Station, region: Region, scanner: str) -> State:
-    """Name the state of a region; of the pairing, that of one scanner."""
+    """Name the state of a region; of pairing, action and quantity, that of one scanner."""
     match region:
         case Region.PAIRING:
             return State.WAITING if scanner in station.open_items else State.IDLE
         case Region.ACTION:
-            return State.DEFAULT if station.chosen is None else State.CHOSEN
+            return State.CHOSEN if scanner in station.chosen else State.DEFAULT
         case Region.QUANTITY:
-            return State.ONE if station.counted is None else State.COUNTED
+            return State.COUNTED if scanner in station.counted else State.ONE
         case Region.CONTEXT:
             return State.SET if station.context else State.EMPTY
+        case Region.QUESTION:
+            return State.ASKED if binding.asks(station) else State.QUIET
         case Region.UNDO:
             return State.OPEN if station.done else State.CLOSED
 
 
-def step(station: Station, given: Given, rules: Rules) -> Step:
+def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
     """Make one move in every region that the input concerns. Raises IllegalMoveError; then nothing has changed."""
-    concerned = [region for region in Region if given.input in _INPUTS[region]]
+    concerned = [region for region in Region if what.input in _INPUTS[region]]
     for region in concerned:
-        _row(station, region, given.input, given.scanner)  # all of them are legal, or none is made
-    move = _Move(station, given, rules)
+        _row(station, region, what.input, what.scanner)  # all of them are legal, or none is made
+    move = _Move(station, what, times)
     for region in concerned:
         move.make(region)
+    if what.input in SYMBOLS and what.scanner in station.undone_at_ns:
+        left = {name: at_ns for name, at_ns in station.undone_at_ns.items() if name != what.scanner}
+        move.station = replace(move.station, undone_at_ns=left)
     return Step(station=move.station, effects=tuple(move.effects), outputs=tuple(move.outputs))
 
 
-def elapse(station: Station, at_ns: int, rules: Rules, scanner: str | None = None) -> Step:
+def elapse(station: Station, at_ns: int, times: MoveTimes, scanner: str | None = None) -> Step:
     """Let time pass until `at_ns`: what has run out ends.
 
     `scanner`: the one that has just read something at that moment, so that nothing of it is on the wire any more.
     """
     effects: list[Effect] = []
     outputs: list[Output] = []
+
+    def ended(region: Region, name: str = "") -> None:
+        nonlocal station
+        move = _Move(station, Occurrence(input=Input.ELAPSED, scanner=name, at_ns=at_ns), times)
+        move.make(region)
+        station = move.station
+        effects.extend(move.effects)
+        outputs.extend(move.outputs)
+
     for name, item in sorted(station.open_items.items(), key=lambda one: one[1].until_ns):
         if at_ns > item.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
-            move = _Move(station, Given(input=Input.ELAPSED, scanner=name, at_ns=at_ns), rules)
-            move.make(Region.PAIRING)
-            station = move.station
-            effects.extend(move.effects)
-            outputs.extend(move.outputs)
-    for region, over in (
-        (Region.ACTION, station.chosen is not None and at_ns > station.chosen.until_ns),
-        (Region.QUANTITY, station.counted is not None and at_ns > station.counted.until_ns),
-        (Region.CONTEXT, any(at_ns > kept.until_ns for kept in station.context.values())),
-        (Region.UNDO, bool(station.done) and at_ns > station.undo_until_ns),
-    ):
-        if over:
-            move = _Move(station, Given(input=Input.ELAPSED, scanner="", at_ns=at_ns), rules)
-            move.make(region)
-            station = move.station
+            ended(Region.PAIRING, name)
+    for name in [name for name, one in station.chosen.items() if at_ns > one.until_ns]:
+        ended(Region.ACTION, name)
+    for name in [name for name, one in station.counted.items() if at_ns > one.until_ns]:
+        ended(Region.QUANTITY, name)
+    if station.context and at_ns > station.context_until_ns:
+        ended(Region.CONTEXT)
+    if station.ended is not None and station.ended.asks and at_ns > station.ended.until_ns:
+        ended(Region.QUESTION)
+    if station.done and at_ns > station.undo_until_ns:
+        ended(Region.UNDO)
     return Step(station=station, effects=tuple(effects), outputs=tuple(outputs))
 
 
-def resumed(station: Station, done: Done, at_ns: int, rules: Rules) -> Station:
+def comparable(station: Station, scanner: str, at_ns: int, times: MoveTimes) -> tuple[Item, ...]:
+    """Return the labels just closed on a scanner that a symbol may belong to: those that mean what it would mean.
+
+    A quantity given since, another action or another case is about another piece. An action for one item has ended
+    with its item, and a further symbol of that item is of it all the same.
+    """
+    present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
+    if scanner in station.counted or present.one_item:
+        return ()
+    return tuple(
+        item
+        for item in station.closed_items.get(scanner, ())
+        if at_ns <= item.until_ns and _means_the_same(item.meaning, present, chosen=scanner in station.chosen)
+    )
+
+
+def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
+    of_one_item = one.one_item and not chosen
+    same = (one.action, one.reason, one.destination, one.count) == (
+        present.action,
+        present.reason,
+        present.destination,
+        present.count,
+    )
+    return (of_one_item or same) and _same_context(one, present)
+
+
+def _same_context(one: Meaning, other: Meaning) -> bool:
+    return len(one.context) == len(other.context) and all(
+        item.is_same(another) for item, another in zip(one.context, other.context, strict=True)
+    )
+
+
+def incomplete_of(station: Station, scanner: str, label: Label, at_ns: int, times: MoveTimes) -> Item | None:
+    """Return the label of the same article that went out incomplete on a scanner, and that this one completes."""
+    decoded = label.decoded
+    present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
+    for item in reversed(station.closed_items.get(scanner, ())):
+        before = item.label.decoded
+        if (
+            item.missing
+            and item.until_ns < at_ns <= item.until_ns + times.undo_ns
+            and before.device_identifier is not None
+            and (before.issuer, before.device_identifier) == (decoded.issuer, decoded.device_identifier)
+            and before.lot_number in {None, decoded.lot_number}
+            and before.serial_number in {None, decoded.serial_number}
+            and _same_context(item.meaning, present)
+        ):
+            return item
+    return None
+
+
+def forgotten(station: Station, identity: str) -> Station:
+    """Return a station without an event that was taken back: no symbol belongs to it any more."""
+    return replace(
+        station,
+        done=tuple(done for done in station.done if done.id != identity),
+        closed_items={
+            scanner: tuple(item for item in items if item.id != identity)
+            for scanner, items in station.closed_items.items()
+        },
+    )
+
+
+def resumed(station: Station, done: Done, at_ns: int, times: MoveTimes) -> Station:
     """Return a station that knows an event of an earlier life; `at_ns` is when it was, in this boot's time."""
     return replace(
         station,
         done=(*station.done, done)[-MAX_UNDO:],
-        undo_until_ns=max(station.undo_until_ns, at_ns + rules.undo_ns),
+        undo_until_ns=max(station.undo_until_ns, at_ns + times.undo_ns),
     )
 
 
-_INPUTS: Final = {region: frozenset(given for _, given in rows) for region, rows in TABLE.items()}
+def refused(station: Station, item: Item, at_ns: int, times: MoveTimes, *, quantity: bool) -> Station:
+    """Return a station in which what was chosen for an item that was refused holds for the next one of its scanner.
+
+    The label is scanned again, and must not be booked under the default action, nor as one piece, then. `quantity`:
+    the quantity, too; not where it is what was wrong.
+    """
+    meaning, scanner = item.meaning, item.scanner
+    chosen, counted = dict(station.chosen), dict(station.counted)
+    if meaning.one_item and scanner not in chosen:
+        chosen[scanner] = Chosen(
+            action=meaning.action, reason=meaning.reason, until_ns=at_ns + times.action_ns, count=meaning.count
+        )
+    if quantity and meaning.quantity_given and scanner not in counted:
+        counted[scanner] = Counted(quantity=meaning.quantity, until_ns=at_ns + times.action_ns)
+    return replace(station, chosen=chosen, counted=counted)
 
 
-def _row(station: Station, region: Region, given: Input, scanner: str) -> Row:
+_INPUTS: Final = {region: frozenset(one for _, one in rows) for region, rows in TABLE.items()}
+
+
+def _row(station: Station, region: Region, what: Input, scanner: str) -> Row:
     state = state_of(station, region, scanner)
-    row = TABLE[region].get((state, given))
+    row = TABLE[region].get((state, what))
     if row is None:
-        raise IllegalMoveError(f"{region}: {given} is not possible in the state '{state}'")
+        raise IllegalMoveError(f"{region}: {what} is not possible in the state '{state}'")
     return row
 
 
 class _Move:
     """One input on its way through the regions; `station` is where it has come to."""
 
-    def __init__(self, station: Station, given: Given, rules: Rules) -> None:
+    def __init__(self, station: Station, what: Occurrence, times: MoveTimes) -> None:
         self.station = station
         self.effects: list[Effect] = []
         self.outputs: list[Output] = []
-        self._given = given
-        self._rules = rules
+        self._what = what
+        self._times = times
         self._newest: Done | None = None
         """The event that was made last."""
+        self._meaning = _meaning(station, what, times)
 
-    def make(self, region: Region, given: Input | None = None) -> None:
+    def make(self, region: Region, what: Input | None = None) -> None:
         """Do what the table says of the input, or of one that the machine makes itself."""
-        given = given or self._given.input
-        row = _row(self.station, region, given, self._given.scanner)
+        what = what or self._what.input
+        row = _row(self.station, region, what, self._what.scanner)
         self.outputs.extend(row.outputs)
-        match region:
-            case Region.PAIRING:
-                for output in row.outputs:
-                    self._pair(output)
-            case Region.ACTION:
-                self._choose(given)
-            case Region.QUANTITY:
-                self._count(given)
-            case Region.CONTEXT:
-                self._set(given)
-            case Region.UNDO:
-                self._undo(given)
-        after = state_of(self.station, region, self._given.scanner)
+        moves: Mapping[Region, Callable[[Input], None]] = {
+            Region.ACTION: self._choose,
+            Region.QUANTITY: self._count,
+            Region.CONTEXT: self._set,
+            Region.QUESTION: self._ask,
+            Region.UNDO: self._undo,
+        }
+        if region is Region.PAIRING:
+            for output in row.outputs:
+                self._pair(output)
+        else:
+            moves[region](what)
+        after = state_of(self.station, region, self._what.scanner)
         if after not in row.after:
-            raise IllegalMoveError(f"{region}: {given} led to the state '{after}'")
+            raise IllegalMoveError(f"{region}: {what} led to the state '{after}'")
 
     def _pair(self, output: Output) -> None:
-        given, items = self._given, dict(self.station.open_items)
+        what, items = self._what, dict(self.station.open_items)
         match output:
             case Output.CLOSE:
-                item = items.pop(given.scanner)
+                item = items.pop(what.scanner)
                 self._publish(item, items, was_open=True, closed=True)
+            case Output.WITHDRAW:
+                self.make(Region.UNDO, Input.WITHDRAWN)
             case Output.PUBLISH:
-                own = given.input is Input.STRAY  # the open item stays open
-                before = None if own else items.pop(given.scanner, None)
-                self._publish(self._with_symbol(before), items, was_open=before is not None, closed=own)
+                own = what.input is Input.STRAY  # the open item stays open
+                before = None if own else items.pop(what.scanner, None)
+                self._complete(self._item(before), items, was_open=before is not None, closed=own)
+            case Output.REPLACE:
+                self._complete(self._item(None), items, was_open=False, closed=False)
             case Output.HOLD:
-                item = self._with_symbol(items.get(given.scanner))
-                items[given.scanner] = item
+                items[what.scanner] = self._item(items.get(what.scanner))
+                self._take_up_replaced()
                 self.station = replace(self.station, open_items=items)
-                self.effects.append(OpenLabel(item=item))
+                self.effects.append(OpenLabel(item=items[what.scanner]))
             case Output.REMIND:
-                item = items[given.scanner]
-                items[given.scanner] = replace(item, until_ns=self._later(item.until_ns, self._rules.pairing_ns))
+                item = items[what.scanner]
+                until_ns = self._later(item.until_ns, self._times.pairing_ns)
+                items[what.scanner] = replace(item, label=what.label or item.label, until_ns=until_ns)
                 self.station = replace(self.station, open_items=items)
+            case Output.CONFIRM:
+                self._note()
+
+    def _complete(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
+        self._take_up_replaced()
+        self._publish(item, rest, was_open=was_open, closed=closed)
 
     def _publish(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
         done = Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity)
         self.station = replace(self.station, open_items=rest)
         self.effects.append(Published(item=item, was_open=was_open, closed=closed))
+        self._remember(item)
         self._newest = done
         self.make(Region.UNDO, Input.EVENT)
 
-    def _with_symbol(self, item: Item | None) -> Item:
-        """Return the item with the symbol laid to it, or a new one."""
-        given = self._given
-        if given.symbol is None:
-            raise IllegalMoveError(f"{given.input} without a symbol")
-        until_ns = given.at_ns + self._rules.pairing_ns
-        if item is not None:
-            symbols = (*item.symbols, given.symbol)
-            return replace(item, symbols=symbols, missing=given.missing, until_ns=until_ns)
-        return Item(
-            id=given.id,
-            scanner=given.scanner,
-            symbols=(given.symbol,),
-            meaning=self._meaning(),
-            missing=given.missing,
-            until_ns=until_ns,
-        )
-
-    def _meaning(self) -> Meaning:
-        chosen, counted = self.station.chosen, self.station.counted
-        takes_quantity = counted is not None and self._given.input in ITEMS
-        return Meaning(
-            action=chosen.action if chosen else self._rules.default_action,
-            reason=chosen.reason if chosen else None,
-            quantity=counted.quantity if counted is not None and takes_quantity else 1,
-            context=self._context(),
-        )
-
-    def _context(self) -> tuple[ContextItem, ...]:
-        return tuple(kept.item for kept in self.station.context.values())
-
-    def _choose(self, given: Input) -> None:
-        chosen, code = self.station.chosen, self._given.code
-        if given is Input.ACTION and code is not None and code.action is not None:
-            until_ns = self._given.at_ns + self._rules.action_ns
-            chosen = Chosen(action=code.action, reason=code.reason, until_ns=until_ns)
-        elif given in {Input.CANCEL, Input.ELAPSED}:
-            chosen = None
-        elif chosen is not None:
-            chosen = replace(chosen, until_ns=self._later(chosen.until_ns, self._rules.action_ns))
-        self.station = replace(self.station, chosen=chosen)
-
-    def _count(self, given: Input) -> None:
-        counted, code = None, self._given.code
-        if given is Input.QUANTITY and code is not None and code.quantity is not None:
-            counted = Counted(quantity=code.quantity, until_ns=self._given.at_ns + self._rules.action_ns)
-        self.station = replace(self.station, counted=counted)
-
-    def _set(self, given: Input) -> None:
-        context, item, now_ns = dict(self.station.context), self._given.context, self._given.at_ns
-        match given:
-            case Input.CONTEXT if item is not None:
-                before = context.get(item.kind)
-                if before is not None and before.item.is_same(item):
-                    item = before.item  # sealed once: who reads the events sees that nothing has changed
-                elif before is not None:
-                    self._drop_what_went_with(item.kind, context)
-                context[item.kind] = Kept(item=item, until_ns=now_ns + self._rules.context_ns)
-            case Input.CLEAR_CONTEXT:
-                context = {}
-            case Input.ELAPSED:
-                context = {kind: kept for kind, kept in context.items() if now_ns <= kept.until_ns}
-        self.station = replace(self.station, context=context)
-
-    def _drop_what_went_with(self, kind: ContextKind, context: dict[str, Kept]) -> None:
-        """End the last patient with a new case, and the last case with a new patient, unless scanned just now."""
-        kept = context.get(_GOES_WITH.get(kind, ""))
-        if kept and self._given.at_ns > kept.until_ns - self._rules.context_ns + TOGETHER_NS:
-            del context[kept.item.kind]
-
-    def _undo(self, given: Input) -> None:
-        station, now = self.station, self._given
-        match given:
-            case Input.EVENT if self._newest is not None:
-                self.station = resumed(station, self._newest, now.at_ns, self._rules)
-            case Input.UNDO if station.done:
-                until_ns = self._later(station.undo_until_ns, self._rules.undo_ns)
-                own = [done for done in station.done if done.scanner == now.scanner]
-                undone = (own or station.done)[-1]  # two people may work at one station
-                left = tuple(done for done in station.done if done.id != undone.id)
-                self.station = replace(station, done=left, undo_until_ns=until_ns)
+    def _take_up_replaced(self) -> None:
+        """Undo the events of the closed labels that the item takes up, and forget those labels."""
+        what = self._what
+        for item in self.station.closed_items.get(what.scanner, ()):
+            if item.id in what.replaces:
                 self.effects.append(
                     TakenBack(
-                        id=now.id,
-                        scanner=now.scanner,
-                        at_ns=now.at_ns,
-                        done=undone,
-                        context=self._context(),
+                        id=str(uuid5(NAMESPACE_OID, f"{what.id} completes {item.id}")),
+                        scanner=what.scanner,
+                        at_ns=what.at_ns,
+                        done=Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity),
+                        reason=LABEL_COMPLETED,
                     )
                 )
+                self.station = forgotten(self.station, item.id)
+
+    def _remember(self, item: Item) -> None:
+        """Keep a closed label for the symbols of it that may still come."""
+        before = self.station.closed_items.get(item.scanner, ())
+        spare_ns = self._times.undo_ns
+        alive = tuple(one for one in before if one.until_ns + (spare_ns if one.missing else 0) >= self._what.at_ns)
+        kept = (*alive, item)[-MAX_CLOSED:]
+        self.station = replace(self.station, closed_items={**self.station.closed_items, item.scanner: kept})
+
+    def _note(self) -> None:
+        """Note that a symbol of a closed label was scanned, too, or again: further ones may come."""
+        what = self._what
+        noted = tuple(
+            replace(
+                item,
+                label=what.label or item.label,
+                until_ns=self._later(item.until_ns, self._times.pairing_ns),
+            )
+            if item.id == what.known
+            else item
+            for item in self.station.closed_items.get(what.scanner, ())
+        )
+        self.station = replace(self.station, closed_items={**self.station.closed_items, what.scanner: noted})
+
+    def _item(self, before: Item | None) -> Item:
+        """Return the item with the symbol that was read: `before`, a closed one that it takes up, or a new one."""
+        what = self._what
+        if not what.symbols or what.label is None:
+            raise IllegalMoveError(f"{what.input} without a symbol")
+        taken_up = [one for one in self.station.closed_items.get(what.scanner, ()) if one.id in what.replaces]
+        first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.symbols[0].at_ns, default=None)
+        if before is not None and before.meaning.quantity_given:  # said anew for the label that is scanned again
+            first = before
+        return Item(
+            id=what.id if before is None else before.id,
+            scanner=what.scanner,
+            symbols=what.symbols,
+            meaning=self._meaning if first is None else first.meaning,
+            label=what.label,
+            missing=what.missing,
+            until_ns=what.at_ns + self._times.pairing_ns,
+        )
+
+    def _choose(self, what: Input) -> None:
+        scanner, station = self._what.scanner, self.station
+        chosen, fell_back = dict(station.chosen), dict(station.fell_back)
+        present = chosen.get(scanner)
+        code = self._what.code
+        if what is Input.ACTION and code is not None and code.action is not None:
+            fell_back.pop(scanner, None)
+            chosen.pop(scanner, None)
+            if code.action != self._times.default_action or self._what.count is not None:
+                span = self._span(code.action, locked=False)
+                chosen[scanner] = Chosen(
+                    action=code.action,
+                    reason=code.reason,
+                    until_ns=self._what.at_ns + span,
+                    count=self._what.count,
+                )
+        elif what is Input.CANCEL:
+            chosen.pop(scanner, None)
+            fell_back.pop(scanner, None)
+        elif what is Input.ELAPSED and present is not None:
+            del chosen[scanner]
+            if present.action != "undo":
+                fell_back[scanner] = present.action
+        elif present is not None:
+            locked = present.locked or what is Input.LOCK
+            place = self._what.context if what is Input.DESTINATION else None
+            later = replace(
+                present,
+                locked=locked,
+                destination=str(place.value) if place is not None else present.destination,
+                until_ns=self._later(present.until_ns, self._span(present.action, locked=locked)),
+            )
+            ends = what in {*ITEMS, Input.TAKEN_BACK, Input.NOT_FOUND} and present.one_item
+            chosen.pop(scanner) if ends else chosen.update({scanner: later})
+        if what in ITEMS:
+            fell_back.pop(scanner, None)
+        closed = station.closed_items
+        if what in {Input.ACTION, Input.CANCEL}:  # the label of an action for one item, scanned again, is a new one
+            own = tuple(item for item in closed.get(scanner, ()) if not item.meaning.one_item)
+            closed = {**closed, scanner: own}
+        self.station = replace(station, chosen=chosen, fell_back=fell_back, closed_items=closed)
+
+    def _span(self, action: Action | Literal["undo"], *, locked: bool) -> int:
+        return self._times.lasting_ns if locked or action in LASTING else self._times.action_ns
+
+    def _count(self, what: Input) -> None:
+        scanner, code = self._what.scanner, self._what.code
+        counted = dict(self.station.counted)
+        ended = self.station.quantity_ended - {scanner}
+        present = counted.pop(scanner, None)
+        if what in {Input.QUANTITY, Input.QUANTITY_AGAIN} and code is not None:
+            span = self._times.action_ns
+            chosen = self.station.chosen.get(scanner)
+            if chosen is not None:
+                span = max(span, self._span(chosen.action, locked=chosen.locked))
+            until_ns = self._what.at_ns + span
+            if code.digit is None:
+                counted[scanner] = Counted(quantity=code.quantity or 1, until_ns=until_ns)
+            else:
+                typed = present if present is not None and present.digits else None
+                number = 10 * (typed.quantity if typed else 0) + code.digit
+                digits = (typed.digits if typed else 0) + 1
+                counted[scanner] = Counted(quantity=number, until_ns=until_ns, digits=digits)
+        elif what is Input.ELAPSED:
+            ended |= {scanner}
+        self.station = replace(self.station, counted=counted, quantity_ended=ended)
+
+    def _set(self, what: Input) -> None:
+        self.station = binding.moved(
+            self.station, what, self._what.scanner, self._what.context, self._what.at_ns, self._times
+        )
+        if what is Input.ELAPSED:
+            self.make(Region.QUESTION, Input.ENDED)
+
+    def _ask(self, what: Input) -> None:
+        """Take the answer, or the end of the time for it; the question itself came with the context's move."""
+        if what is Input.SAME_PATIENT:
+            self.station = binding.answered(self.station, self._what.at_ns, self._times)
+        if what is Input.ELAPSED and self.station.ended is not None:
+            self.station = replace(self.station, ended=replace(self.station.ended, asks=False))
+
+    def _undo(self, what: Input) -> None:
+        station, now = self.station, self._what
+        match what:
+            case Input.EVENT if self._newest is not None:
+                self.station = resumed(station, self._newest, now.at_ns, self._times)
+            case Input.WITHDRAWN if self._newest is not None:
+                self._take_back(self._newest, now.id, reason=CANCELLED)
+            case Input.UNDO if station.done:
+                own = [done for done in station.done if done.scanner == now.scanner]
+                self._take_back((own or station.done)[-1], now.id)  # two people may work at one station
+                until_ns = self._later(station.undo_until_ns, self._times.undo_ns)
+                undone = {**station.undone_at_ns, now.scanner: now.at_ns}
+                self.station = replace(self.station, undo_until_ns=until_ns, undone_at_ns=undone)
+            case Input.TAKEN_BACK if now.target is not None:
+                self._take_back(now.target, now.id)
+            case Input.USED if now.target is not None:
+                self.effects.append(
+                    UsedDespite(id=now.id, scanner=now.scanner, at_ns=now.at_ns, refused=now.target.id)
+                )
+                self._newest = Done(id=now.id, scanner=now.scanner, quantity=now.target.quantity)
+                self.make(Region.UNDO, Input.EVENT)
             case Input.ELAPSED:
                 self.station = replace(station, done=())
 
+    def _take_back(self, undone: Done, identity: str, reason: str | None = None) -> None:
+        self.station = forgotten(self.station, undone.id)
+        self.effects.append(
+            TakenBack(id=identity, scanner=self._what.scanner, at_ns=self._what.at_ns, done=undone, reason=reason)
+        )
+
     def _later(self, until_ns: int, span_ns: int) -> int:
         """Prolong a time; never shorten it, where scanners' triggers come out of order."""
-        return max(until_ns, self._given.at_ns + span_ns)
+        return max(until_ns, self._what.at_ns + span_ns)
+
+
+def _meaning(station: Station, what: Occurrence, times: MoveTimes) -> Meaning:
+    """Return what an item means that begins now."""
+    if what.like is not None:
+        return what.like
+    scanner = what.scanner
+    chosen = station.chosen.get(scanner)
+    counted = station.counted.get(scanner) if what.input in ITEMS else None
+    action = times.default_action if chosen is None or chosen.action == "undo" else chosen.action
+    return Meaning(
+        action=action,
+        reason=chosen.reason if chosen else None,
+        quantity=counted.quantity if counted else 1,
+        quantity_given=counted is not None,
+        one_item=chosen is not None and chosen.one_item,
+        destination=chosen.destination if chosen else None,
+        fell_back=station.fell_back.get(scanner),
+        quantity_ended=scanner in station.quantity_ended,
+        count=chosen.count if chosen else None,
+        context=binding.context_of(station, scanner),
+        restored=any(kept.restored for kept in station.context.values()),
+        lacks=binding.lacking(station),
+    )
+
+
+__all__ = ["SYMBOLS", "IllegalMoveError", "Occurrence", "Step", "elapse", "refused", "resumed", "state_of", "step"]

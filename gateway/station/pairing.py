@@ -1,4 +1,4 @@
-"""Which symbols make one item: what a label lacks, by the rule of its issuing agency, and what belongs to it. Pure.
+"""What a label of several symbols lacks, by the rule of its issuing agency, and what its symbols say together. Pure.
 
 | agency | symbol | waits for | source |
 |---|---|---|---|
@@ -14,22 +14,23 @@
 | IFA | production identifiers without PPN or HPC | the device identifier | the same |
 
 A symbol with an error of its own (a wrong check digit) waits for nothing: it is refused at once and scanned again.
-A damaged symbol, and a secondary that names another primary, leave the open label waiting for the right one.
-The order of the symbols does not matter; but a 2D symbol with production identifiers is a label of its own: it gets
-nothing from a half without device identifier that came before it.
+What a further symbol is to the labels before it, `gateway.station.label_engine` says.
 """  # noqa: E501 - a table
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Final
 
 from msgspec.structs import replace
 
-from gateway.model import Decoded, Issuer, LookUp, Severity
+from gateway.model import Decoded, Finding, Issuer, LookUp, Severity
+from gateway.station.label import says_nothing_new, statements
+from gateway.station.label_part import own_fault
 from gateway.station.profiles import Profile
+from gateway.station.values import Symbol
 from gateway.station.verdict import SHELF_LABELS, TRACED_CLASSES, MissingPart
-from gateway.udi import decode_symbols
+from gateway.udi import decode, decode_symbols, gs1
 
 LINEAR_GS1: Final = frozenset({"]C1", "]e0", None})
 """GS1-128 and DataBar; None: the scanner does not say, and element strings are most often these."""
@@ -37,20 +38,7 @@ WHOLE_GS1: Final = frozenset({"]d2", "]Q3", "]J1", "]d1", "]Q1", "]J0"})
 """GS1 DataMatrix, QR Code and DotCode, as element strings and as Digital Links: 2D symbols of GS1."""
 ELEMENT_STRING: Final = len("01") + 14
 """Shortest element string of a GTIN; fewer characters are an EAN, UPC or ITF-14."""
-LINK: Final = "HIBC_LINK"
 REQUIRED: Final = "GS1_AI_REQUIRED"
-SAME_SYMBOL: Final = "ITEM_SAME_SYMBOL"
-NOT_ITS_OWN: Final = frozenset(
-    {
-        "ITEM_ISSUERS",
-        "ITEM_IDENTIFIERS",
-        "ITEM_DISAGREES",
-        LINK,
-        "GS1_AI_REPEATED",
-        "GS1_DATES_DISAGREE",
-    }
-)
-"""Findings of a join that say: these symbols are of different items."""
 
 
 class Missing(StrEnum):
@@ -122,14 +110,49 @@ def missing(
     return _demanded(decoded, look_up) or by_rule
 
 
-def joined(symbols: Sequence[SymbolText], today: date) -> Decoded:
-    """Return what the symbols of a label say together, so far: what they lack without the GTIN is no fault yet."""
-    together = decode_symbols(symbols, today=today)
-    if together.device_identifier is not None:
-        return together
-    findings = tuple(found for found in together.findings if found.code != REQUIRED)
+def joined(symbols: Iterable[Symbol], today: date) -> Decoded:
+    """Return what the symbols of a label say together, so far: what they lack without the GTIN is no fault yet.
+
+    The symbols are taken in an order of their own, and one that says nothing new is left out: in whatever order a
+    label is scanned, its content is the same. A fault that costs no more than a field of its own is a warning.
+    """
+    texts = [(one.text, one.symbology) for one in symbols]
+    if len(texts) > 1:
+        texts = _telling(texts, today)
+    together = decode_symbols(texts, today=today)
+    findings = tuple(
+        _as_warning(found) if len(texts) > 1 and own_fault(found) else found
+        for found in together.findings
+        if together.device_identifier is not None or found.code != REQUIRED
+    )
     ok = all(found.severity is not Severity.ERROR for found in findings)
-    return replace(together, ok=ok, findings=findings)
+    elements, hri = together.elements, together.hri
+    if len(texts) > 1 and together.issuer is Issuer.GS1:
+        # what two symbols say alike is said once; an EAN-13 and a GS1-128 give one GTIN with 13 and with 14 digits
+        elements = tuple({gs1.normalised(*element): element for element in reversed(elements)}.values())[::-1]
+        hri = gs1.hri(gs1.normalised(*element) for element in elements)
+    return replace(together, ok=ok, findings=findings, elements=elements, hri=hri)
+
+
+def _telling(texts: Sequence[SymbolText], today: date) -> list[SymbolText]:
+    """Return the symbols that say something, those with the device identifier first, then those that say most."""
+    read = [(text, decode(*text, today=today)) for text in texts]
+    read.sort(key=lambda one: (one[1].device_identifier is None, -len(one[1].elements), one[0][0], one[0][1] or ""))
+    telling: list[SymbolText] = []
+    known: dict[str, str] = {}
+    identified = False
+    for text, decoded in read:
+        said = statements(decoded)
+        identifies = decoded.device_identifier is not None and not identified
+        if identifies or not says_nothing_new(said, known) or not decoded.ok:
+            telling.append(text)
+        identified = identified or identifies
+        known.update({name: value for name, value in said.items() if len(value) > len(known.get(name, ""))})
+    return telling or list(texts)
+
+
+def _as_warning(found: Finding) -> Finding:
+    return replace(found, severity=Severity.WARNING) if found.severity is Severity.ERROR else found
 
 
 def missing_part(lacking: Sequence[str], issuer: Issuer | None) -> MissingPart | None:
@@ -138,29 +161,6 @@ def missing_part(lacking: Sequence[str], issuer: Issuer | None) -> MissingPart |
         return None
     elements = _ELEMENTS.get(issuer, {}) if issuer else {}
     return MissingPart(what=" and ".join(_WHAT[one] for one in lacking), element=elements.get(lacking[0]))
-
-
-def belongs(together: Decoded, before: Decoded, new: Decoded, symbol: SymbolText) -> bool:
-    """Tell whether a symbol is of the item: `together` is what it and `before` say, `new` what it says alone."""
-    if new.issuer is None or not new.ok:
-        return False
-    if before.device_identifier is None and _is_whole(new, symbol) and _adds(before, new):
-        return False
-    known = {finding.code for finding in (*before.findings, *new.findings)}
-    return not any(found.code in NOT_ITS_OWN - known for found in together.findings)
-
-
-def is_same(together: Decoded) -> bool:
-    """Tell whether the newest symbol says nothing but what another one of the item says."""
-    return any(found.code == SAME_SYMBOL for found in together.findings)
-
-
-def is_stray(together: Decoded, before: Decoded, new: Decoded) -> bool:
-    """Tell whether a symbol cannot be the label's: it is damaged, or names another primary (HIBC link)."""
-    if new.issuer is None:
-        return False
-    named = any(found.code == LINK for found in together.findings)
-    return not new.ok or (named and before.device_identifier is not None and new.device_identifier is None)
 
 
 def _demanded(decoded: Decoded, look_up: LookUp) -> tuple[Missing, ...]:
@@ -178,23 +178,6 @@ def _demanded(decoded: Decoded, look_up: LookUp) -> tuple[Missing, ...]:
     )
     traced = article.implant or article.risk_class in TRACED_CLASSES
     return lacking or ((Missing.PRODUCTION,) if traced and not _identified(decoded) else ())
-
-
-def _is_whole(decoded: Decoded, symbol: SymbolText) -> bool:
-    """Tell whether a GS1 symbol is a label of its own: 2D, with device identifier and production identifiers.
-
-    A half that came before it is another label's, whose other half was not scanned: this one must not get its lot.
-    """
-    two_dimensional = decoded.issuer is Issuer.GS1 and symbol[1] in WHOLE_GS1
-    return two_dimensional and decoded.device_identifier is not None and _says_more(decoded)
-
-
-def _adds(before: Decoded, new: Decoded) -> bool:
-    """Tell whether a label would get something from the half before it that it does not say itself."""
-    return any(
-        getattr(before, field) is not None and getattr(new, field) is None
-        for field in ("lot_number", "serial_number", "expiration_date", "manufacture_date", "software_version")
-    )
 
 
 def _identified(decoded: Decoded) -> bool:
@@ -215,6 +198,11 @@ def _isbt(decoded: Decoded, symbols: int) -> tuple[Missing, ...]:
     return tuple(lacking)
 
 
+def is_element_string(text: str) -> bool:
+    """Return whether a text is long enough for an element string with a GTIN, and no web address."""
+    return len(text) >= ELEMENT_STRING and not text.startswith("http")
+
+
 def _is_linear(symbol: SymbolText) -> bool:
     text, symbology = symbol
-    return symbology in LINEAR_GS1 and len(text) >= ELEMENT_STRING and not text.startswith("http")
+    return symbology in LINEAR_GS1 and is_element_string(text)

@@ -1,11 +1,26 @@
 """The numbers that name persons: Swedish person numbers, and the reserve numbers of who has none. Pure.
 
+The only place that says what names a person: the privacy guard, the redaction of labels, the recognition of label
+parts and the check of `item_patterns` all ask here. A number is more or less certain to be a person's, by how it is
+written, and who asks says how certain it must be:
+
+| evidence | example | why |
+|---|---|---|
+| WRITTEN | `19121212-1212`, `121212-1212`, `19810829M071` | the sign or letter that only person numbers have |
+| OLD_DATE | `191212121212` | bare digits that begin with a date on which no article of today was made |
+| DIGITS | `200001012384`, `1212121212`, `991981000010` | bare digits: of lots that begin with a date one in ten has the check digit |
+
+So a lot or serial number is a person's when it is WRITTEN like one; beside no device identifier, where it may be a
+wristband's, from OLD_DATE on; and a field that anybody may fill, or typed text, from DIGITS on.
+
 The forms of the reserve numbers are those of Inera's page on local reserve identities (Personuppgiftstjänsten). The
 national one (XXYYMMDDNNGC) has two letters in it, so that it cannot be taken for an article's number.
-"""
+"""  # noqa: E501 - a table
 
 import re
+from collections.abc import Iterator
 from datetime import date
+from enum import IntEnum
 from typing import Final
 
 from gateway.udi.checks import is_digits
@@ -27,6 +42,64 @@ _STOCKHOLM_YEAR: Final = 4
 """Where the check digit's sum begins: behind the century, or behind 99 and the century."""
 LEAP_YEAR: Final = 2000
 """Stands for the year where the century is not written: 29 February is then possible."""
+
+
+_ANYWHERE: Final = re.compile(
+    r"(?<![0-9])(?:(?:18|19|20)[0-9]{6}[KMX][0-9]{3}|(?:[0-9]{2})?[0-9]{6}[-+]?[0-9]{4})(?![0-9])", re.ASCII
+)
+"""Whatever in a text may be one of the numbers; the checks of each decide."""
+OLDEST_LOT: Final = "2000"
+"""Year: what was made before is not in use."""
+EXAMPLES: Final = (
+    "191212121212",
+    "19121212-1212",
+    "19121212+1212",
+    "1212121212",
+    "121212-1212",
+    "19810829M071",
+    "991981000010",
+    "198108320014",
+)
+"""One number of each form, none of a living person: those that Skatteverket and Inera publish for tests."""
+
+
+class Evidence(IntEnum):
+    """How certainly a number is a person's; see the table above."""
+
+    NONE = 0
+    DIGITS = 1
+    OLD_DATE = 2
+    WRITTEN = 3
+
+
+def evidence(text: str) -> Evidence:
+    """Return how certainly a text, from end to end, is a number that names a person.
+
+    >>> evidence("121212-1212").name, evidence("191212121212").name, evidence("1212121212").name, evidence("7").name
+    ('WRITTEN', 'OLD_DATE', 'DIGITS', 'NONE')
+    """
+    if vgr_reserve_number(text) is not None:
+        return Evidence.WRITTEN
+    number = person_number(text)
+    if number is None and not is_short_person_number(text):
+        return Evidence.DIGITS if is_reserve_number_of_digits(text) else Evidence.NONE
+    if "-" in text or "+" in text:
+        return Evidence.WRITTEN
+    return Evidence.OLD_DATE if number is not None and number < OLDEST_LOT else Evidence.DIGITS
+
+
+def names_person(text: str, least: Evidence = Evidence.DIGITS) -> bool:
+    """Return whether a number that names a person stands anywhere in a text, at least as certain as `least`.
+
+    >>> names_person("PNR:19121212-1212"), names_person("191212121212", Evidence.WRITTEN), names_person("L1231-01")
+    (True, False, False)
+    """
+    return any(evidence(number) >= least for number in _numbers(text))
+
+
+def _numbers(text: str) -> Iterator[str]:
+    for found in _ANYWHERE.finditer(text):
+        yield found[0]
 
 
 def person_number(text: str) -> str | None:

@@ -13,13 +13,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.model import Decoded, LookUp, Match
+from gateway.model import Decoded, Issuer, LookUp, Match
 from gateway.station.label_part import is_label_part
 from gateway.station.patterns import matches
-from gateway.station.persons import is_reserve_number_of_digits, is_short_person_number, person_number
+from gateway.station.persons import Evidence, evidence, names_person
+from gateway.udi.personal import Persons
 
 EAN_SYMBOLOGIES: Final = frozenset({"]E0", "]E1", "]E2", "]E3", "]E4"})
 """AIM identifiers of the EAN/UPC family: a symbol that can hold nothing but an article number."""
+SHORT_NUMBER: Final = len("YYMMDDNNNC")
+"""Characters of a person number without century and sign."""
 TYPED_FAULTS: Final = frozenset({"HIBC_CHECK"})
 """Any word behind a plus sign has the form of a HIBC label. Where the scanner does not vouch for a symbol, the
 check character must."""
@@ -60,18 +63,31 @@ def withheld(
     """
     if look_up.match is not Match.NONE:
         return None
-    if symbology not in EAN_SYMBOLOGIES and is_person(text):
+    if _is_persons(text, symbology, decoded):
         return Withheld(kind=Kind.PERSON_NUMBER, length=len(text))
-    if matches(patterns, text) or _has_identifier(symbology, decoded):
+    if _has_identifier(symbology, decoded):
         return None
     if not redacted and is_label_part(text, symbology, decoded, waiting=waiting):
+        return None
+    if matches(patterns, text) and not names_person(text):
         return None
     return Withheld(kind=_kind(text, decoded), length=len(text))
 
 
-def is_person(text: str) -> bool:
-    """Tell whether a text has the form of a number that names a person."""
-    return person_number(text) is not None or is_reserve_number_of_digits(text)
+PERSONS: Final = Persons(may_name=names_person, names=lambda value: names_person(value, Evidence.WRITTEN))
+"""What `redact` takes out of the elements of a label."""
+
+
+def _is_persons(text: str, symbology: str | None, decoded: Decoded) -> bool:
+    """Return whether a text is a person's number, or a label of another agency than GS1 holds one.
+
+    Of GS1 data `redact` has taken such elements out. Bare digits of a person number without its century are judged
+    later: FNC1 before them makes them an element.
+    """
+    if symbology not in EAN_SYMBOLOGIES and len(text) != SHORT_NUMBER and evidence(text) is not Evidence.NONE:
+        return True
+    others = decoded.elements if decoded.issuer is not Issuer.GS1 else ()
+    return any(names_person(value, Evidence.WRITTEN) for _, value in others)
 
 
 def _has_identifier(symbology: str | None, decoded: Decoded) -> bool:
@@ -80,8 +96,8 @@ def _has_identifier(symbology: str | None, decoded: Decoded) -> bool:
 
 
 def _kind(text: str, decoded: Decoded) -> Kind:
-    if is_short_person_number(text):
+    if names_person(text):
         return Kind.PERSON_NUMBER
-    if decoded.elements:
+    if decoded.elements and decoded.issuer is Issuer.GS1:
         return Kind.GS1_WITHOUT_DI
     return Kind.DIGITS if text.isascii() and text.isdigit() else Kind.TEXT

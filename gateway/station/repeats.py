@@ -79,5 +79,7 @@ def key_of(
         return None
     if decoded.device_identifier is None:
         return (action, *texts, whose)
-    label = (decoded.issuer, decoded.device_identifier, decoded.lot_number, serial, decoded.expiration_date)
-    return (action, *label, whose if serial is None else None)
+    article = (action, decoded.issuer, decoded.device_identifier)
+    if serial is not None:  # one piece of the world, whatever lot or dates another symbol of it carries
+        return (*article, serial, None)
+    return (*article, decoded.lot_number, decoded.expiration_date, whose)

@@ -2,6 +2,11 @@
 
 In an operating room the article may be in the patient by the time it is scanned: there the record counts most, and
 what a store would send back is taken up with a warning. A clinic weighs as a supply room does.
+
+Whether an article may be *used* matters to its use alone (OF_USE): what has expired is thrown away and returned (an
+info), and counted, received and moved (a warning at most), because it is there. In an operating room the moment
+decides beside (`[station] moment`): before use, what must not be used stops the hand; afterwards it is in the
+patient and must be recorded.
 """
 
 from collections.abc import Mapping
@@ -10,6 +15,7 @@ from typing import Final, Literal, get_args
 from msgspec import Struct
 
 from gateway.model import Severity
+from gateway.station.settings import Action, StationSettings
 
 Profile = Literal["operating-room", "supply-room", "clinic"]
 PROFILES: Final[tuple[Profile, ...]] = get_args(Profile)
@@ -41,10 +47,15 @@ _INFO, _WARNING, _ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
 _MDR_27_9: Final = "MDR (EU) 2017/745 Art. 27(9); HSLF-FS 2021:52"
 _MDR_I_23: Final = "MDR (EU) 2017/745 Annex I, 23.2"
 _OPERATION: Final = "how the box works"
+_WHOSE: Final = "HSLF-FS 2021:52: an implant is traced to its patient"
 
 
 def _everywhere(meaning: str, severity: Severity, source: str) -> Rule:
     return Rule(meaning=meaning, operating_room=severity, supply_room=severity, clinic=severity, source=source)
+
+
+def _with_patients(meaning: str, severity: Severity, source: str) -> Rule:
+    return Rule(meaning=meaning, operating_room=severity, supply_room=None, clinic=severity, source=source)
 
 
 def _milder_in_operating_room(meaning: str, theatre: Severity | None, elsewhere: Severity, source: str) -> Rule:
@@ -109,6 +120,12 @@ RULES: Final[Mapping[str, Rule]] = {
     "INCOMPLETE_LABEL": _everywhere(
         "A further symbol of the label was not scanned in time.", _WARNING, "[station] pairing_seconds"
     ),
+    "LABELS_INTERLEAVED": _everywhere(
+        "Two labels were begun one after the other, and nothing says which of them a symbol belongs to: read the "
+        "lot and serial number on the label.",
+        _WARNING,
+        "GenSpecs 4.14: a linear symbol with production identifiers does not name its GTIN",
+    ),
     "LOWER_TRUST": _everywhere(
         "Characters may be missing or be others, because of how the scanner sent the code: read the label.",
         _WARNING,
@@ -117,6 +134,50 @@ RULES: Final[Mapping[str, Rule]] = {
     "MASTER_OLD": _everywhere(
         "The article master is older than `[articles] max_age_days`: recalls may be missing.", _WARNING, _OPERATION
     ),
+    "NO_PATIENT": _with_patients(
+        "An implant, and the patient set before has ended; no other one was scanned.", _WARNING, _WHOSE
+    ),
+    "NO_CASE": _with_patients(
+        "An implant, and the case set before has ended; no other one was scanned.", _WARNING, _WHOSE
+    ),
+    "CONTEXT_RESTORED": _with_patients(
+        "Case, patient or place are those from before a restart, and nobody has confirmed them.",
+        _WARNING,
+        _OPERATION,
+    ),
+    "ACTION_ENDED": _everywhere(
+        "The action chosen before had ended by time: this is recorded under the default action.",
+        _WARNING,
+        "[station] action_seconds, lasting_seconds",
+    ),
+    "QUANTITY_ENDED": _everywhere(
+        "The quantity given before had ended by time: this counts as one piece.",
+        _WARNING,
+        "[station] action_seconds",
+    ),
+    "IMPLANT_NOT_USED": _everywhere(
+        "An implant is recorded as thrown away or returned, not as used.", _WARNING, _MDR_27_9
+    ),
+    "QUANTITY_OF_SERIAL": _everywhere(
+        "A quantity above one was given for a label with a serial number, which is one piece.",
+        _ERROR,
+        "GS1 General Specifications, 3.5.2: AI 21 identifies one individual item",
+    ),
+    "QUANTITY_ZERO": _everywhere(
+        "The quantity none was given for something else than a count.", _ERROR, _OPERATION
+    ),
+    "SERIAL_USED": _everywhere(
+        "A piece with this serial number was used before; `repeats` names the event.",
+        _WARNING,
+        "GS1 General Specifications, 3.5.2: AI 21 identifies one individual item",
+    ),
+    "NO_DESTINATION": _everywhere("A transfer, and no place it goes to was scanned.", _WARNING, "stock keeping"),
+    "CARTON_AGAIN": _everywhere(
+        "The label of a package was read twice within seconds; it is booked twice.", _WARNING, "stock keeping"
+    ),
+    "COUNTED_BEFORE": _everywhere(
+        "Another count of the same day has this article at this place.", _WARNING, "stock keeping"
+    ),
     "PERSON_DATA_REMOVED": _everywhere(
         "The label held identifiers of a person, or parts of a web address that may hold them; they were removed.",
         _WARNING,
@@ -124,3 +185,28 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
 }
 """Every finding of the verdict. Those of the label's own faults come from decoding (`gateway.udi.findings`)."""
+
+STOPS: Final = frozenset({"EXPIRED", "ARTICLE_BLOCKED", "ARTICLE_RECALLED", "RECALL_POSSIBLE"})
+"""What must not be used."""
+OF_USE: Final = STOPS | {"EXPIRES_SOON", "IMPLANT_NOT_TRACEABLE"}
+"""What matters to the use of an article alone."""
+AWAY: Final[frozenset[Action]] = frozenset({"discard", "return", "explant"})
+"""Actions that take an article out of use."""
+_ORDER: Final = tuple(Severity)
+
+
+def weight(code: str, settings: StationSettings, action: Action) -> Severity | None:
+    """Return how much a rule matters here to an item under an action; None where the rule does not hold.
+
+    A site's own severity (`[station] severity`) goes before the profile's, and the action before both.
+    """
+    severity = RULES[code].severity(settings.profile)
+    if severity is None:
+        return None
+    if code in STOPS and action == "consume" and settings.profile == "operating-room" and settings.moment:
+        severity = Severity.ERROR if settings.moment == "before" else Severity.WARNING
+    severity = settings.severity.get(code, severity)
+    if code not in OF_USE or action == "consume":
+        return severity
+    most = Severity.INFO if action in AWAY else Severity.WARNING
+    return min(severity, most, key=_ORDER.index)

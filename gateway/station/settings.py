@@ -1,12 +1,15 @@
 """The `[station]` section of the configuration: what this station is, and what it lets pass."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 from gateway.model import Severity
 
-Action = Literal["consume", "receive", "return", "discard", "inventory"]
+Action = Literal["consume", "receive", "return", "discard", "inventory", "order", "transfer", "explant"]
+CountMode = Literal["replace", "add"]
+LASTING: Final = frozenset({"receive", "inventory", "order", "transfer"})
+"""Actions over many items: they last while goods are unpacked and shelves are counted."""
 
 
 class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,7 +25,17 @@ class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     default_action: Action = "consume"
     """What a scan means here."""
     action_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 60
-    """An action or quantity chosen by a control code ends when nothing has been scanned under it for so long."""
+    """An action for one item (discard, return, explant), and a quantity, end when nothing has been scanned for so
+    long."""
+    lasting_seconds: Annotated[int, Meta(ge=5, le=86_400)] | None = None
+    """An action over many items (receive, inventory, order, transfer), or one kept by the code `lock`, ends when
+    nothing has been scanned under it for so long; left out, as the profile has it (operating-room 300, clinic 600,
+    supply-room 900)."""
+    moment: Literal["before", "after"] | None = None
+    """Operating room: whether articles are scanned before they are used, or afterwards. `before`: what is expired,
+    blocked or recalled is refused with the strongest signal, so that it stops the hand. `after`: it is in the
+    patient, and is recorded with a warning. Left out, for a place that does both: what is recalled or blocked is
+    refused, and booked by the code `used despite`; what is expired is recorded with a warning."""
     pairing_seconds: Annotated[int, Meta(ge=1, le=60)] = 5
     """A label of several symbols: how long each next one is waited for. Then the label goes out as incomplete."""
     repeat_seconds: Annotated[int, Meta(ge=0, le=86_400)] | None = None

@@ -4,16 +4,29 @@ Times are CLOCK_MONOTONIC in nanoseconds.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from drivers.model import InputQuality
-from gateway.station.context import ContextItem
-from gateway.station.settings import Action
+from gateway.model import Article, Decoded, Match
+from gateway.station.context import ContextItem, ContextKind
+from gateway.station.settings import Action, CountMode
 
+EndedWhy = Literal["time", "restart", "replaced", "cleared"]
+"""Why a context ended: not used for its time; the daemon was away for longer than it is kept; another patient or
+case came; the code that ends it."""
+
+ONE_ITEM: Final = frozenset({"discard", "return", "explant", "undo"})
+"""Actions that hold for one item: left on by one person they would falsify what the next one uses."""
+SAME_UNDO_NS: Final = 3_000_000_000
+"""The code `undo` again on a scanner within so long, and nothing else between, is the same one read twice."""
+QUESTION_NS: Final = 4 * 3_600_000_000_000
+"""How long the screen's question after a context can be answered: a long operation. Then it is scanned anew."""
 MAX_SYMBOLS: Final = 8
 """Symbols of one item: the labels of ISBT 128 have up to six. One that goes on is no label."""
+MAX_CLOSED: Final = 8
+"""Labels just closed that a scanner remembers: more than a person scans within the longest window but one."""
 MAX_UNDO: Final = 32
 """Events that can be taken back one after the other; more is not undoing but sorting out, at a desk."""
 ON_THE_WIRE_NS: Final = 300_000_000
@@ -21,14 +34,33 @@ ON_THE_WIRE_NS: Final = 300_000_000
 baud. Its own trigger decides whether it came in time."""
 
 
-class Rules(Struct, frozen=True, kw_only=True):
+LABEL_COMPLETED: Final = "label-completed"
+"""Why an event is undone: a further symbol of its label came, and the event of the whole label follows."""
+CANCELLED: Final = "cancelled"
+"""Why an event is undone: its label was given up before it was complete."""
+
+
+class MoveTimes(Struct, frozen=True, kw_only=True):
     """What the table's moves need to know of the configuration. Nanoseconds."""
 
     pairing_ns: int
     action_ns: int
+    """Of an action for one item, and of a quantity."""
+    lasting_ns: int
+    """Of an action that lasts over many items: receiving and counting take time to unpack."""
     undo_ns: int
     context_ns: int
+    """The context ends so long after its last use."""
     default_action: Action
+
+
+class Count(Struct, frozen=True, kw_only=True):
+    """A count of stock that is under way on a scanner."""
+
+    session: str
+    """Random UUID, the same in every event of the count."""
+    mode: CountMode
+    """Whether what is counted replaces what was known of the article there, or adds to it."""
 
 
 class Meaning(Struct, frozen=True, kw_only=True):
@@ -37,7 +69,22 @@ class Meaning(Struct, frozen=True, kw_only=True):
     action: Action
     reason: str | None = None
     quantity: int = 1
+    quantity_given: bool = False
+    """A code said how many; otherwise each label is one."""
+    one_item: bool = False
+    """The action was chosen for this item alone."""
+    destination: str | None = None
+    """Of a transfer: where to."""
+    fell_back: Action | None = None
+    """The action chosen before, that ended by time just before this item."""
+    quantity_ended: bool = False
+    """A quantity was given and ended by time just before this item."""
+    count: Count | None = None
     context: tuple[ContextItem, ...] = ()
+    restored: bool = False
+    """The context was restored after a restart and nobody has confirmed it."""
+    lacks: frozenset[ContextKind] = frozenset()
+    """Of case and patient: what had been set, has ended, and was not set anew."""
 
 
 class Symbol(Struct, frozen=True, kw_only=True):
@@ -53,6 +100,31 @@ class Symbol(Struct, frozen=True, kw_only=True):
     """Something about a person was taken out of it."""
 
 
+class Label(Struct, frozen=True, kw_only=True):
+    """What the symbols of an item say together, and what there is to know to compare a further one with them."""
+
+    decoded: Decoded = Decoded(ok=False)
+    article: Article | None = None
+    """What the master says of it."""
+    match: Match = Match.NONE
+    further: tuple[Symbol, ...] = ()
+    """Symbols that were scanned, too, and said nothing new."""
+    again: tuple[Symbol, ...] = ()
+    """Symbols of a closed label that were scanned again, and do not say all of it yet."""
+    again_of: str | None = None
+    """Id of the event of the label of which this is a symbol scanned again; None once it is another piece."""
+    unlinked: bool = False
+    """Symbols were joined that nothing but time says to be of one label."""
+    interleaved: bool = False
+    """And another label was under way at that time."""
+    linear: bool = False
+    """A linear element string is among its symbols."""
+    two_dimensional: bool = False
+    """A 2D symbol of GS1 is among them."""
+    apart: bool = False
+    """Neither takes further symbols nor is taken up by another label: a fault, an asset, a logistic unit."""
+
+
 class Item(Struct, frozen=True, kw_only=True):
     """What was scanned as one label, whole or not."""
 
@@ -60,33 +132,62 @@ class Item(Struct, frozen=True, kw_only=True):
     """Of the event it is or becomes."""
     scanner: str
     symbols: tuple[Symbol, ...]
+    """In the order they were read."""
     meaning: Meaning
+    label: Label = Label()
     missing: tuple[str, ...] = ()
     """What is still to be scanned: names of `gateway.station.pairing.Missing`."""
     until_ns: int = 0
-    """How long the next symbol is waited for."""
+    """How long a further symbol is taken for one of this label."""
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
-    """An action chosen by a control code."""
+    """An action chosen by a control code, on one scanner."""
 
-    action: Action
-    reason: str | None
+    action: Action | Literal["undo"]
+    """`undo`: the next label of the scanner is taken back."""
+    reason: str | None = None
     until_ns: int
+    locked: bool = False
+    """A code keeps it until it is ended."""
+    destination: str | None = None
+    count: Count | None = None
+
+    @property
+    def one_item(self) -> bool:
+        """It holds for the next item alone."""
+        return self.action in ONE_ITEM and not self.locked
 
 
 class Counted(Struct, frozen=True, kw_only=True):
-    """A quantity given for the next item."""
+    """A quantity given for the next item of one scanner."""
 
     quantity: int
     until_ns: int
+    digits: int = 0
+    """How many digit codes have made it; 0: a code for the whole number."""
 
 
 class Kept(Struct, frozen=True, kw_only=True):
     """One part of the context."""
 
     item: ContextItem
+    since_ns: int
+    """When it was scanned first: scanning it again moves nothing."""
+    restored: bool = False
+    """Set before a restart, and not confirmed since."""
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """A context that has ended, for the question whether the same patient is still meant."""
+
+    items: Mapping[str, Kept]
+    why: EndedWhy
+    asks: bool
+    """The screen asks whether it goes on. Not after the code that ends it, nor when the time to answer is up; what
+    is then scanned lacks it all the same."""
     until_ns: int
+    """The question can be answered until then."""
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -103,22 +204,37 @@ class Station(Struct, frozen=True, kw_only=True):
 
     open_items: Mapping[str, Item] = {}
     """Scanner -> its half scanned label."""
-    chosen: Chosen | None = None
-    counted: Counted | None = None
+    closed_items: Mapping[str, tuple[Item, ...]] = {}
+    """Scanner -> its labels just closed, the newest last: a further symbol of theirs may still come."""
+    chosen: Mapping[str, Chosen] = {}
+    """Scanner -> the action chosen there."""
+    counted: Mapping[str, Counted] = {}
+    """Scanner -> the quantity given there."""
+    fell_back: Mapping[str, Action] = {}
+    """Scanner -> the action that ended there by time, until its next item."""
+    quantity_ended: frozenset[str] = frozenset()
+    """Scanners whose quantity ended by time, until their next item."""
     context: Mapping[str, Kept] = {}
-    """Kind -> what is set."""
+    """What is set: `case`, `location`, `patient`; and `performer:SCANNER` for each scanner's member of staff."""
+    context_until_ns: int = 0
+    """When the context ends, all of it, if nothing is scanned."""
+    ended: Ended | None = None
+    """The last context, as far as it was not set anew."""
     done: tuple[Done, ...] = ()
     """Events that can be taken back, the newest last."""
     undo_until_ns: int = 0
+    undone_at_ns: Mapping[str, int] = {}
+    """Scanner -> when its code `undo` was scanned last, if nothing was scanned there since."""
 
     def deadline_ns(self) -> int | None:
         """When `elapse` has something to do if nothing is scanned, or None."""
         return min(
             (
                 *(item.until_ns + ON_THE_WIRE_NS for item in self.open_items.values()),
-                *(kept.until_ns for kept in self.context.values()),
-                *((self.chosen.until_ns,) if self.chosen else ()),
-                *((self.counted.until_ns,) if self.counted else ()),
+                *((self.context_until_ns,) if self.context else ()),
+                *((self.ended.until_ns,) if self.ended and self.ended.asks else ()),
+                *(one.until_ns for one in self.chosen.values()),
+                *(one.until_ns for one in self.counted.values()),
                 *((self.undo_until_ns,) if self.done else ()),
             ),
             default=None,
@@ -150,7 +266,18 @@ class TakenBack(Struct, frozen=True, kw_only=True):
     at_ns: int
     done: Done
     """What it takes back."""
-    context: tuple[ContextItem, ...]
+    reason: str | None = None
+    """LABEL_COMPLETED or CANCELLED; None where a person asked for it."""
 
 
-Effect = Published | OpenLabel | TakenBack
+class UsedDespite(Struct, frozen=True, kw_only=True):
+    """An event is to be published that books what was refused."""
+
+    id: str
+    scanner: str
+    at_ns: int
+    refused: str
+    """Id of the refused event."""
+
+
+Effect = Published | OpenLabel | TakenBack | UsedDespite

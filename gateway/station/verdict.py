@@ -24,8 +24,10 @@ from gateway.model import (
     Severity,
     Verdict,
 )
-from gateway.station.rules import RULES
+from gateway.station.occasion import NO_STORY, PLAIN, Made, Story, remarks
+from gateway.station.rules import weight
 from gateway.station.settings import StationSettings
+from gateway.station.values import Meaning
 from gateway.system.clock import NS, ClockReading
 
 SHELF_LABELS: Final = frozenset({Match.ARTICLE_NUMBER, Match.CATALOG_NUMBER})
@@ -64,8 +66,12 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     quality: frozenset[InputQuality] = frozenset()
     """Of all symbols of the item together."""
     missing: MissingPart | None = None
+    interleaved: bool = False
+    """Another label was under way when its symbols were joined."""
     max_age_days: int | None = None
     """`[articles] max_age_days`; None: a master is never too old."""
+    meaning: Meaning = PLAIN
+    story: Story = NO_STORY
 
 
 _PLAIN: Final = Circumstances()
@@ -89,18 +95,14 @@ def judge(
         *_article(decoded, look_up, clock, half=circumstances.missing is not None),
         *_reading(circumstances),
         *_master(look_up, clock, circumstances.max_age_days),
+        *remarks(circumstances.meaning, circumstances.story, decoded, look_up),
     )
     for code, message, element in made:
-        severity = RULES[code].severity(settings.profile)
+        severity = weight(code, settings, circumstances.meaning.action)
         if severity is not None:
-            finding = Finding(code=code, severity=severity, element=element, message=message)
-            weighed.append(_weigh(finding, settings))
+            weighed.append(Finding(code=code, severity=severity, element=element, message=message))
     refused = any(finding.severity is Severity.ERROR for finding in weighed)
     return Verdict(disposition=Disposition.REFUSED if refused else Disposition.ACCEPTED, findings=tuple(weighed))
-
-
-_Made = tuple[str, str, str | None]
-"""Code, message, element."""
 
 
 def _weigh(finding: Finding, settings: StationSettings) -> Finding:
@@ -110,7 +112,7 @@ def _weigh(finding: Finding, settings: StationSettings) -> Finding:
     return Finding(code=finding.code, severity=severity, element=finding.element, message=finding.message)
 
 
-def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) -> Iterator[_Made]:
+def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) -> Iterator[Made]:
     """An article may be used until the end of its expiry date."""
     if decoded.expiration_date is None:
         return
@@ -125,7 +127,7 @@ def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) ->
         yield "EXPIRES_SOON", f"expires on {expires}, in {days} days", None
 
 
-def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bool) -> Iterator[_Made]:
+def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bool) -> Iterator[Made]:
     yield from _recalls(decoded, look_up, clock)
     article = look_up.article
     if look_up.match is Match.NONE or article is None:
@@ -145,7 +147,7 @@ def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bo
         yield "CONSIGNMENT", f"on consignment: belongs to {article.owner or 'its supplier'}", None
 
 
-def _recalls(decoded: Decoded, look_up: LookUp, clock: ClockReading) -> Iterator[_Made]:
+def _recalls(decoded: Decoded, look_up: LookUp, clock: ClockReading) -> Iterator[Made]:
     article = look_up.article
     if article is not None and article.status is ArticleStatus.RECALLED and _in_force(article.status_from, clock):
         yield "ARTICLE_RECALLED", _with_reason("recalled", article.status_reason), None
@@ -162,7 +164,7 @@ def _recalls(decoded: Decoded, look_up: LookUp, clock: ClockReading) -> Iterator
             return
 
 
-def _required(decoded: Decoded, article: Article) -> Iterator[_Made]:
+def _required(decoded: Decoded, article: Article) -> Iterator[Made]:
     """What the master or the law demands on the label."""
     for required, value, code, what in (
         (article.lot_required, decoded.lot_number, "LOT_MISSING", "a lot number"),
@@ -187,11 +189,13 @@ def _is_package(decoded: Decoded, look_up: LookUp, article: Article) -> bool:
     return decoded.package_level in PACKAGES
 
 
-def _reading(circumstances: Circumstances) -> Iterator[_Made]:
+def _reading(circumstances: Circumstances) -> Iterator[Made]:
     missing = circumstances.missing
     if missing is not None:
         message = f"the label is incomplete, {missing.what} is missing: no further symbol came in time"
         yield "INCOMPLETE_LABEL", message, missing.element
+    if circumstances.interleaved:
+        yield "LABELS_INTERLEAVED", "lot or serial number may be another label's: two were begun at once", None
     doubts = sorted(circumstances.quality & LOWER_TRUST)
     if doubts:
         yield "LOWER_TRUST", f"characters may be missing or be others: {', '.join(doubts)}", None
@@ -199,7 +203,7 @@ def _reading(circumstances: Circumstances) -> Iterator[_Made]:
         yield "PERSON_DATA_REMOVED", "identifiers of a person were removed from the label", None
 
 
-def _master(look_up: LookUp, clock: ClockReading, max_age_days: int | None) -> Iterator[_Made]:
+def _master(look_up: LookUp, clock: ClockReading, max_age_days: int | None) -> Iterator[Made]:
     """With a clock in doubt the age is at least that: the lower bound of now is not before the master's date."""
     if max_age_days is None or look_up.master_built_ns is None:
         return

@@ -1,8 +1,11 @@
 """The workflow of a station as a transition table: its states, what can happen, and what comes of it. Pure.
 
-Five regions go their own ways at the same time: pairing (one for each scanner), action, quantity, context and undo
-(of the station). Each input reaches every region that has a row for it. Where a region knows an input, but not in
-its present state, the move is illegal. `gateway.station.machine` makes the moves.
+Six regions go their own ways at the same time: pairing, action and quantity (one of each for each scanner),
+context, question and undo (of the station). Each input reaches every region that has a row for it. Where a region
+knows an input, but not in its present state, the move is illegal. `gateway.station.machine` makes the moves.
+
+A code can ask for different things, as what went before has it (the code `undo` at once again is the same one read
+twice): `gateway.scanning.code_input` tells which input it is, so that each row has one outcome.
 """
 
 from collections.abc import Mapping
@@ -17,6 +20,7 @@ class Region(StrEnum):
     ACTION = "action"
     QUANTITY = "quantity"
     CONTEXT = "context"
+    QUESTION = "question"
     UNDO = "undo"
 
 
@@ -31,6 +35,8 @@ class State(StrEnum):
     COUNTED = "quantity given"
     EMPTY = "no context"
     SET = "context set"
+    QUIET = "no question"
+    ASKED = "same patient?"
     CLOSED = "nothing to undo"
     OPEN = "undo window"
 
@@ -47,20 +53,44 @@ class Input(StrEnum):
     COMPLETES = "last of it"
     """It belongs to the open item, which is then complete."""
     SAME = "same symbol again"
-    """A symbol of the open item once more: never its own partner."""
+    """A symbol of the open item once more, or one that says nothing new: never its partner."""
     STRAY = "stray symbol"
-    """One that cannot be the open label's: a secondary that names another primary (HIBC link character), or a
-    damaged one. It is told as refused, and the right one is still waited for."""
+    """One that cannot be the open label's: a secondary that names another primary (HIBC link character), a damaged
+    one, an asset's. It is an event of its own, and the right one is still waited for."""
+    KNOWN = "symbol of a closed label"
+    """It says nothing that a label just closed does not say."""
+    LATE = "late symbol"
+    """It belongs to a label just closed and says more."""
+    TAKEN_BACK = "item to take back"
+    """A label scanned behind the code `take back an item`, whose event was found."""
+    NOT_FOUND = "item to take back, not found"
     ACTION = "action code"
-    QUANTITY = "quantity code"
+    DESTINATION = "place code behind a transfer"
+    LOCK = "lock code"
+    """The chosen action stays until it is ended."""
+    QUANTITY = "quantity or digit code"
+    QUANTITY_AGAIN = "another quantity"
+    """A quantity code in place of an earlier quantity: said, because the earlier one no longer holds."""
     UNDO = "undo code"
+    UNDO_AGAIN = "undo code at once again"
+    """Read twice: nothing more is taken back."""
+    USED = "used-despite code"
+    """The article that was refused is used all the same."""
     CANCEL = "cancel code"
     CLEAR_CONTEXT = "clear-context code"
     WHO_AM_I = "who-am-I code"
+    IMPOSSIBLE = "code that asks for what is not there"
     CONTEXT = "context code"
+    CONTEXT_ASKS = "context code that ends another"
+    """A new patient where a case is set, or a new case where a patient is; or a first one after a context ended."""
+    SAME_PATIENT = "same-patient code"
     ELAPSED = "time is up"
     EVENT = "event"
     """An item has become an event: the machine's own input, made by CLOSE and PUBLISH."""
+    WITHDRAWN = "event withdrawn"
+    """The machine's own input, made by WITHDRAW."""
+    ENDED = "context ended"
+    """The machine's own input, made when the context's time is up."""
 
 
 class Output(StrEnum):
@@ -72,12 +102,25 @@ class Output(StrEnum):
     """The scanner asks for the next one again; nothing is written."""
     PUBLISH = "publish"
     """The item with this symbol becomes an event."""
+    CONFIRM = "confirm"
+    """The signal of the label's event is given again; nothing is written."""
+    REPLACE = "replace"
+    """The events of what the label was so far are undone, and the item with this symbol becomes an event."""
     CLOSE = "close"
     """The open item becomes an event as it stands."""
+    WITHDRAW = "withdraw"
+    """The event of CLOSE is taken back with it: nothing is booked, and no symbol is lost."""
     TAKE_BACK = "take back"
-    """An event `undo` that names the newest event not taken back: of this scanner, or where it has none, of any."""
+    """An event `undo` that names the newest event not taken back: of this scanner, or where it has none, of any; or
+    the event of the label that was scanned."""
+    BOOK = "book"
+    """An event that books what was refused."""
     ACCEPT = "accept"
     """The code is obeyed."""
+    OVERRIDE = "override"
+    """The code is obeyed, and what an earlier one had said no longer holds."""
+    ASK = "ask"
+    """The code is obeyed, and the screen asks: same patient?"""
     REFUSE = "refuse"
     """The code asks for what is not possible."""
     IDENTIFY = "identify"
@@ -88,14 +131,19 @@ class Row(NamedTuple):
     """What one input does in one state."""
 
     after: tuple[State, ...]
-    """The state it leads to; two where it depends on how many events are left to undo."""
+    """The state it leads to; several where it depends on what is left."""
     outputs: tuple[Output, ...] = ()
 
 
 ITEMS: Final = (Input.WHOLE, Input.BEGINS)
 """With them a new item begins."""
-_SYMBOL: Final = (Input.WHOLE, Input.BEGINS, Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY)
+_FURTHER: Final = (*(Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY, Input.KNOWN, Input.LATE),)
+SYMBOLS: Final = (*ITEMS, *_FURTHER)
 _IDLE, _WAITING = (State.IDLE,), (State.WAITING,)
+_DEFAULT, _CHOSEN = (State.DEFAULT,), (State.CHOSEN,)
+_ONE, _COUNTED = (State.ONE,), (State.COUNTED,)
+_EMPTY, _SET = (State.EMPTY,), (State.SET,)
+_QUIET, _ASKED = (State.QUIET,), (State.ASKED,)
 
 
 def _same(state: State, inputs: tuple[Input, ...]) -> dict[tuple[State, Input], Row]:
@@ -106,50 +154,94 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
     Region.PAIRING: {
         (State.IDLE, Input.WHOLE): Row(_IDLE, (Output.PUBLISH,)),
         (State.IDLE, Input.BEGINS): Row(_WAITING, (Output.HOLD,)),
+        (State.IDLE, Input.KNOWN): Row(_IDLE, (Output.CONFIRM,)),
+        (State.IDLE, Input.LATE): Row(_IDLE, (Output.REPLACE,)),
         (State.IDLE, Input.CANCEL): Row(_IDLE, (Output.ACCEPT,)),
-        (State.IDLE, Input.UNDO): Row(_IDLE),
+        **_same(State.IDLE, (Input.UNDO, Input.UNDO_AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND)),
         (State.WAITING, Input.SAME): Row(_WAITING, (Output.REMIND,)),
         (State.WAITING, Input.CONTINUES): Row(_WAITING, (Output.HOLD,)),
         (State.WAITING, Input.COMPLETES): Row(_IDLE, (Output.PUBLISH,)),
         (State.WAITING, Input.STRAY): Row(_WAITING, (Output.PUBLISH,)),
+        (State.WAITING, Input.KNOWN): Row(_WAITING, (Output.CONFIRM,)),
+        (State.WAITING, Input.LATE): Row(_WAITING, (Output.REPLACE,)),
         (State.WAITING, Input.WHOLE): Row(_IDLE, (Output.CLOSE, Output.PUBLISH)),
         (State.WAITING, Input.BEGINS): Row(_WAITING, (Output.CLOSE, Output.HOLD)),
-        (State.WAITING, Input.CANCEL): Row(_IDLE, (Output.CLOSE, Output.ACCEPT)),
-        (State.WAITING, Input.UNDO): Row(_IDLE, (Output.CLOSE,)),
-        (State.WAITING, Input.ELAPSED): Row(_IDLE, (Output.CLOSE,)),
+        (State.WAITING, Input.CANCEL): Row(_IDLE, (Output.CLOSE, Output.WITHDRAW)),
+        **{
+            (State.WAITING, one): Row(_IDLE, (Output.CLOSE,))
+            for one in (Input.UNDO, Input.TAKEN_BACK, Input.NOT_FOUND, Input.ELAPSED)
+        },
     },
     Region.ACTION: {
-        (State.DEFAULT, Input.ACTION): Row((State.CHOSEN,), (Output.ACCEPT,)),
-        (State.DEFAULT, Input.CANCEL): Row((State.DEFAULT,)),
-        **_same(State.DEFAULT, (*_SYMBOL, Input.QUANTITY)),
-        (State.CHOSEN, Input.ACTION): Row((State.CHOSEN,), (Output.ACCEPT,)),
-        (State.CHOSEN, Input.CANCEL): Row((State.DEFAULT,)),
-        (State.CHOSEN, Input.ELAPSED): Row((State.DEFAULT,)),
-        **_same(State.CHOSEN, (*_SYMBOL, Input.QUANTITY)),
+        (State.DEFAULT, Input.ACTION): Row((State.CHOSEN, State.DEFAULT), (Output.ACCEPT,)),
+        **_same(State.DEFAULT, (Input.CANCEL, Input.QUANTITY, Input.QUANTITY_AGAIN)),
+        **_same(State.DEFAULT, SYMBOLS),
+        (State.DEFAULT, Input.IMPOSSIBLE): Row(_DEFAULT, (Output.REFUSE,)),
+        (State.CHOSEN, Input.ACTION): Row((State.CHOSEN, State.DEFAULT), (Output.ACCEPT,)),
+        (State.CHOSEN, Input.LOCK): Row(_CHOSEN, (Output.ACCEPT,)),
+        (State.CHOSEN, Input.DESTINATION): Row(_CHOSEN, (Output.ACCEPT,)),
+        (State.CHOSEN, Input.CANCEL): Row(_DEFAULT),
+        (State.CHOSEN, Input.ELAPSED): Row(_DEFAULT),
+        **{(State.CHOSEN, given): Row((State.CHOSEN, State.DEFAULT)) for given in ITEMS},
+        **{
+            (State.CHOSEN, given): Row((State.CHOSEN, State.DEFAULT))
+            for given in (Input.TAKEN_BACK, Input.NOT_FOUND)
+        },
+        **_same(State.CHOSEN, (Input.QUANTITY, Input.QUANTITY_AGAIN)),
+        **_same(State.CHOSEN, _FURTHER),
+        (State.CHOSEN, Input.IMPOSSIBLE): Row(_CHOSEN, (Output.REFUSE,)),
     },
     Region.QUANTITY: {
-        (State.ONE, Input.QUANTITY): Row((State.COUNTED,), (Output.ACCEPT,)),
-        (State.ONE, Input.CANCEL): Row((State.ONE,)),
+        (State.ONE, Input.QUANTITY): Row(_COUNTED, (Output.ACCEPT,)),
+        (State.ONE, Input.CANCEL): Row(_ONE),
         **_same(State.ONE, ITEMS),
-        (State.COUNTED, Input.QUANTITY): Row((State.COUNTED,), (Output.ACCEPT,)),
-        (State.COUNTED, Input.CANCEL): Row((State.ONE,)),
-        (State.COUNTED, Input.ELAPSED): Row((State.ONE,)),
-        **{(State.COUNTED, given): Row((State.ONE,)) for given in ITEMS},
+        (State.COUNTED, Input.QUANTITY): Row(_COUNTED, (Output.ACCEPT,)),
+        (State.COUNTED, Input.QUANTITY_AGAIN): Row(_COUNTED, (Output.OVERRIDE,)),
+        (State.COUNTED, Input.CANCEL): Row(_ONE),
+        (State.COUNTED, Input.ELAPSED): Row(_ONE),
+        **{(State.COUNTED, given): Row(_ONE) for given in ITEMS},
     },
     Region.CONTEXT: {
-        (State.EMPTY, Input.CONTEXT): Row((State.SET,), (Output.ACCEPT,)),
-        (State.EMPTY, Input.CLEAR_CONTEXT): Row((State.EMPTY,), (Output.ACCEPT,)),
-        (State.EMPTY, Input.WHO_AM_I): Row((State.EMPTY,), (Output.IDENTIFY,)),
-        (State.SET, Input.CONTEXT): Row((State.SET,), (Output.ACCEPT,)),
-        (State.SET, Input.CLEAR_CONTEXT): Row((State.EMPTY,), (Output.ACCEPT,)),
-        (State.SET, Input.WHO_AM_I): Row((State.SET,), (Output.IDENTIFY,)),
-        (State.SET, Input.ELAPSED): Row((State.SET, State.EMPTY)),
+        (State.EMPTY, Input.CONTEXT): Row(_SET, (Output.ACCEPT,)),
+        (State.EMPTY, Input.CONTEXT_ASKS): Row(_SET, (Output.ASK,)),
+        (State.EMPTY, Input.SAME_PATIENT): Row((State.SET, State.EMPTY)),
+        (State.EMPTY, Input.CLEAR_CONTEXT): Row(_EMPTY, (Output.ACCEPT,)),
+        (State.EMPTY, Input.WHO_AM_I): Row(_EMPTY, (Output.IDENTIFY,)),
+        **_same(State.EMPTY, SYMBOLS),
+        (State.SET, Input.CONTEXT): Row(_SET, (Output.ACCEPT,)),
+        (State.SET, Input.CONTEXT_ASKS): Row(_SET, (Output.ASK,)),
+        (State.SET, Input.SAME_PATIENT): Row(_SET),
+        (State.SET, Input.CLEAR_CONTEXT): Row((State.EMPTY, State.SET), (Output.ACCEPT,)),
+        (State.SET, Input.WHO_AM_I): Row(_SET, (Output.IDENTIFY,)),
+        **_same(State.SET, SYMBOLS),
+        (State.SET, Input.ELAPSED): Row(_EMPTY),
+    },
+    Region.QUESTION: {
+        (State.QUIET, Input.CONTEXT): Row(_QUIET),
+        (State.QUIET, Input.CONTEXT_ASKS): Row(_ASKED),
+        (State.QUIET, Input.ENDED): Row(_ASKED),
+        (State.QUIET, Input.SAME_PATIENT): Row(_QUIET, (Output.REFUSE,)),
+        (State.QUIET, Input.CLEAR_CONTEXT): Row(_QUIET),
+        (State.ASKED, Input.CONTEXT): Row((State.QUIET, State.ASKED)),
+        (State.ASKED, Input.CONTEXT_ASKS): Row(_ASKED),
+        (State.ASKED, Input.ENDED): Row(_ASKED),
+        (State.ASKED, Input.SAME_PATIENT): Row(_QUIET, (Output.ACCEPT,)),
+        (State.ASKED, Input.CLEAR_CONTEXT): Row(_QUIET),
+        (State.ASKED, Input.ELAPSED): Row((State.QUIET, State.ASKED)),
     },
     Region.UNDO: {
         (State.CLOSED, Input.EVENT): Row((State.OPEN,)),
         (State.CLOSED, Input.UNDO): Row((State.CLOSED,), (Output.REFUSE,)),
+        (State.CLOSED, Input.UNDO_AGAIN): Row((State.CLOSED,), (Output.ACCEPT,)),
+        (State.CLOSED, Input.TAKEN_BACK): Row((State.CLOSED,), (Output.TAKE_BACK,)),
+        (State.CLOSED, Input.NOT_FOUND): Row((State.CLOSED,), (Output.REFUSE,)),
         (State.OPEN, Input.EVENT): Row((State.OPEN,)),
+        (State.OPEN, Input.WITHDRAWN): Row((State.OPEN, State.CLOSED)),
         (State.OPEN, Input.UNDO): Row((State.OPEN, State.CLOSED), (Output.TAKE_BACK,)),
+        (State.OPEN, Input.UNDO_AGAIN): Row((State.OPEN,), (Output.ACCEPT,)),
+        (State.OPEN, Input.TAKEN_BACK): Row((State.OPEN, State.CLOSED), (Output.TAKE_BACK,)),
+        (State.OPEN, Input.NOT_FOUND): Row((State.OPEN,), (Output.REFUSE,)),
+        (State.OPEN, Input.USED): Row((State.OPEN,), (Output.BOOK,)),
         (State.OPEN, Input.ELAPSED): Row((State.CLOSED,)),
     },
 }

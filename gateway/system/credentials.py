@@ -6,6 +6,9 @@ from typing import Final
 
 CREDENTIALS: Final = Path("/etc/scangate/credentials")
 """Where a technician puts them; readable by root only."""
+RELOADED: Final = Path("/run/scangate-credentials")
+"""Where `systemctl reload scangate` puts the present ones: systemd loads credentials at the start only (up to 257), and
+commands of ExecReload= get none (252). The folder is root's, so that nothing in it is anybody else's doing."""
 MAX_SECRET_BYTES: Final = 4096
 """A password on one line; keeps a wrong path from being read as one."""
 
@@ -13,8 +16,9 @@ MAX_SECRET_BYTES: Final = 4096
 def locate(name: str) -> Path:
     """Return where a secret's or certificate's file lies.
 
-    A bare name means a systemd credential: the unit loads /etc/scangate/credentials/NAME as `scangate_NAME`. Where
-    there are no credentials (a command run by hand), it means that file itself.
+    A bare name means a systemd credential: the unit loads /etc/scangate/credentials/NAME as `scangate_NAME`, and a
+    reload takes what is there since. Where there are no credentials (a command run by hand), it means that file
+    itself.
     """
     path = Path(name)
     if path.name != name:
@@ -22,6 +26,8 @@ def locate(name: str) -> Path:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         return CREDENTIALS / name
+    if (reloaded := RELOADED / name).exists():
+        return reloaded
     loaded = Path(directory) / f"scangate_{name}"
     return loaded if loaded.exists() else Path(directory) / name
 
@@ -37,7 +43,7 @@ def read_secret(name: str | None) -> str | None:
     except FileNotFoundError as error:
         if not os.environ.get("CREDENTIALS_DIRECTORY") or Path(name).name != name:
             raise
-        missing = f"there is no {CREDENTIALS / name}: put it there and restart the service"
+        missing = f"there is no {CREDENTIALS / name}: put it there, then systemctl reload scangate"
         raise FileNotFoundError(error.errno, missing) from error
     if len(data) > MAX_SECRET_BYTES:
         raise ValueError(f"{path}: longer than {MAX_SECRET_BYTES} bytes: this is no password file")

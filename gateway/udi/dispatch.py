@@ -100,7 +100,11 @@ def read_symbol(text: str, symbology: str | None, today: date) -> Part:
     text = _encodable(body)
     if form is _TRADE:
         return gs1.read_trade_symbol(text, _DIGITS_OF_SYMBOLOGY[symbology], today)
-    return _READERS[form](text, today)
+    part = _READERS[form](text, today)
+    if form is Form.GS1_HRI and symbology is not None and part.elements:
+        encoded = finding("GS1_BRACKETS", "the brackets of the printed text are encoded in the symbol")
+        return replace(part, findings=(encoded, *part.findings))
+    return part
 
 
 def _encodable(text: str) -> str:
@@ -118,11 +122,9 @@ def classify(text: str, symbology: str | None) -> tuple[Form, str | None, str]:
         text = text[len(symbology) :]  # given in both ways
     if not text:
         return Form.EMPTY, symbology, text
-    form = _FORM_OF_SYMBOLOGY.get(symbology)
+    form = _form_by_symbology(symbology, text)
     if form is not None:
         return form, symbology, text
-    if symbology in _ITF and len(text) in _DIGITS_OF_SYMBOLOGY[symbology]:
-        return Form.GS1_TRADE, symbology, text
     if text[0] not in _NO_FLAG:
         for recognised, recognises in _RECOGNISERS:
             if recognises(text):
@@ -130,6 +132,15 @@ def classify(text: str, symbology: str | None) -> tuple[Form, str | None, str]:
     if symbology is not None:
         return Form.OTHER, symbology, text
     return Form.GTIN if gs1.is_bare_gtin(text) else Form.UNKNOWN, symbology, text
+
+
+def _form_by_symbology(symbology: str | None, text: str) -> Form | None:
+    form = _FORM_OF_SYMBOLOGY.get(symbology)
+    if form is Form.GS1_ELEMENTS and gs1.is_hri(text):
+        return Form.GS1_HRI  # no AI begins with a bracket: the printer encoded those of the printed text
+    if symbology in _ITF and len(text) in _DIGITS_OF_SYMBOLOGY[symbology]:
+        return Form.GS1_TRADE
+    return form
 
 
 def split_symbology(text: str) -> tuple[str | None, str]:

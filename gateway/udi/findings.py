@@ -53,8 +53,13 @@ FINDINGS: Mapping[str, FindingKind] = MappingProxyType(
         "GS1_SEPARATOR": FindingKind(_WARNING, "A separator stands in front of the first element, or is doubled."),
         "GS1_SPACE": FindingKind(_WARNING, "Spaces around a typed element were left out."),
         "GS1_HRI": FindingKind(_ERROR, "Text stands before the first bracketed AI, or a bracket is not closed."),
+        "GS1_BRACKETS": FindingKind(
+            _WARNING, "The symbol holds the brackets of the printed text, which GS1 does not allow in a symbol."
+        ),
         "GS1_LOST_SEPARATOR": FindingKind(
-            _WARNING, "The end of an element reads like further elements: its separator may have been lost."
+            _WARNING,
+            "The end of an element reads like further elements: a separator may have been lost, or a typed AI is "
+            "wrong.",
         ),
         "GS1_AI_REPEATED": FindingKind(_ERROR, "An AI occurs twice on one item with different values."),
         "GS1_AI_EXCLUDED": FindingKind(_ERROR, "Two AIs are on one item that exclude each other."),

@@ -132,7 +132,7 @@ def read_hri(text: str, today: date) -> Part:
     if any(value != value.strip(" ") for _, value in raw):
         findings.append(finding("GS1_SPACE", "spaces around elements were left out"))
     facts, found = interpret(pairs, today)
-    return _part(facts, pairs, [*findings, *found])
+    return _part(facts, pairs, [*findings, *found, *gs1_run_on.mistyped(raw)])
 
 
 def read_gtin(text: str, today: date) -> Part:

@@ -13,6 +13,7 @@ One line a group of AIs: `AIs components [fixed] [link] [key[=qualifiers]] [need
   for the AI's own first three digits with any fourth.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from msgspec import Struct
@@ -160,11 +161,14 @@ _TABLE = """
 91-99 X-90 link
 """
 
+_WILD_DIGITS = 2
+"""The most `n` that a pattern of the table ends with."""
 SHORTEST_AI = 2
 LONGEST_AI = 4
 
 _PREDEFINED_LENGTHS = {
     "04": 18,
+    "14": 8,
     "18": 8,
     "19": 8,
     "31": 10,
@@ -176,7 +180,7 @@ _PREDEFINED_LENGTHS = {
     "41": 16,
 }
 """Whole length, AI included, of element strings whose AI begins so, even where the AI itself is not assigned
-(GS1 General Specifications, figure "element strings with predefined length")."""
+(GS1 General Specifications 7.8.5, "element strings with predefined length")."""
 
 
 class Component(Struct, frozen=True):
@@ -252,13 +256,17 @@ def predefined_length(text: str, position: int) -> int | None:
     return _PREDEFINED_LENGTHS.get(text[position : position + 2])
 
 
-def fits(pattern: str, ai: str) -> bool:
-    """Tell whether an AI fits a pattern, in which `n` is any digit.
+def by_pattern(ais: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    """Index AIs by every pattern of the table that fits them, where `n` at the end stands for any digit.
 
-    >>> fits("31nn", "3103"), fits("01", "02")
-    (True, False)
+    >>> by_pattern(["3103", "01"])["31nn"]
+    ['3103']
     """
-    return len(pattern) == len(ai) and all(p in ("n", a) for p, a in zip(pattern, ai, strict=True))
+    index: dict[str, list[str]] = {}
+    for ai in ais:
+        for wild in range(_WILD_DIGITS + 1):
+            index.setdefault(ai[: len(ai) - wild] + "n" * wild, []).append(ai)
+    return index
 
 
 def assigned() -> tuple[str, ...]:

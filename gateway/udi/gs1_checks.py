@@ -233,7 +233,7 @@ _CHECKS: Mapping[str, _Check] = {
     "winding": _value("has a winding direction other than 0, 1 or 9", lambda part: part in "019"),
     "zero": _value("does not begin with 0", lambda part: part == "0"),
     "nonzero": _value("has a dimension of zero", lambda part: part.strip("0") != ""),
-    "nozeroprefix": _value("begins with 0", lambda part: part == "0" or not part.startswith("0")),
+    "nozeroprefix": _value("begins with 0", lambda part: not part.startswith("0")),
     "hyphen": _value("ends with something else than a hyphen", lambda part: part == "-"),
     "hasnondigit": _value("consists of digits only", lambda part: not checks.is_digits(part)),
     "pieceoftotal": _value("has no piece number between 1 and the number of pieces", _is_piece_of_total),

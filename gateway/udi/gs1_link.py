@@ -57,7 +57,10 @@ def split(text: str) -> Address:
         name, _, value = raw.partition("=")
         if raw:
             parameters.append(Query(unquote(name), value, raw))
-    return Address(scheme + slashes + host, tuple(path.split("/")) if slash else (), tuple(parameters))
+    segments = tuple(path.split("/")) if slash else ()
+    if segments and not segments[-1] and key_place(segments) is None:
+        segments = segments[:-1]  # a slash at the end is no empty value: resolvers and browsers add it
+    return Address(scheme + slashes + host, segments, tuple(parameters))
 
 
 def key_place(segments: tuple[str, ...]) -> int | None:

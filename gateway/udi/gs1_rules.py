@@ -4,7 +4,7 @@ They are judged over the elements of all symbols of an item, never over one symb
 (GS1 General Specifications 4.13 and 4.14; the rules themselves are in gs1_ai's table).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from gateway.model import Finding
@@ -46,30 +46,31 @@ def _repeats(pairs: Sequence[tuple[str, str]]) -> Iterator[Finding]:
 
 
 def _association(ais: tuple[str, ...]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    return tuple(_excluded(ais)), tuple(_missing(ais))
+    present = gs1_ai.by_pattern(ais)
+    return tuple(_excluded(ais, present)), tuple(_missing(ais, present))
 
 
 _remembered = lru_cache(maxsize=_COMBINATIONS)(_association)
 
 
-def _excluded(ais: Sequence[str]) -> Iterator[Finding]:
+def _excluded(ais: Sequence[str], present: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     reported: set[frozenset[str]] = set()
     for ai in ais:
         entry = gs1_ai.lookup(ai)
         for pattern in entry.excludes if entry else ():
-            for other in _fitting(pattern, ais):
+            for other in present.get(pattern, ()):
                 pair = frozenset((ai, other))
                 if other != ai and pair not in reported:
                     reported.add(pair)
                     yield finding("GS1_AI_EXCLUDED", f"AI {ai} and AI {other} may not be on the same item", ai)
 
 
-def _missing(ais: Sequence[str]) -> Iterator[Finding]:
+def _missing(ais: Sequence[str], present: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     for ai in ais:
         entry = gs1_ai.lookup(ai)
         if entry is None or not entry.requires:
             continue
-        if not any(all(_fitting(pattern, ais) for pattern in group) for group in entry.requires):
+        if not any(all(pattern in present for pattern in group) for group in entry.requires):
             wanted = " or ".join("+".join(group) for group in entry.requires)
             yield finding("GS1_AI_REQUIRED", f"AI {ai} requires AI {wanted}", ai)
 
@@ -78,9 +79,3 @@ def _unserialised(pairs: Sequence[tuple[str, str]]) -> Iterator[Finding]:
     for ai, value in pairs:
         if ai in _KEYS_WITH_SERIAL and len(value) <= _KEYS_WITH_SERIAL[ai]:
             yield finding("GS1_AI_REQUIRED", f"AI 8030 requires a serial component in AI {ai}", "8030")
-
-
-def _fitting(pattern: str, ais: Sequence[str]) -> list[str]:
-    if "n" not in pattern:
-        return [pattern] if pattern in ais else []
-    return [ai for ai in ais if gs1_ai.fits(pattern, ai)]

@@ -48,6 +48,8 @@ class Secondary(NamedTuple):
     form: str
     date: str
     rest: str
+    flag: str = ""
+    """What says which form the date has; of no date, or where none follows a quantity, as it stands."""
 
 
 class _Reading:
@@ -126,10 +128,16 @@ def read(text: str, today: date) -> Part:
         _read_primary(reading, primary)
         if slash:
             _read_fields(reading, rest)
-        return _part(reading, text, None if slash else check)
+        # a secondary beside a concatenated symbol names the check character that its primary has alone
+        linked = hibc_check_character(f"+{primary}") if _ALPHANUMERIC.issuperset(primary) else None
+        return _part(reading, text, linked if slash else check)
     if first in DIGITS or first in "$S":
         link = content[-1]
         _read_fields(reading, content[:-1])
+        if not reading.elements and not reading.findings:
+            reading.note(
+                "HIBC_LENGTH", "the secondary symbol says nothing: lot, serial number and expiry are empty"
+            )
         reading.elements.append(("link", link))
         return _part(reading, text, link)
     reading.note("HIBC_CHARACTER", f"{first!a} stands behind the flag where a letter, a digit or $ is expected")
@@ -165,9 +173,9 @@ def split_secondary(text: str) -> Secondary:
     """Divide what stands behind `$$` or `$$+`.
 
     >>> split_secondary("8053290331260301104")
-    Secondary(quantity='05', form='YYMMDD', date='290331', rest='260301104')
+    Secondary(quantity='05', form='YYMMDD', date='290331', rest='260301104', flag='3')
     >>> split_secondary("1125BC34567")
-    Secondary(quantity='', form='MMYY', date='1125', rest='BC34567')
+    Secondary(quantity='', form='MMYY', date='1125', rest='BC34567', flag='1')
     """
     quantity = ""
     digits = _QUANTITY_DIGITS.get(text[:1])
@@ -175,12 +183,12 @@ def split_secondary(text: str) -> Secondary:
         quantity, text = text[1 : 1 + digits], text[1 + digits :]
     flag = text[:1]
     if flag == _NO_DATE:
-        return Secondary(quantity, "", "", text[1:])
+        return Secondary(quantity, "", "", text[1:], flag)
     form = _DATE_FORMS.get(flag, "")
     if not form:
-        return Secondary(quantity, "", "", text)
+        return Secondary(quantity, "", "", text, flag)
     start = 0 if flag in _MONTH_FLAGS else 1
-    return Secondary(quantity, form, text[start : start + len(form)], text[start + len(form) :])
+    return Secondary(quantity, form, text[start : start + len(form)], text[start + len(form) :], flag)
 
 
 def _judge_characters(reading: _Reading, text: str) -> None:
@@ -262,10 +270,19 @@ def _read_message(reading: _Reading, text: str) -> None:
 def _read_dated_message(reading: _Reading, text: str) -> None:
     field, body = ("serial", text[3:]) if text[2:3] == "+" else ("lot", text[2:])
     parts = split_secondary(body)
-    if parts.quantity:
+    wanted = _QUANTITY_DIGITS.get(body[:1])
+    if wanted is not None and len(parts.quantity) == wanted:
         reading.quantity(parts.quantity)
+    elif wanted is not None:
+        reading.elements.append(("quantity", parts.quantity))
+        reading.note(
+            "HIBC_LENGTH", f"quantity has {len(parts.quantity)} characters, expected {wanted} digits", "quantity"
+        )
+        return
     if parts.form:
         reading.date("expiry", parts.form, parts.date)
+    elif parts.rest and parts.flag != _NO_DATE:
+        reading.note("HIBC_DATE", "no date flag (0 to 7) stands where the expiry date begins", "expiry")
     if parts.rest:
         reading.text(field, parts.rest)
 

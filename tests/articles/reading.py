@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.articles.fields import BadRow, read_article
 from gateway.articles.identifiers import gtin_text
-from gateway.articles.importers import IMPORTERS, Batch, Record
+from gateway.articles.importers import IMPORTERS, Batch, Changes, Read
 from gateway.articles.reports import Rejection
 from gateway.articles.rows import to_article
 from gateway.articles.settings import SourceSettings
@@ -21,7 +21,7 @@ def source(file_format: str, **settings: object) -> SourceSettings:
     return msgspec.convert({"name": "miv", "format": file_format, **settings}, SourceSettings)
 
 
-def rows(file_format: str, content: bytes | Path, **settings: object) -> list[Record | Rejection | Batch]:
+def rows(file_format: str, content: bytes | Path, **settings: object) -> list[Read]:
     """Return what an importer makes of a file, or of bytes that have no file."""
     wanted = source(file_format, **settings)
     if isinstance(content, bytes):
@@ -30,11 +30,13 @@ def rows(file_format: str, content: bytes | Path, **settings: object) -> list[Re
         return list(IMPORTERS[file_format](stream, wanted))
 
 
-def judged(found: Iterable[Record | Rejection | Batch]) -> tuple[dict[str, Article], list[Rejection]]:
+def judged(found: Iterable[Read]) -> tuple[dict[str, Article], list[Rejection]]:
     """Return the articles by identifier (or, without one, by number), and what was rejected."""
     articles: dict[str, Article] = {}
     rejected: list[Rejection] = []
     for one in found:
+        if isinstance(one, Changes):
+            continue
         if isinstance(one, Rejection):
             rejected.append(one)
         elif isinstance(one, Batch):

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
-from gateway.articles.changes import Change, Delta, Gone, Refused, Standing
-from gateway.articles.deltas import MAX_CHANGES, MAX_DELTA_BYTES, MAX_LISTED, read_delta
-from gateway.articles.signing import KeyFileError, read_public_key, verifier
-from gateway.model import Article, ArticleStatus, Issuer, Recall
+from gateway.articles.overlay.delta_message import MAX_CHANGES, MAX_DELTA_BYTES, MAX_LISTED, read_delta
+from gateway.articles.overlay.signing import KeyFileError, read_public_key, verifier
+from gateway.articles.overlay.statements import Block, Change, Deletion, Delta, Refused, Release, Upsert
+from gateway.model import Article, Issuer, NumberRange, Recall
 
 GTIN = "09520001000102"
 """GS1 prefix 952 is set aside for demonstrations."""
@@ -33,23 +33,26 @@ def message(*changes: dict[str, Any], **more: object) -> bytes:
                 "article": {"deviceIdentifier": "9520001000102", "tradeName": "S", "implant": True},
             },
             GTIN,
-            Article(device_identifier=GTIN, issuer=Issuer.GS1, trade_name="S", implant=True),
+            Upsert(
+                article=Article(device_identifier=GTIN, issuer=Issuer.GS1, trade_name="S", implant=True),
+                states_status=False,
+            ),
         ),
         (
             {"op": "upsert", "article": {"articleNumber": "VGR-1", "baseQuantity": 10, "description": None}},
             "#VGR-1",
-            Article(article_number="VGR-1", base_quantity=10),
+            Upsert(article=Article(article_number="VGR-1", base_quantity=10), states_status=False),
         ),
         (
             {"op": "block", "deviceIdentifier": "9520001000102", "reason": "avtal", "from": "2026-12-01"},
             GTIN,
-            Standing(status=ArticleStatus.BLOCKED, reason="avtal", since="2026-12-01"),
+            Block(reason="avtal", since="2026-12-01"),
         ),
-        ({"op": "block", "articleNumber": "VGR-1"}, "#VGR-1", Standing(status=ArticleStatus.BLOCKED)),
+        ({"op": "block", "articleNumber": "VGR-1"}, "#VGR-1", Block()),
         (
             {"op": "recall", "deviceIdentifier": "A99912345", "reason": "FSN 17", "from": "2026-11-01"},
             "A99912345",
-            Standing(status=ArticleStatus.RECALLED, reason="FSN 17", since="2026-11-01"),
+            Recall(source="miv", reason="FSN 17", starts="2026-11-01"),
         ),
         (
             {"op": "recall", "deviceIdentifier": GTIN, "lots": ["L1", "L2"], "serials": ["S1"]},
@@ -66,22 +69,32 @@ def message(*changes: dict[str, Any], **more: object) -> bytes:
             GTIN,
             Recall(source="miv", manufactured_from="2025-01-01", expires_to="2027-06-30"),
         ),
-        ({"op": "release", "deviceIdentifier": GTIN}, GTIN, Standing(status=ArticleStatus.ACTIVE)),
-        ({"op": "delete", "deviceIdentifier": GTIN}, GTIN, Gone()),
+        (
+            {
+                "op": "recall",
+                "deviceIdentifier": GTIN,
+                "id": "FSN-1",
+                "serialRanges": [{"from": "S08", "to": "S11"}],
+            },
+            GTIN,
+            Recall(source="miv", id="FSN-1", serial_ranges=(NumberRange(first="S08", last="S11"),)),
+        ),
+        ({"op": "release", "deviceIdentifier": GTIN, "id": "FSN-1"}, GTIN, Release(id="FSN-1")),
+        ({"op": "release", "id": "FSN-1"}, None, Release(id="FSN-1")),
+        ({"op": "release", "deviceIdentifier": GTIN}, GTIN, Release()),
+        ({"op": "delete", "deviceIdentifier": GTIN}, GTIN, Deletion()),
         (
             {"op": "delete", "deviceIdentifier": "A9999XYZ100T0479", "issuer": "ICCBBA"},
             "A9999XYZ100T0479",
-            Gone(),
+            Deletion(),
         ),
     ],
 )
-def test_read(change: dict[str, Any], identity: str, said: object) -> None:
-    assert read_delta(message(change), None) == Delta(
-        source="miv",
-        number=7,
-        issued_ns=1_795_255_200_000_000_000,
-        changes=(Change(identity=identity, said=said),),  # type: ignore[arg-type]  # a column of the table
-    )
+def test_read(change: dict[str, Any], identity: str | None, said: object) -> None:
+    read = read_delta(message(change), None)
+    assert isinstance(read, Delta)
+    assert (read.source, read.number, read.issued_at) == ("miv", 7, "2026-11-21T10:00:00+00:00")
+    assert read.changes == (Change(identity=identity, statement=said),)  # type: ignore[arg-type]  # a column
 
 
 BLOCK = {"op": "block", "deviceIdentifier": GTIN}
@@ -116,6 +129,15 @@ BLOCK = {"op": "block", "deviceIdentifier": GTIN}
         # a restriction that is not understood would recall too much
         (message({"op": "recall", "deviceIdentifier": GTIN, "lot": "L1"}), "unknown field `lot`"),
         (message({"op": "recall", "deviceIdentifier": GTIN, "lots": "L1"}), "lots"),
+        (message({"op": "release"}), "either deviceIdentifier or articleNumber"),
+        *(
+            (message({"op": "recall", "deviceIdentifier": GTIN, "lotRanges": [{"from": first, "to": last}]}), words)
+            for first, last, words in (("A1", "B2", "no range"), ("9", "8", "no range"), ("A", "B", "no range"))
+        ),
+        (
+            message({"op": "recall", "deviceIdentifier": GTIN, "lotRanges": [{"from": "1", "to": "9", "step": 2}]}),
+            "unknown field `step`",
+        ),
         (message({"op": "recall", "deviceIdentifier": GTIN, "lots": ["x"] * (MAX_LISTED + 1)}), "length <="),
         (
             message({"op": "recall", "deviceIdentifier": GTIN, "from": "2026-02-02", "to": "2026-02-01"}),

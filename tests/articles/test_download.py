@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.articles import download
-from gateway.articles.download import fetch, fetch_small
-from gateway.articles.http_get import DownloadError, Pace, UnreachableError
 from gateway.articles.settings import SourceSettings
-from gateway.articles.validators import Validators
+from gateway.articles.sync import download
+from gateway.articles.sync.download import fetch, fetch_small
+from gateway.articles.sync.http_get import DownloadError, Pace, UnreachableError
+from gateway.articles.sync.validators import Validators
 from tests.articles.servers import (
     Answer,
     Server,

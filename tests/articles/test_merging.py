@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.articles.conflicts import Conflict, conflicts
+from gateway.articles.build.import_job import import_file
 from gateway.articles.importers.base import Batch, BatchRow
+from gateway.articles.lookup.conflicts import Conflict, conflicts
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.lookup.status_message import encode, status_message
+from gateway.articles.overlay.applier import DeltaApplier
 from gateway.articles.rows import Row, rest_of, traits_of
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
-from gateway.articles.telling import encode, tell
 from gateway.model import Article, ArticleStatus, Issuer, Match
 from tests.articles.conftest import NOW, Importing
 
@@ -92,14 +93,14 @@ def test_a_package_is_its_base_in_a_number(master: ArticleMaster) -> None:
 
 def test_who_says_what(master: ArticleMaster) -> None:
     with master:
-        said = master.said("x", GTIN)
-        assert [(row.source, row.article.trade_name) for row in said.laid.rows] == [
+        said = master.statements("x", GTIN)
+        assert [(row.source, row.article.trade_name) for row in said.rows] == [
             ("jeeves-miv", "Stam 12"),
             ("consignment", "STAM"),
             ("gudid", "Stem™"),
         ]
-        assert master.said("VGR-1", None).match is Match.ARTICLE_NUMBER
-        assert master.said("unheard-of", None).match is Match.NONE
+        assert master.statements("VGR-1", None).match is Match.ARTICLE_NUMBER
+        assert master.statements("unheard-of", None).match is Match.NONE
 
 
 @pytest.mark.usefixtures("master")
@@ -119,14 +120,16 @@ def test_conflicts(importing: Importing, directory: Path) -> None:
     assert conflicts(directory / "none") == []
 
 
-def test_what_the_outside_is_told(master: ArticleMaster) -> None:
-    with master:
-        master.apply(
+def test_what_the_outside_is_told(master: ArticleMaster, directory: Path) -> None:
+    with master, DeltaApplier(directory) as deltas:
+        deltas.apply(
             b'{"source":"gudid","number":3,"issuedAt":"2026-11-21T02:00:00Z","changes":'
-            b'[{"op":"block","articleNumber":"VGR-1"}]}'
+            b'[{"op":"block","deviceIdentifier":"09520001000102"}]}'
         )
         info = master.info()
-    told: dict[str, Any] = msgspec.json.decode(encode(tell(info, NOW_NS + 15 * DAY_NS, max_age_days=14, unknown=4)))
+    told: dict[str, Any] = msgspec.json.decode(
+        encode(status_message(info, NOW_NS + 15 * DAY_NS, max_age_days=14, unknown=4))
+    )
     sources = told.pop("sources")
     assert told == {
         "version": "2026-11-21T03:00:00Z",
@@ -145,8 +148,9 @@ def test_what_the_outside_is_told(master: ArticleMaster) -> None:
         "asOf": "2026-11-21T01:00:00Z",
         "rows": 2,
         "deltaNumber": 3,
-        "deltaIssuedAt": "2026-11-21T02:00:00Z",
+        "deltaIssuedAt": "2026-11-21T02:00:00+00:00",
         "gap": True,
+        "missing": [[1, 2]],
     }
 
 
@@ -155,13 +159,13 @@ def test_what_the_outside_is_told(master: ArticleMaster) -> None:
 )
 def test_age(master: ArticleMaster, days: int, limit: int | None, old: bool) -> None:  # noqa: FBT001 - a case
     with master:
-        told = tell(master.info(), NOW_NS + days * DAY_NS, max_age_days=limit)
+        told = status_message(master.info(), NOW_NS + days * DAY_NS, max_age_days=limit)
     assert (told.old, told.age_days) == (old, max(0, days))
 
 
 def test_no_master_is_told(directory: Path) -> None:
     with ArticleMaster(directory) as master:
-        told = tell(master.info(), NOW_NS, problem="damaged")
+        told = status_message(master.info(), NOW_NS, problem="damaged")
     assert (told.version, told.age_days, told.old, told.sources, told.problem) == (None, None, False, (), "damaged")
 
 
@@ -185,7 +189,9 @@ def test_a_batch_goes_in_as_its_rows_one_by_one_would(
     packed = traits_of(Article(issuer=Issuer.GS1, package_level="package"))
     package = Row(19520001000109, packed, None, None, None, None, None, None, 9520001000102, 12, None)
     batches = [Batch([2, 3, 4], rows), Batch([5, 6, 7], [package, rows[0], other])]
-    monkeypatch.setattr("gateway.articles.staging.IMPORTERS", {"csv": lambda _stream, _source: iter(batches)})
+    monkeypatch.setattr(
+        "gateway.articles.build.import_job.IMPORTERS", {"csv": lambda _stream, _source: iter(batches)}
+    )
     (tmp_path / "rows.csv").write_text("")
     report = import_file(directory, SourceSettings(name="miv"), tmp_path / "rows.csv", now=NOW, max_rejected=0.5)
     assert (report.rows_read, report.accepted, report.duplicates, report.rejected) == (6, 4, 1, 1)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.articles import schema, staging
+from gateway.articles import schema
+from gateway.articles.build import import_job as staging
+from gateway.articles.build.import_job import rollback
 from gateway.articles.errors import MasterDamagedError, NoPreviousError
-from gateway.articles.staging import rollback
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from tests.articles.conftest import NOW, Importing
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ def test_a_killed_rollback_leaves_a_whole_master(
     script = f"""
 import os, signal, sys
 from pathlib import Path
-from gateway.articles.staging import rollback
+from gateway.articles.build.import_job import rollback
 left = {nth}
 def hook(name, args):
     global left

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from drivers.replay import RecordedScan, load_recording
+from gateway.articles.build.import_job import import_file
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
 from gateway.model import ArticleStatus, Match
 from gateway.samples import articles_csv, scans
 from gateway.udi import decode

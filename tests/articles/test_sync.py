@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.articles.build.import_job import import_file
 from gateway.articles.errors import ImportBusyError
-from gateway.articles.http_get import Pace
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.reports import ImportProgress, ImportReport
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
-from gateway.articles.sync import (
+from gateway.articles.sync.http_get import Pace
+from gateway.articles.sync.job import (
     SETTLE_SECONDS,
     UNDATED_HOURS,
     Outcome,
@@ -28,8 +28,8 @@ from gateway.articles.sync import (
     rejected_file,
     sync,
 )
-from gateway.articles.sync_request import WANTED, request_sync, take_requests
-from gateway.articles.sync_state import RETRY_SECONDS, STATE, SyncResult, next_due, read_state
+from gateway.articles.sync.request import WANTED, request_sync, take_requests
+from gateway.articles.sync.state import RETRY_SECONDS, STATE, SyncResult, next_due, read_state
 from tests.articles.reading import SAMPLES
 from tests.articles.servers import content, cut_short, serving, status
 
@@ -346,7 +346,7 @@ def test_until_when_a_fetched_file_speaks(
         told.append(more["as_of"])
         return import_file(*arguments, **more)
 
-    monkeypatch.setattr("gateway.articles.sync.import_file", noting)
+    monkeypatch.setattr("gateway.articles.sync.job.import_file", noting)
     with serving(content(GOOD.encode(), modified=modified)) as server:
         assert box.results(settings(url=server.url())) == [R.IMPORTED]
     assert told == [expected]
@@ -378,7 +378,7 @@ def test_a_damaged_state_costs_one_import(box: Box, tmp_path: Path, damage: byte
 def test_nothing_heavy_is_loaded_by_who_only_asks() -> None:
     """The daemon asks for a sync and reads its state; TLS and HTTP stay in the process that syncs."""
     code = (
-        "import sys, gateway.articles.sync_request, gateway.articles.sync_state\n"
+        "import sys, gateway.articles.sync.request, gateway.articles.sync.state\n"
         "print({'http.client', 'ssl', 'zipfile', 'pyexpat', 'sqlite3'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

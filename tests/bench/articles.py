@@ -14,7 +14,7 @@ from statistics import median
 from time import perf_counter, perf_counter_ns
 from typing import Final
 
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from tests.bench import gudid
 from tests.bench.harness import ROOT, BenchError, workplace
 from tests.bench.rows import Benchmark, Row, row
@@ -32,7 +32,7 @@ import resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
+from gateway.articles.build.import_job import import_file
 report = import_file(
     Path(sys.argv[2]), SourceSettings(name="gudid", format="gudid"), Path(sys.argv[1]), now=datetime.now(UTC)
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from gateway.articles.build.import_job import import_file
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
 from gateway.events import cloudevent
 from gateway.model import Article, Disposition, Issuer, LookUp, Match, Verdict
 from gateway.outbox.box_identity import read_identity

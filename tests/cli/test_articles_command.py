@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway import samples
-from gateway.cli.box import SERVICE_USER
+from gateway.system.service_user import SERVICE_USER
 from tests.cli.conftest import Run, configuration
 
 GOOD = "deviceIdentifier;articleNumber;tradeName\n9520001000102;VGR-1;Stam\n9520001000119;VGR-2;Stam 13\n"

@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.articles.changes import Recalled
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
+from gateway.articles.overlay.applier import DeltaApplier
+from gateway.articles.overlay.statements import Recalled
 from gateway.model import Disposition, Finding, Recall, Severity, Verdict
 from gateway.recalls.affected_scans import count_affected, recall_of
 from tests.cli.conftest import Box, Run, clock, draft
@@ -80,15 +81,19 @@ def test_unknown_where_nothing_was_scanned(run: Run, tmp_path: Path) -> None:
         (("9520001000102",), [(1, True)]),
         (("VGR-1",), [(1, True)]),
         ((GTIN, "--lot", LOT), [(1, True)]),
-        ((GTIN, "--lot", "OTHER"), []),
         ((GTIN, "--lot", "OTHER", "--lot", LOT), [(1, True)]),
         ((GTIN, "--serial", SERIAL), [(1, True)]),
-        ((GTIN, "--serial", "OTHER"), []),
         ((PM, "--lot", "OTHER"), [(2, False)]),  # its label carries none
         (("A99912345", "--lot", "10X3"), [(3, True)]),
         (("VGR-200010",), [(4, True)]),
-        ((CASE,), []),
-        (("09520009999999",), []),
+        ((CASE,), [(1, True)]),  # what is in a case that is recalled
+        ((f"01{GTIN}",), [(1, True)]),
+        ((f"]d201{GTIN}10{LOT}",), [(1, True)]),
+        (("vgr-1",), [(1, False)]),
+        ((" VGR-1",), [(1, False)]),
+        ((GTIN, "--lot", LOT.lower()), [(1, False)]),
+        ((GTIN, "--lot", f" {LOT}"), [(1, False)]),
+        ((GTIN, "--lot", f"00{LOT}"), [(1, False)]),
         ((GTIN, "--since", "2026-11-21T13:00:00+00:00"), []),
     ],
 )
@@ -97,6 +102,24 @@ def test_affected(run: Run, box: Box, asked: tuple[str, ...], found: list[tuple[
     ran = run("articles", "affected", "-c", box.config_file, *asked, "--json")
     assert ran.code == 0
     assert [(one["event"]["sequence"], one["certain"]) for one in json.loads(ran.out)] == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("nonsense",), "'nonsense' is no article of this box"),
+        (("09520009999993",), "is no article of this box"),
+        ((GTIN, "--lot", LOT[1:]), f"alike are: {LOT}"),
+        ((GTIN, "--lot", "OTHER"), f"there are: {LOT}"),
+        ((GTIN, "--serial", "OTHER"), f"there are: {SERIAL}"),
+    ],
+)
+def test_what_names_nothing_is_an_error(run: Run, box: Box, asked: tuple[str, ...], words: str) -> None:
+    """A slip of the hand must not read as `nothing is affected`."""
+    importing(run, box, KNOWN)
+    ran = run("articles", "affected", "-c", box.config_file, *asked, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
 
 
 def test_affected_by_what_the_master_knows_as_recalled(run: Run, box: Box) -> None:
@@ -125,8 +148,8 @@ def test_affected_by_a_delta(run: Run, box: Box) -> None:
     articles = box.config.articles_directory
     change = {"op": "recall", "deviceIdentifier": GTIN, "lots": [LOT], "reason": "FSN 18", "to": "2020-01-01"}
     message = {"source": "miv", "number": 1, "issuedAt": "2099-01-01T00:00:00Z", "changes": [change]}
-    with ArticleMaster(articles) as master:
-        outcome = master.apply(json.dumps(message).encode())
+    with ArticleMaster(articles) as master, DeltaApplier(articles) as deltas:
+        outcome = deltas.apply(json.dumps(message).encode())
         assert count_affected(box.outbox_file, master, outcome.recalls) == 2
         other = [Recalled(identity=GTIN, recall=Recall(source="miv", lots=("OTHER",)))]
         assert count_affected(box.outbox_file, master, other) == 0
@@ -186,8 +209,8 @@ def test_missing_deltas_are_told(run: Run, box: Box) -> None:
     importing(run, box, KNOWN)
     change = {"op": "block", "deviceIdentifier": GTIN}
     message = {"source": "miv", "number": 9, "issuedAt": "2099-01-01T00:00:00Z", "changes": [change]}
-    with ArticleMaster(box.config.articles_directory) as master:
-        master.apply(json.dumps(message).encode())
+    with DeltaApplier(box.config.articles_directory) as deltas:
+        deltas.apply(json.dumps(message).encode())
     ran = run("articles", "status", "-c", box.config_file)
     assert ran.code == 1
     assert "miv: deltas are missing: scangate articles sync miv" in ran.err

@@ -40,7 +40,7 @@ def test_errors(context: dict[str, Any], words: list[str]) -> None:
 
 
 def test_an_endless_item_pattern_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"station\.item_patterns: .*for ever"):
+    with pytest.raises(ConfigError, match=r"station\.item_patterns\[0\]: .*for ever"):
         parse({**SMALLEST, "station": {"item_patterns": ["([a-z]+)*x"]}}, "test")
 
 
@@ -56,3 +56,14 @@ def test_what_keys_lack(tmp_path: Path) -> None:
     told = list(warnings(config))
     assert any("[station] code_key_file" in line and "No such file" in line for line in told)
     assert any("scangate station key hmac" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "warned"),
+    [("[0-9]{10}", True), (".{1,40}", True), ("[0-9]{8}[KMX][0-9]{3}", True), ("VGR-[0-9]{6}", False)],
+)
+def test_a_pattern_that_lets_numbers_of_persons_pass_is_told(pattern: str, warned: bool) -> None:  # noqa: FBT001 - a column
+    """They are withheld whatever the pattern says; an article with such a number would be, too."""
+    config = parse({**SMALLEST, "station": {"item_patterns": ["A[0-9]", pattern]}}, "test")
+    told = [line for line in warnings(config) if line.startswith("station.item_patterns")]
+    assert [line.partition(":")[0] for line in told] == ["station.item_patterns[1]"] * warned

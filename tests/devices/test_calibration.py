@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from drivers.base import ScannerSettings
-from drivers.hid_keyboard import ENDINGS
-from drivers.keymap import KeyDecoder
+from drivers.keymap import ENDINGS, KeyDecoder, KeyEvent
 from drivers.layouts import layout
 from drivers.model import Discarded, DiscardReason, Frame, InputQuality, RawScan
 from drivers.raw_scan import to_inputs, to_raw_scan
@@ -29,7 +28,7 @@ def typed(ours: ScannerSettings, text: str = AIM + TEXT, **theirs: Any) -> RawSc
     decoder = KeyDecoder(layout(ours.layout), ours.gs, ENDINGS[ours.terminator], IDLE_NS)
     decoder.opened(0)
     events = Typist(**theirs).events(text, 10 * IDLE_NS)
-    outputs = [output for event in events for output in decoder.feed(*event)]
+    outputs = [output for event in events for output in decoder.feed(KeyEvent(*event))]
     (item,) = to_inputs("desk", outputs + decoder.idle(events[-1][3] + IDLE_NS))
     assert isinstance(item, RawScan | Discarded)
     return item
@@ -162,7 +161,7 @@ def test_a_serial_scanner(item: RawScan, expected: list[str], proved: bool) -> N
 @pytest.mark.parametrize("driver", ["hid-keyboard", "hid-pos", "serial"])
 @pytest.mark.parametrize("keys", ["", "AltGr", "Ctrl", "F8", "another key"])
 def test_what_was_thrown_away_proves_nothing(reason: DiscardReason, driver: str, keys: str) -> None:
-    item = Discarded(scanner="desk", reason=reason, length=9, keys=keys)
+    item = Discarded(scanner="desk", reason=reason, length=9, clue=keys)
     (found,) = diagnose(item, settings(driver))
     assert not proves([found])
     assert found.mend

@@ -4,7 +4,7 @@ import pytest
 
 from drivers.base import ScannerSettings
 from gateway.devices.firmware_report import readable, unlike
-from gateway.devices.lease_port import holds, last_words
+from gateway.devices.lease_terms import terms_of
 
 
 @pytest.mark.parametrize(
@@ -38,5 +38,5 @@ def test_what_the_configuration_should_say() -> None:
     ],
 )
 def test_how_a_vendor_is_lent(vendor: str, held: bool, words: bytes) -> None:  # noqa: FBT001 - a column of the table
-    """An SSI scanner waits 2 s for its ACK and takes packets at any time; service mode is left with `$s`."""
-    assert (holds(vendor), last_words(vendor)) == (held, words)
+    terms = terms_of(vendor)
+    assert (terms.hold, terms.last_words) == (held, words)

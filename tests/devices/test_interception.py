@@ -4,7 +4,7 @@ from threading import Thread
 
 import pytest
 
-from drivers.model import Discarded, DiscardReason, Frame, Link, LinkChange, RawScan
+from drivers.model import ConnectionChange, ConnectionState, Discarded, DiscardReason, Frame, RawScan
 from drivers.raw_scan import to_raw_scan
 from gateway.devices import interception
 from gateway.devices.interception import InterceptedError, Interceptions
@@ -23,7 +23,7 @@ def test_one_scan_is_taken_and_the_next_is_not(item: RawScan | Discarded) -> Non
     assert not diversions.take(item)
     awaited = diversions.begin("front", 60)
     assert not diversions.take(scan("back"))
-    assert not diversions.take(LinkChange(scanner="front", link=Link.MISSING))
+    assert not diversions.take(ConnectionChange(scanner="front", connection=ConnectionState.MISSING))
     assert diversions.take(item)
     assert awaited.wait(0) == item
     assert not diversions.take(item)

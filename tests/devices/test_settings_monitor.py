@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from drivers.base import ScannerSettings
-from drivers.model import Link, LinkChange, RawScan
+from drivers.model import ConnectionChange, ConnectionState, RawScan
 from firmware_config.vendors import base
 from gateway.devices import settings_monitor as drifts
 from gateway.devices.settings_monitor import SettingsMonitor
@@ -39,7 +39,7 @@ class Place:
             assert monotonic() < end, (self.drift.troubles, self.wired.messages)
             self.drift.turn()
             for item in self.inbox.take(0.02)[0]:
-                if isinstance(item, LinkChange) and item.link is Link.CONNECTED:
+                if isinstance(item, ConnectionChange) and item.connection is ConnectionState.CONNECTED:
                     self.drift.connected("front")
                 elif isinstance(item, RawScan):
                     self.scans.append(item)

@@ -86,15 +86,15 @@ class Browser:
             raise BrowserError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def until(self, script: str, what: str, seconds: float = 20.0) -> float:
-        """Wait until an expression holds in the page; return how long it took."""
+    def until(self, script: str, what: str, seconds: float = 60.0) -> Any:  # noqa: ANN401 - whatever JSON it makes
+        """Wait until an expression is true in the page; return its value."""
         began = time.monotonic()
-        while not self.value(script):
+        while not (value := self.value(script)):
             if time.monotonic() - began > seconds:
                 seen = self.value("document.body.dataset.state + ': ' + document.body.innerText")
                 raise AssertionError(f"{what}: not within {seconds:.0f} s; the page: {seen}")
             select.select([], [], [], 0.01)
-        return time.monotonic() - began
+        return value
 
     def picture(self) -> bytes:
         """Return the page as PNG."""

@@ -1,46 +1,61 @@
-"""Draws the page for the README: `python -m tests.display.screenshot docs/display.png`."""
+"""Draws the station's page for the documentation: `make pictures`."""
 
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from drivers.model import Signal
 from tests.display.browser import browser, installed
+from tests.display.daemon_messages import code, findings, scan, status, view
+from tests.display.layout import resize
 from tests.display.stage import stage
-from tests.display.told import code, findings, scan, view
 
-MAX_BYTES: Final = 150_000
-"""It is cloned with the project."""
-STEM, SUTURES, CUP, CATHETER = "Nordan Stam 12", "Havsörn Suturset", "Vidar Höftskål 54", "Lumen Kateter"
-STORY: Final = (
-    scan(article={"tradeName": SUTURES}, udi={"lotNumber": "S7731"}),
-    scan(article={"tradeName": SUTURES}, udi={"lotNumber": "S7731"}),
-    scan(Signal.REFUSED, article={"tradeName": CATHETER}, udi={"lotNumber": "B0042"}),
-    scan(article={"tradeName": CATHETER}, udi={"lotNumber": "B0051"}),
-    code(Signal.REFUSED, withheld={"kind": "text", "length": 8}),
-    scan(article={"tradeName": CUP}, udi={"lotNumber": "L2A0388"}),
-    scan(Signal.WARNING, article={"tradeName": CUP}, udi={"lotNumber": "L2A0388"}, repeats="x"),
-    scan(Signal.TROUBLE, article={"tradeName": STEM}),
-    scan(article={"tradeName": STEM}, verdict=findings(("CONSIGNMENT", "info"))),
-)
+MAX_BYTES: Final = 90_000
+"""Of one picture: they are cloned with the project."""
+STEM, CUP = "Nordan Stam 12", "Vidar Höftskål 54"
+RECALLED: Final = findings(("ARTICLE_RECALLED", "error"), ("EXPIRED", "warning"))
+HALF: Final = [{"scanner": "front", "symbols": 1, "missing": ["lot"], "expiresAt": ""}]
+QUIET: Final[dict[str, Any]] = {"scanner": None, "signal": None}
+UNPLUGGED: Final = status(scanners=[{"name": "front", "link": "missing", "failure": None}])
+
+STILL: Final = {"name": "prefers-reduced-motion", "value": "reduce"}
+
+PICTURES: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str]]] = {
+    "ready": (QUIET | {"station": view(contextKinds=["case"])}, status(), "ready"),
+    "accepted": (scan(article={"tradeName": STEM, "articleNumber": "VGR-104233"}), status(), "accepted"),
+    "warning": (scan(Signal.WARNING, verdict=findings(("EXPIRES_SOON", "warning"))), status(), "warning"),
+    "refused": (scan(Signal.REFUSED, article={"tradeName": CUP}, verdict=RECALLED), status(), "refused"),
+    "next-code": (code(Signal.MORE, station=view(waiting=HALF)), status(), "more"),
+    "not-stored": (code(Signal.TROUBLE), status(), "trouble"),
+    "not-valid": (code(Signal.REFUSED, withheld={"kind": "text", "length": 8}), status(), "invalid"),
+    "undone": (scan(action="undo", undoes="x", article={"tradeName": STEM}), status(), "undone"),
+    "no-scanner": (QUIET, UNPLUGGED, "attention"),
+    "full": (QUIET, status(disk={"room": "full"}), "unable"),
+}
+"""File name -> message of the daemon, its status, and the state that it leads to."""
 
 
-def main(target: Path) -> None:
-    """Draw the page after a morning's work."""
+def main(directory: Path) -> None:
+    """Draw every picture into a directory."""
     program = installed()
     if program is None:
         sys.exit("no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
-    with tempfile.TemporaryDirectory() as directory, stage(Path(directory)) as one, browser(program) as chrome:
-        chrome.go(one.url)
-        one.tell(*STORY, {"station": view(contextKinds=["case"])})
-        chrome.until("document.getElementById('context').textContent !== ''", "the story is told")
-        chrome.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
-        picture = chrome.picture()
-    if len(picture) > MAX_BYTES:
-        sys.exit(f"{target}: {len(picture)} bytes, more than {MAX_BYTES}")
-    target.write_bytes(picture)
-    print(f"{target}: {len(picture)} bytes")  # noqa: T201 - a script
+    directory.mkdir(exist_ok=True)
+    with browser(program) as chrome:
+        for name, (told, answer, state) in PICTURES.items():
+            with tempfile.TemporaryDirectory() as place, stage(Path(place)) as one:
+                one.status = answer
+                chrome.go(one.url)
+                chrome.do("Emulation.setEmulatedMedia", features=[STILL])
+                one.tell(told) if told["signal"] else one.tell(told | {"station": view(contextKinds=["case"])})
+                chrome.until(f"document.body.dataset.state === '{state}'", f"{name} is shown")
+                resize(chrome, 800, 480, 7.0)
+                picture = chrome.picture()
+            if len(picture) > MAX_BYTES:
+                sys.exit(f"{name}: {len(picture)} bytes, more than {MAX_BYTES}")
+            (directory / f"station-{name}.png").write_bytes(picture)
+            print(f"{directory}/station-{name}.png: {len(picture)} bytes")  # noqa: T201 - a script
 
 
 if __name__ == "__main__":

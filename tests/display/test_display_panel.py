@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.model import Signal
+from gateway.display.daemon_messages import Event, read
 from gateway.display.panel import MAX_NOTES, MAX_TEXT, Panel, clean, panel_of
-from gateway.display.told import Event, read
 from gateway.display.words import Language, State
-from tests.display.told import CASE, PATIENT, PERFORMER, code, findings, scan, view
+from tests.display.daemon_messages import CASE, PATIENT, PERFORMER, code, findings, scan, view
 
 
 def shown(told: dict[str, Any], language: Language = "sv") -> Panel:
@@ -25,74 +25,80 @@ def test_an_accepted_article() -> None:
         state=State.ACCEPTED,
         headline="Godkänd",
         article="Nordan Stam 12",
-        facts=(("Lot", "L2A0417"), ("Serienr", "NS700312"), ("Utgår", "2045-12-31"), ("", "Förbruka")),
-        notes=(),
+        facts=(
+            ("Lot", "L2A0417"),
+            ("Utgår", "2045-12-31"),
+            ("Artikelnr", "VGR-104233"),
+            ("Serienr", "NS700312"),
+            ("", "Förbruka"),
+        ),
         time="14:32:07",
+        scanner="front",
     )
-    assert shown(scan(), "en").facts[2:] == (("Expires", "31 Dec 2045"), ("", "Consume"))
+    assert shown(scan(), "en").facts[1] == ("Expires", "31 Dec 2045")
 
 
 WAITING = [{"scanner": "front", "symbols": 1, "missing": ["lot", "expiry"], "expiresAt": ""}]
 
 
 @pytest.mark.parametrize(
-    ("told", "state", "article", "notes"),
+    ("told", "state", "article", "reason"),
     [
-        (scan(Signal.WARNING), State.WARNING, "Nordan Stam 12", ()),
+        (scan(Signal.WARNING), State.WARNING, "Nordan Stam 12", ""),
         (
             scan(Signal.REFUSED, verdict=findings(("ARTICLE_RECALLED", "error"))),
             State.REFUSED,
             "Nordan Stam 12",
-            ("Återkallad. Lägg undan den.",),
+            "Återkallad. Lägg undan den.",
         ),
-        (scan(Signal.WARNING, repeats="x"), State.WARNING, "Nordan Stam 12", ("Samma etikett skannades nyss.",)),
-        (scan(action="undo", undoes="x"), State.UNDONE, "Nordan Stam 12", ()),
-        (code(Signal.MORE), State.MORE, "", ()),
+        (scan(Signal.WARNING, repeats="x"), State.WARNING, "Nordan Stam 12", "Etiketten skannades nyss."),
+        (scan(action="undo", undoes="x"), State.UNDONE, "Nordan Stam 12", ""),
+        (code(Signal.MORE), State.MORE, "", ""),
         (
             code(Signal.MORE, station=view(waiting=WAITING)),
             State.MORE,
             "",
-            ("Saknas: lot, utgångsdatum",),
+            "Skanna koden med lot, datum",
         ),
-        (code(Signal.TROUBLE), State.TROUBLE, "", ("Kvarstår felet: ring support.",)),
+        (code(Signal.TROUBLE), State.TROUBLE, "", "Skanna igen, eller ring support."),
         (
             code(Signal.REFUSED, withheld={"kind": "person-number", "length": 12}),
             State.INVALID,
             "",
-            ("Ingen artikelkod. Inget sparades.",),
+            "Ingen artikelkod. Inget sparat.",
         ),
-        (code(Signal.REFUSED, discarded="too-long"), State.INVALID, "", ("Läsningen blev inte hel. Skanna igen.",)),
-        (code(Signal.REFUSED, foreign="other-site"), State.INVALID, "", ("Styrkoden gäller en annan plats.",)),
-        (code(Signal.REFUSED, foreign="of-tomorrow"), State.INVALID, "", ("Styrkoden gäller inte här.",)),
-        (code(Signal.REFUSED, control="undo"), State.INVALID, "", ("Det finns inget att ångra.",)),
+        (code(Signal.REFUSED, discarded="too-long"), State.INVALID, "", "Ofullständig läsning. Skanna igen."),
+        (code(Signal.REFUSED, foreign="other-site"), State.INVALID, "", "Styrkod för en annan plats."),
+        (code(Signal.REFUSED, foreign="of-tomorrow"), State.INVALID, "", "Styrkoden gäller inte här."),
+        (code(Signal.REFUSED, control="undo"), State.INVALID, "", "Inget att ångra."),
         (
             code(Signal.REFUSED, contextRefused="patient", why="no-seal-key"),
             State.INVALID,
             "",
-            ("Koden kan inte tas emot här. Inget sparades.",),
+            "Koden kan inte användas här.",
         ),
         (
             code(Signal.ACCEPTED, control="action", station=view(action="discard", reason="damaged")),
             State.CHOSEN,
             "Kassera: skadad",
-            (),
+            "",
         ),
         (
             code(Signal.ACCEPTED, control="quantity", station=view(quantity=5)),
             State.CHOSEN,
             "Förbruka, 5 st",
-            (),
+            "",
         ),
-        (code(Signal.ACCEPTED, control="cancel"), State.CHOSEN, "Påbörjat är avbrutet", ()),
-        (code(Signal.ACCEPTED, context="case"), State.CHOSEN, "Ärende valt", ()),
-        (code(Signal.ACCEPTED, context="patient"), State.CHOSEN, "Tillhörigheten är vald", ()),
-        (code(Signal.MORE, control="who-am-i"), State.IDENTIFIED, "op3, front", ()),
-        (code(Signal.ACCEPTED) | {"signal": "of-tomorrow"}, State.TROUBLE, "", ("Kvarstår felet: ring support.",)),
+        (code(Signal.ACCEPTED, control="cancel"), State.CHOSEN, "Påbörjat är avbrutet", ""),
+        (code(Signal.ACCEPTED, context="case"), State.CHOSEN, "Ärende valt", ""),
+        (code(Signal.ACCEPTED, context="patient"), State.CHOSEN, "Tillhörigheten är vald", ""),
+        (code(Signal.MORE, control="who-am-i"), State.IDENTIFIED, "op3, front", ""),
+        (code(Signal.ACCEPTED) | {"signal": "of-tomorrow"}, State.TROUBLE, "", "Skanna igen, eller ring support."),
     ],
 )
-def test_states(told: dict[str, Any], state: State, article: str, notes: tuple[str, ...]) -> None:
+def test_states(told: dict[str, Any], state: State, article: str, reason: str) -> None:
     panel = shown(told)
-    assert (panel.state, panel.article, panel.notes) == (state, article, notes)
+    assert (panel.state, panel.article, panel.reason) == (state, article, reason)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +125,15 @@ def test_the_gravest_comes_first_and_nothing_twice() -> None:
         ("HIBC_CHECK", "error"),
         ("LOT_MISSING", "warning"),
     )
-    notes = shown(scan(Signal.REFUSED, verdict=verdict), "en").notes
-    assert notes == ("Misread code. Scan again.", "The expiry date has passed.", "The lot number is missing.")
-    assert len(notes) == MAX_NOTES
+    panel = shown(scan(Signal.REFUSED, verdict=verdict), "en")
+    assert panel.reason == "Misread code. Scan again."
+    assert panel.notes == (
+        "Expired. Take another one.",
+        "Lot number is missing.",
+        "Consignment: the supplier's item.",
+    )
+    assert len(panel.notes) == MAX_NOTES
+    assert shown(scan(verdict=findings(("CONSIGNMENT", "info"))), "en").reason == "", "an accepted item has remarks"
 
 
 @pytest.mark.parametrize("told", [{"station": view()}, {"link": {"scanner": "front", "link": "missing"}}, {}])
@@ -145,7 +157,7 @@ def test_whatever_a_label_says_fits_a_screen(signal: str, text: str, other: str 
         verdict=findings((text, "error"), (text, "warning")),
     )
     panel = shown(told | {"signal": signal, "control": other}, language)
-    for one in (panel.headline, panel.article, *panel.notes, *(value for _, value in panel.facts)):
+    for one in (panel.headline, panel.reason, panel.article, *panel.notes, *(value for _, value in panel.facts)):
         assert one.isprintable()
         assert len(one) <= MAX_TEXT * 3
 

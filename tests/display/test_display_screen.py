@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from drivers.model import Signal
+from gateway.display.daemon_messages import Event, Status, View, read
 from gateway.display.screen import (
     HEARD_SECONDS,
     MAX_RECENT,
@@ -18,9 +19,8 @@ from gateway.display.screen import (
     after_unreadable,
     page,
 )
-from gateway.display.told import Event, Status, View, read
 from gateway.display.words import State
-from tests.display.told import CASE, PATIENT, code, scan, status, view
+from tests.display.daemon_messages import CASE, PATIENT, code, scan, status, view
 
 NOW = 1000.0
 
@@ -62,7 +62,7 @@ def test_a_daemon_that_is_gone(screen: Screen) -> None:
     lost = page(screen, NOW)
     assert lost.now is None
     assert lost.idle.state is State.LOST
-    assert "svarar inte" in lost.idle.notes[0]
+    assert lost.idle.reason == "Skanna inte. Ring support."
     assert (lost.action, lost.delivery, lost.alarm, lost.waiting) == ("", "Leverans okänd", "", True)
 
 
@@ -99,7 +99,7 @@ def test_the_list_is_bounded_and_the_newest_first() -> None:
     [
         (code(Signal.MORE), []),
         (code(Signal.ACCEPTED, control="cancel"), []),
-        (code(Signal.TROUBLE), [(State.TROUBLE, "Ej sparad – skanna igen", "")]),  # noqa: RUF001 - as it is said
+        (code(Signal.TROUBLE), [(State.TROUBLE, "Ej sparad", "")]),
         (code(Signal.REFUSED, withheld={"kind": "text", "length": 5}), [(State.INVALID, "Ogiltig kod", "")]),
         (scan(Signal.REFUSED), [(State.REFUSED, "Nordan Stam 12", "L2A0417")]),
         (scan(udi={"serialNumber": "S1"}), [(State.ACCEPTED, "Nordan Stam 12", "S1")]),
@@ -115,7 +115,7 @@ def test_what_is_listed(told: dict[str, Any], listed: list[tuple[State, str, str
         ({}, "Allt sparat och levererat", False),
         ({"sequence": {"waiting": 3}}, "Sparat – 3 väntar", True),  # noqa: RUF001 - as it is said
         ({"broker": None}, "Allt sparat och exporterat", False),
-        ({"broker": None, "sequence": {"waiting": 3}}, "Sparat – 3 att exportera", True),  # noqa: RUF001
+        ({"broker": None, "sequence": {"waiting": 3}}, "Sparat – 3 att exportera", False),  # noqa: RUF001
     ],
 )
 def test_delivery(told: dict[str, Any], delivery: str, waiting: bool) -> None:  # noqa: FBT001 - a column
@@ -159,21 +159,63 @@ def waits(*scanners: str) -> dict[str, Any]:
     return view(waiting=[{"scanner": name, "symbols": 1, "missing": ["lot"]} for name in scanners])
 
 
+def linked(*scanners: tuple[str, str, str | None]) -> dict[str, Any]:
+    return {"scanners": [{"name": name, "link": link, "failure": failure} for name, link, failure in scanners]}
+
+
 @pytest.mark.parametrize(
-    ("scanners", "seen", "state", "article"),
+    ("told", "seen", "state", "reason", "article"),
     [
-        ([("front", "connected", None)], view(), State.READY, ""),
-        ([("front", "missing", None)], view(), State.ATTENTION, "front"),
-        ([("a", "connected", "stuck"), ("b", "busy", None)], view(), State.ATTENTION, "a, b"),
-        ([("front", "connected", None)], waits("front"), State.MORE, ""),
+        ({}, view(), State.READY, "", ""),
+        (linked(("front", "missing", None)), view(), State.ATTENTION, "Kontrollera sladden.", "front"),
+        (
+            linked(("a", "connected", "stuck"), ("b", "busy", None)),
+            view(),
+            State.ATTENTION,
+            "Porten är upptagen. Ring support.",
+            "a, b",
+        ),
+        ({}, waits("front"), State.MORE, "Skanna koden med lot", ""),
+        (linked(("front", "missing", None)), waits("front"), State.ATTENTION, "Kontrollera sladden.", "front"),
+        ({"disk": {"room": "full"}}, waits("front"), State.UNABLE, "Lagringen är full. Ring support.", ""),
+        ({"disk": {"room": "nearly-full"}}, view(), State.READY, "", ""),
+        ({"clock": {"synchronised": False}}, view(), State.LIMITED, "Klockan ej ställd. Läs utgångsdatum.", ""),
+        ({"master": {"version": None}}, view(), State.LIMITED, "Artikelregister saknas. Läs etiketten.", ""),
+        ({"broker": None, "sequence": {"waiting": 9}}, view(), State.READY, "", ""),
     ],
 )
 def test_what_the_station_is_ready_for(
-    scanners: list[tuple[str, str, str | None]], seen: dict[str, Any], state: State, article: str
+    told: dict[str, Any], seen: dict[str, Any], state: State, reason: str, article: str
 ) -> None:
-    listed = [{"name": name, "link": link, "failure": failure} for name, link, failure in scanners]
-    idle = page(take(well(scanners=listed), {"station": seen}), NOW).idle
-    assert (idle.state, idle.article) == (state, article)
+    idle = page(take(well(**told), {"station": seen}), NOW).idle
+    assert (idle.state, idle.reason, idle.article) == (state, reason, article)
+
+
+def test_a_scanner_that_goes_takes_its_result_away_at_once() -> None:
+    gone = {"link": {"scanner": "front", "link": "missing"}}
+    screen = take(well(), scan(), gone)
+    assert (page(screen, NOW).now, page(screen, NOW).idle.state) == (None, State.ATTENTION)
+    back = take(screen, {"link": {"scanner": "front", "link": "connected"}})
+    assert page(back, NOW).idle.state is State.READY
+    other = take(well(), scan(), {"link": {"scanner": "back", "link": "missing"}})
+    assert page(other, NOW).now is not None, "another scanner's result stays"
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "until_ms"),
+    [
+        ("1970-01-01T00:00:14.500+00:00", 4_500),
+        ("1970-01-01T00:00:09+00:00", 0),
+        ("1970-01-02T00:00:00+00:00", 60_000),
+        ("", None),
+        ("of tomorrow", None),
+    ],
+)
+def test_an_open_label_counts_down(expires_at: str, until_ms: int | None) -> None:
+    seen = view(waiting=[{"scanner": "front", "symbols": 1, "missing": ["lot"], "expiresAt": expires_at}])
+    shown = page(take(well(), code(Signal.MORE, station=seen)), NOW, 10.0)
+    assert shown.now is not None
+    assert (shown.now.until_ms, shown.idle.until_ms) == (until_ms, until_ms)
 
 
 def test_alarms_are_told_without_their_words() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from gateway.display.feed import Feed
+from gateway.display.follower import Follower
 from gateway.display.screen import Screen
 from gateway.display.server import HEADERS, MAX_CLIENTS, DisplayError, DisplayServer
-from gateway.display.settings import Address
+from gateway.display.settings import DisplaySettings
 from tests.end_to_end.plant import wait_for
 
 FILES = ["/", "/page.css", "/page.js", "/icon.svg"]
@@ -23,14 +23,15 @@ FILES = ["/", "/page.css", "/page.js", "/icon.svg"]
 @contextmanager
 def serving(directory: Path, host: str = "127.0.0.1") -> Iterator[DisplayServer]:
     """A display without a daemon."""
-    feed = Feed(directory / "no.sock", Screen(language="sv", result_seconds=30))
-    with DisplayServer(Address(host, 0), feed, "sv") as server:
-        feed.start()
+    follower = Follower(directory / "no.sock", Screen(language="sv", result_seconds=30))
+    address = f"[{host}]:0" if ":" in host else f"{host}:0"
+    with DisplayServer(DisplaySettings(listen=address), follower, "sv") as server:
+        follower.start()
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         try:
             yield server
         finally:
-            feed.stop()
+            follower.stop()
             server.shutdown()
 
 
@@ -71,7 +72,7 @@ def test_files(server: DisplayServer, path: str) -> None:
 
 def test_the_page_says_that_it_has_no_contact_before_it_has(server: DisplayServer) -> None:
     text = ask(server).read().decode()
-    assert '<html lang="sv">' in text
+    assert '<html lang="sv" data-distance="2.0" data-diagonal="7.0">' in text
     assert "Ingen kontakt" in text
 
 
@@ -173,9 +174,9 @@ def test_clients_are_bounded(server: DisplayServer) -> None:
 
 
 def test_a_port_that_is_taken_is_told(server: DisplayServer, tmp_path: Path) -> None:
-    feed = Feed(tmp_path / "no.sock", Screen(language="sv", result_seconds=30))
+    follower = Follower(tmp_path / "no.sock", Screen(language="sv", result_seconds=30))
     with pytest.raises(DisplayError, match=rf"cannot listen on 127\.0\.0\.1:{server.port}.*\[display\] listen"):
-        DisplayServer(Address("127.0.0.1", server.port), feed, "sv")
+        DisplayServer(DisplaySettings(listen=f"127.0.0.1:{server.port}"), follower, "sv")
 
 
 @pytest.mark.parametrize(

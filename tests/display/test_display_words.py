@@ -15,8 +15,8 @@ from gateway.station.rules import RULES
 from gateway.station.settings import Action, StationSettings
 from gateway.udi.findings import FINDINGS
 
-MAX_SENTENCE = 75
-"""Characters: two lines of the panel at 800x480."""
+MAX_SENTENCE = 40
+"""Characters: two lines at 16 minutes of arc on 7 inches at 2 m."""
 
 
 @pytest.mark.parametrize("code", [*RULES, *FINDINGS])
@@ -34,7 +34,7 @@ def test_there_is_no_sentence_without_a_finding() -> None:
 
 
 def test_a_finding_of_a_newer_daemon_is_said_by_its_code() -> None:
-    assert sentence("NEW_RULE", "sv") == "Läs på etiketten (NEW_RULE)."
+    assert sentence("NEW_RULE", "sv") == "Läs etiketten (NEW_RULE)."
 
 
 def test_everything_else_has_words() -> None:

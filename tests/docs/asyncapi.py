@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from gateway.articles.deltas import DeltaMessage
-from gateway.articles.telling import MasterTold
+from gateway.articles.lookup.status_message import StatusMessage
+from gateway.articles.overlay.delta_message import DeltaMessage
 from gateway.config.struct_docs import describe
 from gateway.events.cloudevent import ClockEvent, ParkedEvent, ProbeEvent, ScanEvent
 from gateway.events.topics import Topics
@@ -69,7 +69,7 @@ HEALTH: Final = Message("health", Health, JSON, "How the box is.")
 COMMAND: Final = Message("command", Command, JSON, "What somebody asks of the box.")
 REPLY: Final = Message("reply", Reply, JSON, "What became of a command.")
 ACK: Final = Message("ack", Acknowledgement, JSON, "The central system has stored every event up to this one.")
-ARTICLES: Final = Message("articles", MasterTold, JSON, "The article master of the box.")
+ARTICLES: Final = Message("articles", StatusMessage, JSON, "The article master of the box.")
 DELTA: Final = Message("delta", DeltaMessage, JSON, "Changes of articles; signed, in base64 beside the signature.")
 CHANNELS: Final = (
     Channel("scan", TOPICS.scan, "send", False, 1, "Events, in one sequence.", (SCAN, CLOCK, PARKED, PROBE)),

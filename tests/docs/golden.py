@@ -16,14 +16,14 @@ import msgspec
 from drivers.model import Frame
 from drivers.raw_scan import to_raw_scan
 from gateway import samples
+from gateway.articles.build.import_job import import_file
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
 from gateway.config.loader import parse
 from gateway.events import cloudevent
 from gateway.outbox.entry import NewEvent
 from gateway.scanning.pipeline import Pipeline
-from gateway.scanning.transaction import StationState
+from gateway.scanning.station_state import StationState
 from gateway.station.control_codes import ControlCodes
 from gateway.station.keys import StationKeys
 from gateway.station.protect import Protector

@@ -1,6 +1,8 @@
 """A cable to pull: a pty behind a name such as udev makes below /dev/serial/by-id."""
 
+import fcntl
 import os
+import termios
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +41,11 @@ class Cable:
         assert self._scanner is not None
         os.close(self._scanner)
         self._scanner = None
+
+    def free(self) -> None:
+        """Do what the kernel does to a tty when the last program closes it, and not to a pty."""
+        assert self._node is not None
+        fcntl.ioctl(self._node, termios.TIOCNXCL)
 
     def unplug(self) -> None:
         """Cut the connection; node and name go with it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from drivers.framing import Framed
-from drivers.keymap import ENTER, TAB, KeyDecoder
+from drivers.keymap import ENTER, TAB, KeyDecoder, KeyEvent
 from drivers.layouts import layout
 from drivers.model import DiscardReason, Frame
 from tests.drivers.typist import Event
@@ -12,8 +12,8 @@ from tests.drivers.typist import Event
 MS = 1_000_000
 IDLE_NS = 100 * MS
 GS1 = "]d20108717648200274\x1d10A-12"
-Name = Literal["us", "se"]
-LAYOUTS: list[Name] = ["us", "se"]
+Name = Literal["us", "gb", "se", "no", "dk", "fi", "de", "fr"]
+LAYOUTS: list[Name] = ["us", "gb", "se", "no", "dk", "fi", "de", "fr"]
 ENDING = {"CR": ENTER, "TAB": TAB, "none": ""}
 
 
@@ -27,7 +27,7 @@ def decoder(layout_name: str = "us", gs: Iterable[str] = ("ctrl-]",), terminator
 def feed(under_test: KeyDecoder, told: list[Event]) -> list[Framed]:
     done: list[Framed] = []
     for event in told:
-        done += under_test.feed(*event)
+        done += under_test.feed(KeyEvent(*event))
         if under_test.state_lost:
             under_test.restate(())
     return done

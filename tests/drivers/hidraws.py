@@ -5,7 +5,7 @@ import socket
 
 from drivers.base import ScannerSettings
 from drivers.hardware import Choice
-from drivers.model import Link
+from drivers.model import ConnectionState
 from tests.drivers.hid_pos_reports import ACCESS_IS
 
 
@@ -22,7 +22,9 @@ class Hidraws:
 
     def choose(self, settings: ScannerSettings) -> Choice:
         return (
-            Choice(path=settings.device, link=Link.CONNECTED) if self.plugged else Choice(path=None, detail="away")
+            Choice(path=settings.device, connection=ConnectionState.CONNECTED)
+            if self.plugged
+            else Choice(path=None, detail="away")
         )
 
     def open(self, path: str) -> "Hidraws":

@@ -3,11 +3,17 @@
 import os
 from contextlib import suppress
 
+import evdev._input as evdev_input
+
 from drivers.base import ScannerSettings
 from drivers.hardware import Choice
+from drivers.keymap import KeyEvent
 from drivers.locks import Locks
-from drivers.model import Link
-from tests.drivers.typist import Event, pack
+from drivers.model import ConnectionState
+from tests.drivers.typist import INPUT_EVENT, Event, pack
+
+MOST_EVENTS = 64
+"""What one read takes (python-evdev), and what the kernel keeps for one client of a keyboard."""
 
 
 class Keyboards:
@@ -28,7 +34,7 @@ class Keyboards:
     def choose(self, settings: ScannerSettings) -> Choice:
         if not self.plugged:
             return Choice(path=None, detail="plug it in")
-        return Choice(path=settings.device, link=Link.CONNECTED)
+        return Choice(path=settings.device, connection=ConnectionState.CONNECTED)
 
     def open(self, path: str) -> "Keyboards":
         if self.refusal is not None:
@@ -37,6 +43,13 @@ class Keyboards:
         self.fd, self._scanner = os.pipe()
         os.set_blocking(self.fd, False)
         return self
+
+    def read(self) -> list[KeyEvent]:
+        """Read as python-evdev does."""
+        return [
+            KeyEvent(kind, code, value, (seconds * 1_000_000 + micros) * 1_000)
+            for seconds, micros, kind, code, value in evdev_input.device_read_many(self.fd)
+        ]
 
     def held(self) -> frozenset[int]:
         return self.keys
@@ -51,11 +64,12 @@ class Keyboards:
         self.write(pack(told))
 
     def write(self, data: bytes) -> None:
-        """Send all of the data; waits while the reader is behind, and stops when it is gone."""
+        """Send all of the data, whole events at a time; waits while the reader is behind, stops when it is gone."""
         assert self._scanner is not None
+        size = MOST_EVENTS * INPUT_EVENT.size
         with suppress(BrokenPipeError):
-            while data:
-                data = data[os.write(self._scanner, data) :]
+            for at in range(0, len(data), size):
+                os.write(self._scanner, data[at : at + size])  # below PIPE_BUF: as a whole or not at all
 
     def pull(self) -> None:
         """Cut the connection."""

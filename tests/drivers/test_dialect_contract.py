@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import Dialect, DialectOutput, FrameDiscarded, Reply, ScannerSettings, Send
+from drivers.catalogue import DIALECTS, FEEDBACK, dialect_for
 from drivers.dialects.ssi_packet import MAX_DATA_BYTES, Op, SsiPacket, encode
 from drivers.framing import MAX_FRAME_BYTES
 from drivers.model import Frame, Signal
-from drivers.registry import DIALECTS, FEEDBACK, dialect_for
 
 MS = 1_000_000
 IDLE_MS = 100
@@ -21,7 +21,7 @@ LABEL = b"]d20109520001000102172811301" + b"0L1\x1d21S000001"
 
 def dialect(name: str, feedback: str = "beep") -> Dialect:
     return dialect_for(
-        ScannerSettings(name="desk", dialect=name, feedback=feedback, idle_ms=IDLE_MS)  # type: ignore[arg-type]  # from the registry's tables
+        ScannerSettings(name="desk", dialect=name, feedback=feedback, idle_ms=IDLE_MS)  # type: ignore[arg-type]  # from the catalogue's tables
     )
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from drivers.base import DialectOutput, Reply, ScannerSettings, Terminator
+from drivers.base import DialectOutput, FrameDiscarded, Reply, ScannerSettings, Terminator
+from drivers.dialects.answers import MAX_ANSWER_BYTES
 from drivers.dialects.honeywell import (
     BEEP,
-    MAX_ANSWER_BYTES,
     RELEASE,
     TRIGGER,
     Answer,
@@ -14,7 +14,7 @@ from drivers.dialects.honeywell import (
     menu_answers,
     menu_command,
 )
-from drivers.model import Frame, InputQuality, Signal
+from drivers.model import DiscardReason, Frame, Signal
 
 MS = 1_000_000
 IDLE_MS = 100
@@ -142,8 +142,7 @@ def test_a_text_longer_than_any_answer_is_a_code() -> None:
 def test_silence_ends_what_is_no_answer() -> None:
     under_test = scanner()
     under_test.feed(b"CBRENA1", 0)
-    (frame,) = under_test.idle(IDLE_MS * MS)
-    assert frame == Frame(data=b"CBRENA1", started_ns=0, quality=frozenset({InputQuality.UNTERMINATED}))
+    assert list(under_test.idle(IDLE_MS * MS)) == [FrameDiscarded(reason=DiscardReason.UNTERMINATED, length=7)]
     assert list(under_test.feed(b"\x06.", 200 * MS)) == []
 
 

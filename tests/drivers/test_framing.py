@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drivers.base import FrameDiscarded, ScannerSettings, Terminator
 from drivers.dialects.plain import PlainDialect
-from drivers.framing import ENDINGS, MAX_FRAME_BYTES, Framed, framer, transmission
+from drivers.framing import ENDINGS, MAX_FRAME_BYTES, Framed, framer, transmission, without_ending
 from drivers.model import DiscardReason, Frame, InputQuality, Signal
 
 MS = 1_000_000
@@ -94,7 +94,14 @@ def test_what_follows_a_code_waits_for_its_own_end(terminator: Terminator) -> No
         pytest.param("CR", [EAN + b"\r", b"\n", SILENCE, EAN + b"\r"], [EAN, EAN], id="CRLF under CR, late LF"),
         pytest.param("CRLF", [EAN + b"\r", b"\n" + EAN, b"\r\n"], [EAN, EAN], id="CRLF cut in two"),
         pytest.param("CRLF", [b"a\rb\r\r\n"], [b"a\rb\r"], id="CR inside a CRLF frame is data"),
-        pytest.param("CRLF", [b"\r", b"a\r\n"], [b"\ra"], id="CR at the beginning of a CRLF frame is data"),
+        pytest.param("CRLF", [b"\r", b"a\r\n"], [b"a"], id="CR at the beginning of a CRLF frame"),
+        pytest.param("CR", [b"ab", b"\ncd\r"], [b"ab\ncd"], id="LF inside a CR frame, cut before it, is data"),
+        pytest.param("CR", [b"ab", b"\tcd\r"], [b"ab\tcd"], id="TAB inside a CR frame, cut before it, is data"),
+        pytest.param("TAB", [EAN + b"\t\r", SILENCE, EAN + b"\t", b"\r"], [EAN, EAN], id="TAB CR under TAB"),
+        pytest.param("CR", [EAN + b"\r\t", EAN + b"\r", b"\t", SILENCE], [EAN, EAN], id="CR TAB under CR"),
+        pytest.param("ETX", [EAN + b"\x03\r\n", EAN + b"\x03"], [EAN, EAN], id="ETX CR LF under ETX"),
+        pytest.param("LF", [b"\r\n" + EAN + b"\n"], [EAN], id="CR LF before a code"),
+        pytest.param("none", [b"\r\n" + EAN], [EAN], id="CR LF before a code that silence ends"),
         pytest.param("LF", [b"a\nb\n"], [b"a", b"b"], id="LF"),
         pytest.param("ETX", [b"a\r\x03b\x03"], [b"a\r", b"b"], id="CR inside an ETX frame is data"),
         pytest.param("none", [EAN, SILENCE, b"a\r\n", b"b"], [EAN, b"a\r\nb"], id="only silence ends a frame"),
@@ -104,22 +111,78 @@ def test_terminators(terminator: Terminator, parts: list[bytes | object], expect
     assert said(play(terminator, parts)) == expected
 
 
+UNTERMINATED = DiscardReason.UNTERMINATED
+BROKEN_OFF = DiscardReason.BROKEN_OFF
+
+
 @pytest.mark.parametrize(
-    ("terminator", "parts", "data", "quality"),
+    ("terminator", "parts", "clue"),
     [
-        ("CR", [b"1234"], b"1234", {InputQuality.UNTERMINATED}),
-        ("CRLF", [b"1234\r"], b"1234", {InputQuality.UNTERMINATED}),
-        ("STX-ETX", [b"\x021234"], b"1234", {InputQuality.UNTERMINATED}),
-        ("none", [b"1234"], b"1234", set()),
+        ("CR", [b"1234"], ""),
+        ("CR", [b"1234\t"], "TAB"),
+        ("CR", [b"1234\n"], "LF"),
+        ("TAB", [b"1234\r\n"], "CRLF"),
+        ("LF", [b"1234\r"], "CR"),
+        ("CRLF", [b"1234\r"], ""),
+        ("CR", [b"\x021234\x03"], "STX-ETX"),
+        ("STX-ETX", [b"\x021234"], ""),
+        ("CR", [bytes(one | 0x80 if one.bit_count() & 1 else one for one in b"]d201\r")], "parity"),
+        ("CR", [b"\x00\xf8\x80\x00\xff"], "binary"),
+        ("CR", [bytes.fromhex("07 f3 00 00 01 4e 52 fe 65")], "ssi"),
     ],
 )
-def test_silence_ends_a_frame(
-    terminator: Terminator, parts: list[bytes], data: bytes, quality: set[InputQuality]
-) -> None:
-    (frame,) = play(terminator, parts)
+def test_what_silence_ends_is_part_of_a_code(terminator: Terminator, parts: list[bytes], clue: str) -> None:
+    """A lot that is cut short looks like a lot. The last row is the SSI Programmer's Guide's packet of "NR"."""
+    length = sum(map(len, parts)) - parts[0].startswith(b"\x02") * (terminator == "STX-ETX")
+    length -= terminator == "CRLF"  # half a terminator is none of the code
+    assert play(terminator, parts) == [FrameDiscarded(reason=UNTERMINATED, length=length, clue=clue)]
+
+
+def test_without_a_terminator_silence_ends_a_code() -> None:
+    (frame,) = play("none", [b"1234"])
     assert isinstance(frame, Frame)
-    assert frame.data == data
-    assert frame.quality == quality
+    assert frame.data == b"1234"
+    assert frame.quality == {InputQuality.UNTERMINATED}
+
+
+@pytest.mark.parametrize("terminator", ["CR", "LF", "CRLF", "TAB", "ETX"])
+def test_the_rest_of_a_code_after_a_silence_is_no_code(terminator: Terminator) -> None:
+    rest = transmission(b"10A1", terminator)
+    first = (UNTERMINATED, 19)
+    for pauses in range(1, 9):
+        parts = [GS1[:19], *[SILENCE] * pauses, rest, transmission(EAN, terminator)]
+        assert said(play(terminator, parts)) == [first, (BROKEN_OFF, 4), EAN], pauses
+    seconds = [SILENCE] * 10  # no scanner pauses for so long within a code
+    assert said(play(terminator, [GS1[:19], *seconds, rest])) == [first, b"10A1"]
+    assert said(play(terminator, [GS1[:19], SILENCE, transmission(GS1, terminator)])) == [first, GS1]
+    assert said(play(terminator, [GS1[:19], SILENCE, b"10A1", SILENCE, rest])) == [
+        first,
+        (BROKEN_OFF, 4),
+        (BROKEN_OFF, 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("terminator", "came", "code"),
+    [
+        ("CR", b"10A1\r", b"10A1"),
+        ("CR", b"10A1\r\n", b"10A1"),
+        ("CR", b"10A1\r\t", b"10A1"),
+        ("CR", b"10A1", b"10A1"),
+        ("CR", b"10A1\t", b"10A1\t"),
+        ("CR", b"10\rA1\r", b"10\rA1"),
+        ("LF", b"10A1\n", b"10A1"),
+        ("CRLF", b"10A1\r\n", b"10A1"),
+        ("TAB", b"10A1\t\r", b"10A1"),
+        ("ETX", b"10A1\x03", b"10A1"),
+        ("STX-ETX", b"\x0210A1\x03\r", b"10A1"),
+        ("none", b"10A1\r", b"10A1\r"),
+        ("CR", b"\r\n", b""),
+    ],
+)
+def test_the_ending_in_a_report_or_packet(terminator: Terminator, came: bytes, code: bytes) -> None:
+    """Scanners in HID POS and SSI modes send a configured suffix all the same."""
+    assert without_ending(came, terminator) == code
 
 
 def test_a_frame_is_not_ended_before_its_silence_is_over() -> None:
@@ -128,7 +191,7 @@ def test_a_frame_is_not_ended_before_its_silence_is_over() -> None:
     under_test.feed(b"34", 90 * MS)
     assert under_test.deadline_ns() == 190 * MS
     assert under_test.idle(189 * MS) == []
-    assert said(under_test.idle(190 * MS)) == [b"1234"]
+    assert said(under_test.idle(190 * MS)) == [(UNTERMINATED, 4)]
 
 
 @pytest.mark.parametrize("terminator", ENDED)
@@ -155,8 +218,8 @@ def test_a_frame_that_is_too_long_is_reported_once_and_the_next_is_whole(
 
 
 def test_silence_ends_a_frame_that_is_too_long() -> None:
-    frames = play("CR", [b"7" * 5000, SILENCE, EAN + b"\r"])
-    assert said(frames) == [(DiscardReason.TOO_LONG, 5000), EAN]
+    frames = play("CR", [b"7" * 5000, SILENCE, EAN + b"\r", EAN + b"\r"])
+    assert said(frames) == [(DiscardReason.TOO_LONG, 5000), (BROKEN_OFF, len(EAN)), EAN]
 
 
 @pytest.mark.parametrize(
@@ -164,10 +227,12 @@ def test_silence_ends_a_frame_that_is_too_long() -> None:
     [
         ([b"xy\x02A\x03"], [(DiscardReason.GARBLED, 2), b"A"]),
         ([b"x", b"y", SILENCE, b"\x02A\x03"], [(DiscardReason.GARBLED, 2), b"A"]),
-        ([b"\x02A\x03\r\n", b"\x02B\x03"], [b"A", (DiscardReason.GARBLED, 2), b"B"]),
+        ([b"\x02A\x03\r\n", b"\x02B\x03"], [b"A", b"B"]),
+        ([b"\x02A\x03x\r\n", b"\x02B\x03"], [b"A", (DiscardReason.GARBLED, 3), b"B"]),
         ([b"tail\x03\x02B\x03"], [(DiscardReason.GARBLED, 5), b"B"]),
         ([b"\x02half\x02B\x03"], [(DiscardReason.GARBLED, 4), b"B"]),
         ([b"\x02", SILENCE, b"B\x03"], [(DiscardReason.GARBLED, 2)]),
+        ([b"\x02half", SILENCE, b"B\x03"], [(DiscardReason.UNTERMINATED, 4), (DiscardReason.GARBLED, 2)]),
     ],
 )
 def test_bytes_outside_stx_and_etx_are_garbled(
@@ -205,7 +270,7 @@ def test_half_a_terminator_is_forgotten_with_the_scanner() -> None:
         pytest.param("CR", [SILENCE, EAN + b"\r"], [EAN], id="so does silence"),
         pytest.param("CR", [b"\r" + EAN + b"\r"], [EAN], id="so does a terminator"),
         pytest.param("CRLF", [b"\n" + GS1 + b"\r\n"], [GS1], id="the second half of a terminator"),
-        pytest.param("CR", [b"27", SILENCE, EAN + b"\r"], [(DiscardReason.BROKEN_OFF, 2), EAN], id="an end alone"),
+        pytest.param("CR", [b"27", SILENCE, GS1 + b"\r"], [(DiscardReason.BROKEN_OFF, 2), GS1], id="an end alone"),
         pytest.param("none", [b"27", SILENCE, EAN], [(DiscardReason.BROKEN_OFF, 2), EAN], id="no terminator"),
         pytest.param("none", [GS1], [GS1], id="no terminator, AIM identifier"),
         pytest.param("STX-ETX", [transmission(EAN, "STX-ETX")], [EAN], id="STX begins a code"),

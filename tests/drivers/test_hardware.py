@@ -12,7 +12,7 @@ import pytest
 from drivers import hardware
 from drivers.base import DeviceMatch, ScannerSettings
 from drivers.hardware import Choice, choose, devices, hardware_key, identity_of
-from drivers.model import Link, ScannerIdentity
+from drivers.model import ConnectionState, ScannerIdentity
 from tests.drivers.machine import MEDIA_KEYS, OTHER_POS_REPORT, PCI, POS_REPORT, VENDOR_REPORT, Machine
 
 
@@ -48,7 +48,7 @@ def test_what_a_device_says_of_itself_drives_no_terminal(machine: Machine) -> No
     machine.tty(machine.usb("1-1.2", serial="S\x1b[2J1", product="Scan\x1b]0;x\x07ner"), "ttyACM0")
     (found,) = devices("tty")
     assert (found.identity.serial, found.name) == ("S?[2J1", "Scan?]0;x?ner")
-    assert wanting("tty", serial="S?[2J1").link is Link.CONNECTED
+    assert wanting("tty", serial="S?[2J1").connection is ConnectionState.CONNECTED
 
 
 PI4 = "platform/scb/fd500000.pcie/pci0000:00/0000:00:00.0/0000:01:00.0/usb1"
@@ -131,14 +131,16 @@ def test_the_node_that_fits(machine: Machine, match: dict[str, str], node: str) 
     machine.keyboard(machine.usb("1-1", serial="S1"), 4)
     machine.keyboard(machine.usb("1-2", kind="05e0:1200"), 5)
     machine.keyboard(machine.usb("1-3", kind="046d:c31c", serial="office"), 6)
-    assert wanting("input", **match) == Choice(path=str(machine.dev / "input" / node), link=Link.CONNECTED)
+    assert wanting("input", **match) == Choice(
+        path=str(machine.dev / "input" / node), connection=ConnectionState.CONNECTED
+    )
 
 
 def test_two_that_fit_are_both_refused(machine: Machine) -> None:
     machine.keyboard(machine.usb("1-1.1"), 4)
     machine.keyboard(machine.usb("1-1.2"), 5)
     refused = wanting("input", vendor="0c2e", product="0b61")
-    assert (refused.path, refused.link) == (None, Link.MISSING)
+    assert (refused.path, refused.connection) == (None, ConnectionState.MISSING)
     for words in ("pci-0000:00:14.0-usb-0:1.1:1.0", "pci-0000:00:14.0-usb-0:1.2:1.0", "with `match.port`"):
         assert words in refused.detail
     for port, node in (("1.1", "event4"), ("1.2", "event5")):
@@ -194,7 +196,7 @@ def test_why_there_is_none(machine: Machine, match: dict[str, str], words: str) 
     machine.keyboard(machine.usb("1-2", kind="046d:c31c"), 5)
     machine.tty(machine.usb("1-3", kind="1eab:0c06"), "ttyACM0")
     refused = wanting("input", **match)
-    assert (refused.path, refused.link) == (None, Link.MISSING)
+    assert (refused.path, refused.connection) == (None, ConnectionState.MISSING)
     assert words in refused.detail
 
 
@@ -226,7 +228,7 @@ def test_an_explicit_path(machine: Machine, tmp_path: Path) -> None:
         == f"{settings.device} is not there: plug the scanner in, or correct `device`"
     )
     (tmp_path / "scanner").touch()
-    assert choose(settings, "tty") == Choice(path=settings.device, link=Link.CONNECTED)
+    assert choose(settings, "tty") == Choice(path=settings.device, connection=ConnectionState.CONNECTED)
     assert machine.dev.exists()
 
 

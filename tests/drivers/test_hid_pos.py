@@ -5,13 +5,23 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
-from drivers.base import DriverError, Scanner, ScannerSettings
+from drivers.base import DriverError, Scanner, ScannerSettings, Terminator
 from drivers.dialects.plain import PlainDialect
-from drivers.framing import Framed
-from drivers.hid_pos import LATE_NS, QUEUE_REPORTS, HidPosScanner, ReportDecoder
+from drivers.framing import ENDINGS, LATE_NS, Framed
+from drivers.hid_pos import QUEUE_REPORTS, HidPosScanner, ReportDecoder
 from drivers.hid_report import report_layout
-from drivers.model import Discarded, DiscardReason, Frame, InputQuality, Link, LinkChange, RawScan, ScannerInput
+from drivers.model import (
+    ConnectionChange,
+    ConnectionState,
+    Discarded,
+    DiscardReason,
+    Frame,
+    InputQuality,
+    RawScan,
+    ScannerInput,
+)
 from tests.drivers.hid_pos_reports import (
     ACCESS_IS,
     BOARDING_PASS,
@@ -26,12 +36,13 @@ from tests.drivers.hidraws import Hidraws
 
 MS = 1_000_000
 IDLE_NS = 100 * MS
+AT_REST = ScannerSettings(name="desk", driver="hid-pos", device="/dev/hidraw0", idle_ms=100)
 GARBLED, BROKEN_OFF, DROPPED = DiscardReason.GARBLED, DiscardReason.BROKEN_OFF, DiscardReason.DROPPED
 GS1 = b"0108717648200274\x1d10A1"
 
 
-def decoder(descriptor: bytes = ACCESS_IS) -> ReportDecoder:
-    made = ReportDecoder(report_layout(descriptor), IDLE_NS)
+def decoder(descriptor: bytes = ACCESS_IS, terminator: Terminator = "CR") -> ReportDecoder:
+    made = ReportDecoder(report_layout(descriptor), structs.replace(AT_REST, terminator=terminator))
     made.opened(-IDLE_NS)
     made.idle(0)
     return made
@@ -51,6 +62,27 @@ def fed(reports: list[bytes], descriptor: bytes = ACCESS_IS) -> list[Said]:
     for place, report in enumerate(reports):
         done += under_test.feed(report, place * MS)
     return said(done + under_test.idle(10**12))
+
+
+@pytest.mark.parametrize("descriptor", [ACCESS_IS, SYMBOLOGY_ARRAY, PLAIN, LITTLE])
+@pytest.mark.parametrize("terminator", ["CR", "LF", "CRLF", "TAB", "ETX", "STX-ETX"])
+def test_a_configured_suffix_is_none_of_the_code(terminator: Terminator, descriptor: bytes) -> None:
+    """Scanners in USB HID POS mode send the suffix they are set to all the same, CR most often."""
+    code = b"0952"
+    sent = (b"\x02" if terminator == "STX-ETX" else b"") + code + ENDINGS[terminator]
+    reports = {
+        ACCESS_IS: [access_is(sent)],
+        SYMBOLOGY_ARRAY: [b"\0]Q0" + sent.ljust(28, b"\0")],
+        PLAIN: [b"\1" + sent.ljust(32, b"\0")],
+        LITTLE: [little(sent[:4], continued=True, aim_id=b"]Q0"), little(sent[4:], aim_id=b"]Q0")],
+    }[descriptor]
+    under_test = decoder(descriptor, terminator)
+    frames = [frame for place, report in enumerate(reports) for frame in under_test.feed(report, place)]
+    assert said(frames) == [code if descriptor == PLAIN else b"]Q0" + code]
+
+
+def test_a_suffix_in_a_report_of_its_own_is_no_code() -> None:
+    assert fed([access_is(b"1"), access_is(b"\r", aim_id=bytes(3)), access_is(b"2")]) == [b"]Q01", b"]Q02"]
 
 
 def test_the_manuals_example() -> None:
@@ -176,7 +208,7 @@ def test_what_the_kernel_may_have_dropped_takes_the_code_in_progress_or_the_next
 
 @settings(max_examples=150, deadline=None)
 @given(
-    codes=st.lists(st.binary(min_size=1, max_size=20).filter(lambda one: one[:1] != b"]"), max_size=8),
+    codes=st.lists(st.binary(min_size=1, max_size=20).filter(lambda one: one[:1] not in b"]\r\n\t"), max_size=8),
     cut=st.sets(st.integers(0, 7), max_size=3),
     soup=st.lists(st.binary(max_size=12), max_size=3),
 )
@@ -190,7 +222,7 @@ def test_whole_codes_or_nothing(codes: list[bytes], cut: set[int], soup: list[by
             little(code[at : at + 4], continued=at + 4 < len(code), aim_id=aim_id) for at in range(0, len(code), 4)
         ]
         reports += parts[:-1] if number in cut else parts
-    under_test = decoder(LITTLE)
+    under_test = decoder(LITTLE, "none")
     done = [frame for at, report in enumerate(reports) for frame in under_test.feed(report, at * MS)]
     read = [frame.data for frame in done if isinstance(frame, Frame)]
     assert set(read) <= set(whole)
@@ -221,7 +253,7 @@ def scanner(bench: Hidraws) -> Iterator[HidPosScanner]:
 
 
 def test_codes_through_the_driver(bench: Hidraws, scanner: HidPosScanner, take: Take) -> None:
-    assert take(scanner, 1) == [LinkChange(scanner="desk", link=Link.CONNECTED)]
+    assert take(scanner, 1) == [ConnectionChange(scanner="desk", connection=ConnectionState.CONNECTED)]
     bench.send(access_is(BOARDING_PASS[:56], continued=True), access_is(BOARDING_PASS[56:]))
     bench.send(access_is(GS1, aim_id=b"]d2"))
     first, second = take(scanner, 2)
@@ -253,12 +285,14 @@ def test_unplugged_in_the_middle_and_back(bench: Hidraws, scanner: HidPosScanner
     scan, discarded, link = take(scanner, 3)
     assert isinstance(scan, RawScan)
     assert discarded == Discarded(scanner="desk", reason=BROKEN_OFF, length=56)
-    assert link == LinkChange(
-        scanner="desk", link=Link.MISSING, detail="/dev/hidraw0 went away: plug the scanner in again"
+    assert link == ConnectionChange(
+        scanner="desk",
+        connection=ConnectionState.MISSING,
+        detail="/dev/hidraw0 went away: plug the scanner in again",
     )
     bench.plugged = True
     scanner.look_again()
-    assert take(scanner, 1) == [LinkChange(scanner="desk", link=Link.CONNECTED)]
+    assert take(scanner, 1) == [ConnectionChange(scanner="desk", connection=ConnectionState.CONNECTED)]
     assert bench.opened == ["/dev/hidraw0"] * 2
 
 

@@ -16,7 +16,7 @@ from drivers import hotplug
 from drivers.base import DeviceMatch, Scanner, ScannerSettings
 from drivers.dialects.plain import PlainDialect
 from drivers.hotplug import NETLINK_KOBJECT_UEVENT, UDEV_GROUP, Hotplug, folders_of
-from drivers.model import Link, LinkChange, RawScan, ScannerIdentity, ScannerInput
+from drivers.model import ConnectionChange, ConnectionState, RawScan, ScannerIdentity, ScannerInput
 from drivers.serial_port import SerialScanner
 
 EAN = b"4006381333931"
@@ -50,8 +50,8 @@ class Reading:
             self._more.wait(0.02)
             self._more.clear()
 
-    def links(self) -> list[Link]:
-        return [one.link for one in self.got if isinstance(one, LinkChange)]
+    def links(self) -> list[ConnectionState]:
+        return [one.connection for one in self.got if isinstance(one, ConnectionChange)]
 
     def codes(self) -> list[bytes]:
         return [one.frame.data for one in self.got if isinstance(one, RawScan)]
@@ -115,16 +115,16 @@ def begin() -> Iterator[Callable[[str], Reading]]:
 def test_a_scanner_comes_goes_and_comes_again(tmp_path: Path, begin: Callable[[str], Reading]) -> None:
     port = Port(tmp_path / "serial/by-id/usb-scanner")
     reading = begin(str(port.name))
-    reading.until(lambda: reading.scanner.watched and reading.links() == [Link.MISSING], "it is missed")
+    reading.until(lambda: reading.scanner.watched and reading.links() == [ConnectionState.MISSING], "it is missed")
     for times in range(1, 4):
         port.plug()
-        reading.until(lambda: reading.links()[-1] is Link.CONNECTED, "it is found")
+        reading.until(lambda: reading.links()[-1] is ConnectionState.CONNECTED, "it is found")
         port.scan(EAN + b"\r")
         reading.until(lambda n=times: len(reading.codes()) == n, "it is read")  # type: ignore[misc]  # a default
         port.unplug()
-        reading.until(lambda: reading.links()[-1] is Link.MISSING, "it is missed")
+        reading.until(lambda: reading.links()[-1] is ConnectionState.MISSING, "it is missed")
     assert reading.codes() == [EAN] * 3
-    assert reading.links() == [Link.MISSING, *[Link.CONNECTED, Link.MISSING] * 3]
+    assert reading.links() == [ConnectionState.MISSING, *[ConnectionState.CONNECTED, ConnectionState.MISSING] * 3]
 
 
 def test_a_scanner_that_is_there_before_the_start(tmp_path: Path, begin: Callable[[str], Reading]) -> None:
@@ -133,7 +133,7 @@ def test_a_scanner_that_is_there_before_the_start(tmp_path: Path, begin: Callabl
     port.scan(b"]E0" + EAN + b"\r")
     reading = begin(str(port.name))
     reading.until(lambda: bool(reading.codes()), "it is read")
-    assert reading.links() == [Link.CONNECTED]
+    assert reading.links() == [ConnectionState.CONNECTED]
     port.unplug()
 
 
@@ -149,10 +149,11 @@ def test_the_permission_comes_late(begin: Callable[[str], Reading]) -> None:
         try:
             reading = begin(str(path))
             reading.until(
-                lambda: reading.scanner.watched and reading.links() == [Link.NO_PERMISSION], "it is forbidden"
+                lambda: reading.scanner.watched and reading.links() == [ConnectionState.NO_PERMISSION],
+                "it is forbidden",
             )
             udev.communicate(b"go\n")
-            reading.until(lambda: reading.links()[-1] is Link.CONNECTED, "it is read")
+            reading.until(lambda: reading.links()[-1] is ConnectionState.CONNECTED, "it is read")
         finally:
             os.seteuid(0)
     os.close(scanner)
@@ -172,9 +173,9 @@ def test_a_port_that_another_program_holds_is_tried_again_by_itself(
     holder = os.open(port.name, os.O_RDWR | os.O_NOCTTY)
     fcntl.flock(holder, fcntl.LOCK_EX)
     reading = begin(str(port.name))
-    reading.until(lambda: reading.scanner.watched and reading.links() == [Link.BUSY], "it is held")
+    reading.until(lambda: reading.scanner.watched and reading.links() == [ConnectionState.BUSY], "it is held")
     os.close(holder)
-    reading.until(lambda: reading.links()[-1] is Link.CONNECTED, "it is read")
+    reading.until(lambda: reading.links()[-1] is ConnectionState.CONNECTED, "it is read")
     port.unplug()
 
 
@@ -202,7 +203,7 @@ class Ear(Scanner):
         self.told = 0
         self.more = Event()
 
-    link = Link.MISSING
+    connection = ConnectionState.MISSING
 
     def look_again(self) -> None:
         self.told += 1

@@ -124,25 +124,23 @@ def test_nobody_waits_for_lamps_that_hang() -> None:
     with indicator(panel) as lamps:
         panel.wait_for(OFF)
         panel.free.clear()
-        began = monotonic()
         for _ in range(1000):
             lamps.show(Signal.ACCEPTED)
         lamps.show(Signal.TROUBLE)
-        assert monotonic() - began < 0.5
+        assert panel.seen == [OFF], "nothing was shown meanwhile"
         assert len(lamps._waiting) <= MAX_WAITING
         panel.free.set()
         panel.wait_for(*(on for on, _ in PATTERNS[Signal.TROUBLE]), OFF)
 
 
-def test_a_stop_ends_a_pattern() -> None:
+def test_a_stop_ends_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PATTERNS, Signal.TROUBLE, ((frozenset({Lamp.RED}), 3600.0),))
     panel = Panel()
     with indicator(panel) as lamps:
         panel.wait_for(OFF)
         lamps.show(Signal.TROUBLE)
         panel.wait_for(PATTERNS[Signal.TROUBLE][0][0])
-        began = monotonic()
         lamps.close()
-        assert monotonic() - began < 0.25
         assert panel.seen[-1] == OFF
         lamps.show(Signal.ACCEPTED)
         lamps.close()
@@ -163,9 +161,7 @@ def test_a_chip_that_is_not_there_is_an_alarm(chip: str, tmp_path: Path) -> None
     lamps.start()
     lamps.show(Signal.ACCEPTED)
     assert "gpioinfo" in said(lamps)
-    began = monotonic()
     lamps.close()
-    assert monotonic() - began < 0.5
 
 
 def test_a_missing_library_is_an_alarm() -> None:

@@ -3,6 +3,8 @@
 import string
 
 import pytest
+from evdev import ecodes
+from msgspec import structs
 
 from drivers import keycodes
 from drivers.base import FrameDiscarded
@@ -11,7 +13,7 @@ from drivers.layouts import layout
 from drivers.model import DiscardReason, Frame, InputQuality
 from tests.drivers import typist
 from tests.drivers.decoding import GS1, IDLE_NS, LAYOUTS, MS, Name, Said, decoder, feed, reasons, said
-from tests.drivers.typist import ALT, ALT_GR, CAPS_LOCK, CTRL, META, SHIFT, Typist, alt, events, tap
+from tests.drivers.typist import ALT, ALT_GR, CAPS_LOCK, CTRL, F9, META, SHIFT, SPACE, Typist, alt, events, tap
 
 AI82 = string.ascii_letters + string.digits + "!\"%&'()*+,-./_:;<=>?"
 """GS1 AI encodable character set 82 (GS1 General Specifications, figure 7.11-1)."""
@@ -29,14 +31,36 @@ def typed(moves: list[tuple[int, bool]], layout_name: str = "us") -> list[Said]:
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_writes_what_its_makers_say(name: Name) -> None:
-    """typist.SIGNS is written from Windows' KBDUS and KBDSW, and checked against xkeyboard-config 2.35."""
-    characters = [*string.ascii_letters, *string.digits, " ", *typist.SIGNS[name]]
+    """typist.SIGNS is from Windows' KBDUS and KBDSW and from xkeyboard-config 2.35."""
+    ours = {character for levels in layout(name).keys.values() for character in levels}
+    signs = [one for one in typist.SIGNS[name] if one in ours or name in {"us", "se"}]
+    characters = [*string.ascii_letters, *string.digits, " ", *signs]
     for character in characters:
         assert typed(Typist(layout=name, terminator="none").movements(character), name) == [character]
 
 
-def test_both_layouts_write_all_of_gs1_and_hibc() -> None:
-    for name in ("us", "se"):
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_is_what_xkb_says(name: Name) -> None:
+    """Every character of our tables; what Windows and XKB write with different keys is not in them."""
+    for code, levels in layout(name).keys.items():
+        for place, character in enumerate(levels):
+            if not character or code == ecodes.KEY_SPACE:
+                continue
+            found = typist.XKB[name][code][place]
+            if (name, code, place) in typist.WINDOWS_DEAD:
+                found = {"~": "\u0303", "`": "\u0300"}[found]
+            assert found == character, (code, place)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_writes_all_of_ascii(name: Name) -> None:
+    for character in string.printable[:95]:
+        moves = Typist(layout=name, terminator="none").movements("x" + character + "y")
+        assert typed(moves, name) == ["x" + character + "y"], character
+
+
+def test_all_layouts_write_all_of_gs1_and_hibc() -> None:
+    for name in LAYOUTS:
         written = {level for levels in layout(name).keys.values() for level in levels}
         assert set(AI82) | set("$+/ %.-") <= written
 
@@ -60,7 +84,7 @@ def test_a_scanner_of_the_other_layout_changes_27_characters_16_of_them_legal_in
         pytest.param(alt("0128"), "us", ["€"], id="of its own kind from 128 to 159"),
         pytest.param(alt("065"), "us", ["A"], id="ASCII"),
         pytest.param(alt("0129"), "us", [(DiscardReason.UNREADABLE, 0)], id="no character of Windows-1252"),
-        pytest.param(alt("65"), "us", [(DiscardReason.UNREADABLE, 0)], id="no zero: the code page is not known"),
+        pytest.param(alt("200"), "us", [(DiscardReason.UNREADABLE, 0)], id="no zero: the code page is not known"),
         pytest.param(alt("0256"), "us", [(DiscardReason.UNREADABLE, 0)], id="beyond a byte"),
         pytest.param(alt("00065"), "us", [(DiscardReason.FORBIDDEN_KEYS, 0)], id="too many digits"),
         pytest.param(alt(""), "us", [(DiscardReason.FORBIDDEN_KEYS, 0)], id="Alt alone"),
@@ -87,7 +111,7 @@ def test_a_scanner_of_the_other_layout_changes_27_characters_16_of_them_legal_in
         ),
         pytest.param(tap(0x53) + tap(0x57) + tap(0x53) + tap(0x59), "us", ["+1"], id="signs without Num Lock"),
         pytest.param(tap(0x59, SHIFT), "us", [(DiscardReason.UNREADABLE, 0)], id="Shift moves a cursor too"),
-        pytest.param(tap(0x2B) + tap(0x04), "us", ["\ta"], id="a tabulator within the code"),
+        pytest.param(tap(0x05) + tap(0x2B) + tap(0x04), "us", ["b\ta"], id="a tabulator within the code"),
         pytest.param([*tap(0x04), (CTRL, True), (CTRL, False)], "us", ["a"], id="Ctrl alone does nothing"),
     ],
 )
@@ -101,17 +125,6 @@ def test_the_keypad_has_the_digits_where_linux_has_them(code: int) -> None:
     assert typed(tap(usage)) == [keycodes.KEYPAD_DIGITS[code]]
 
 
-def test_the_key_codes_are_linuxs() -> None:
-    ecodes = pytest.importorskip("evdev").ecodes
-    for name, value in vars(keycodes).items():
-        if name.startswith(("EV_", "KEY_", "LED_", "SYN_")):
-            assert getattr(ecodes, name) == value, name
-    for code, digit in keycodes.KEYPAD_DIGITS.items():
-        assert getattr(ecodes, f"KEY_KP{digit}") == code
-    for code, name in [(55, "ASTERISK"), (74, "MINUS"), (78, "PLUS"), (98, "SLASH"), (83, "DOT")]:
-        assert getattr(ecodes, f"KEY_KP{name}") == code
-
-
 def test_the_boot_reports_of_a_typed_letter() -> None:
     """HID 1.11, appendix B.1: modifiers, reserved, up to six keys."""
     reports = typist.boot_reports(Typist(terminator="none").movements("A"))
@@ -121,6 +134,20 @@ def test_the_boot_reports_of_a_typed_letter() -> None:
         "0200000000000000",
         "0000000000000000",
     ]
+
+
+@pytest.mark.parametrize("name", ["de", "fr"])
+def test_caps_lock_where_systems_differ_in_it(name: str) -> None:
+    """Windows shifts the digits of French and German keyboards too, XKB does not: refused while it is on."""
+    assert typed([*tap(CAPS_LOCK), *tap(0x1E), *tap(CAPS_LOCK)], name) == [(DiscardReason.UNREADABLE, 0)]
+    assert typed([*tap(CAPS_LOCK), *tap(0x08), *tap(CAPS_LOCK), *tap(SPACE)], name) == ["E "]
+
+
+@pytest.mark.parametrize("code", range(32, 127))
+@pytest.mark.parametrize("width", [2, 3, 4])
+def test_alt_codes_of_two_three_and_four_digits(code: int, width: int) -> None:
+    """Below 127 the code page of the PC and that of Windows agree."""
+    assert typed([*tap(0x1B), *alt(f"{code:0{width}}"), *tap(0x1B)]) == ["x" + chr(code) + "x"]
 
 
 # GS and control characters ---------------------------------------------------------------------------
@@ -137,6 +164,12 @@ def test_gs_as_scanners_type_it(gs: str, name: Name) -> None:
         assert reasons(frames) == [DiscardReason.FORBIDDEN_KEYS]
 
 
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_gs_with_shift_pressed_too(name: Name) -> None:
+    """Some scanners press Shift with every control character."""
+    assert typed([*tap(0x1B), *tap(0x30, CTRL, SHIFT), *tap(0x1B)], name) == ["x\x1dx"]
+
+
 def test_gs_by_the_bracket_of_the_layout() -> None:
     """Ctrl and `]`, where a Swedish keyboard writes `]` with AltGr and 9."""
     assert typed(tap(0x26, CTRL, ALT_GR), "se") == ["\x1d"]
@@ -144,16 +177,20 @@ def test_gs_by_the_bracket_of_the_layout() -> None:
 
 @pytest.mark.parametrize(
     ("gs", "rs", "eot"),
-    [("ctrl-]", tap(0x23, CTRL, SHIFT), tap(0x07, CTRL)), ("alt-029", alt("030"), alt("004"))],
+    [
+        ("ctrl-]", tap(0x23, CTRL, SHIFT), tap(0x07, CTRL)),
+        ("alt-029", alt("030"), alt("004")),
+        ("f8", tap(F9), []),  # Honeywell's and others' table of function keys has none for EOT
+    ],
 )
 def test_the_envelope_of_iso_15434_only(gs: str, rs: list[tuple[int, bool]], eot: list[tuple[int, bool]]) -> None:
     """ISO/IEC 15434, as IFA's PPN codes use it: `[)>` RS 06 GS ... RS EOT. Elsewhere RS and EOT are commands."""
     scanner = Typist(gs=gs, terminator="none")
-    envelope = "[)>\x1e06\x1d9N111\x1e\x04"
+    envelope = "[)>\x1e06\x1d9N111\x1e" + ("\x04" if eot else "")
     for aim in ("", "]d1"):
         moves = scanner.movements(aim + "[)>") + rs + scanner.movements("06\x1d9N111") + rs + eot
         assert said(feed(decoder(gs=(gs,)), events([*moves, *tap(typist.ENTER)]))) == [aim + envelope]
-    for outside in (rs, eot):
+    for outside in (rs, eot) if eot else (rs,):
         moves = scanner.movements("x[)>") + outside
         frames = feed(decoder(gs=(gs,)), events([*moves, *tap(typist.ENTER)]))
         assert said(frames) == [(DiscardReason.FORBIDDEN_KEYS, 4)]
@@ -186,24 +223,28 @@ def test_what_no_scanner_sends_spoils_the_code_it_is_in_and_no_other(
     told += scanner.events("three", 2000 * MS)
     first, spoilt, third = feed(decoder(), told)
     assert said([first, third]) == ["one", "three"]
-    assert spoilt == FrameDiscarded(reason=DiscardReason.FORBIDDEN_KEYS, length=3, keys=keys)
+    assert spoilt == FrameDiscarded(reason=DiscardReason.FORBIDDEN_KEYS, length=3, clue=keys)
 
 
 # Ends ------------------------------------------------------------------------------------------------
 
 
+WHOLE = Frame(data=b"12", started_ns=5 * MS)
+PART = FrameDiscarded(reason=DiscardReason.UNTERMINATED, length=2)
+
+
 @pytest.mark.parametrize(
-    ("terminator", "end", "quality"),
+    ("terminator", "end", "expected"),
     [
-        ("CR", typist.ENTER, frozenset()),
-        ("CR", typist.KP_ENTER, frozenset()),
-        ("TAB", typist.TAB, frozenset()),
-        ("CR", None, {InputQuality.UNTERMINATED}),
-        ("TAB", None, {InputQuality.UNTERMINATED}),
-        ("none", None, frozenset()),
+        ("CR", typist.ENTER, WHOLE),
+        ("CR", typist.KP_ENTER, WHOLE),
+        ("TAB", typist.TAB, WHOLE),
+        ("CR", None, PART),
+        ("TAB", None, PART),
+        ("none", None, structs.replace(WHOLE, quality=frozenset({InputQuality.UNTERMINATED}))),
     ],
 )
-def test_the_ends_of_a_code(terminator: str, end: int | None, quality: frozenset[InputQuality]) -> None:
+def test_the_ends_of_a_code(terminator: str, end: int | None, expected: Frame | FrameDiscarded) -> None:
     under_test = decoder(terminator=terminator)
     moves = Typist(terminator="none").movements("12") + ([] if end is None else tap(end))
     frames = feed(under_test, events(moves, 5 * MS))
@@ -211,8 +252,22 @@ def test_the_ends_of_a_code(terminator: str, end: int | None, quality: frozenset
         assert under_test.deadline_ns() == (5 + 3) * MS + IDLE_NS
         assert not frames + under_test.idle((5 + 3) * MS + IDLE_NS - 1)
         frames = under_test.idle((5 + 3) * MS + IDLE_NS)
-    assert frames == [Frame(data=b"12", started_ns=5 * MS, quality=frozenset(quality))]
+    assert frames == [expected]
     assert under_test.deadline_ns() is None
+
+
+@pytest.mark.parametrize("terminator", ["CR", "TAB"])
+@pytest.mark.parametrize("ending", [(typist.ENTER, typist.TAB), (typist.TAB, typist.ENTER)])
+def test_enter_and_tab_behind_a_code(terminator: str, ending: tuple[int, int]) -> None:
+    """Scanners can be set to send both (`Enter+Tab`): the second one is no code, and no part of the next one."""
+    first = (typist.ENTER, typist.TAB).index(ending[0])
+    moves = [
+        move
+        for _ in range(2)
+        for move in (*Typist(terminator="none").movements("12"), *tap(ending[0]), *tap(ending[1]))
+    ]
+    frames = said(feed(decoder(terminator=terminator), events(moves)))
+    assert frames == (["12", "12"] if terminator == ("CR", "TAB")[first] else ["12" + "\r\t"[first]] * 2)
 
 
 def test_a_pause_shows_in_the_times_of_the_events_however_late_they_are_read() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.keymap import KeyEvent
 from drivers.locks import Locks
 from drivers.model import DiscardReason, Frame, InputQuality
 from tests.drivers import typist
@@ -84,7 +85,7 @@ def test_modifiers_after_a_loss() -> None:
     told: list[Event] = [(0, typist.SYN_DROPPED, 0, 0), (1, 42, 1, 0), (0, 0, 0, 0)]
     under_test = decoder()
     for event in told:
-        under_test.feed(*event)
+        under_test.feed(KeyEvent(*event))
     lost = [under_test.state_lost]
     under_test.restate({42})
     assert [*lost, under_test.state_lost] == [True, False]

@@ -13,7 +13,7 @@ from drivers.base import ScannerSettings
 from drivers.dialects.plain import PlainDialect
 from drivers.hid_keyboard import HidKeyboardScanner
 from drivers.locks import Locks
-from drivers.model import Discarded, InputQuality, Link, LinkChange, RawScan, ScannerInput
+from drivers.model import ConnectionChange, ConnectionState, Discarded, InputQuality, RawScan, ScannerInput
 from gateway.devices.calibration import TEXT, diagnose, proves
 from tests.drivers.keyboards import Keyboards
 from tests.drivers.typist import Caps, Typist
@@ -60,7 +60,7 @@ class Station:
     def plug(self, locks: Locks, *, lit: bool) -> None:
         """Plug the scanner in, again if need be."""
         self.bench.pull()
-        while self.scanner.link is Link.CONNECTED:
+        while self.scanner.connection is ConnectionState.CONNECTED:
             self.scanner.read(1)
         self.bench.locks = locks
         self._typist = self._typist._replace(caps_lit=lit)
@@ -78,7 +78,7 @@ class Station:
         while True:
             item = self.scanner.read(5)
             assert item is not None
-            if not isinstance(item, LinkChange):
+            if not isinstance(item, ConnectionChange):
                 assert self.scanner.read(0) is None
                 return item
 

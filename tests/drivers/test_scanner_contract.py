@@ -10,18 +10,20 @@ from typing import Literal, Protocol
 import pytest
 
 from drivers.base import Scanner, ScannerSettings
+from drivers.catalogue import dialect_for, open_scanner
 from drivers.hid_keyboard import HidKeyboardScanner
 from drivers.hid_node import HidScanner
 from drivers.hid_pos import HidPosScanner
-from drivers.model import Link, LinkChange, RawScan, ScannerInput
-from drivers.registry import dialect_for, open_scanner
+from drivers.model import ConnectionChange, ConnectionState, RawScan, ScannerInput
 from tests.drivers.hid_pos_reports import access_is
 from tests.drivers.hidraws import Hidraws
 from tests.drivers.keyboards import Keyboards
 from tests.drivers.typist import Typist
 
 CODES = ["]d20108717648200274\x1d1728063010A1", "4006381333931", "]A0+A99912345/$$52001510X3"]
-JOIN_S = 10.0
+JOIN_S = 20.0
+FOREVER_S = 3600.0
+"""A read that ends by itself only long after the test would have been given up."""
 
 
 class SerialCable(Protocol):
@@ -84,10 +86,10 @@ def case(request: pytest.FixtureRequest, cable: SerialCable, tmp_path: Path) -> 
 
 def test_it_connects_and_hands_on_codes_in_order_until_it_falls_silent(case: Case, take: Take) -> None:
     scanner, play = case
-    links = [scanner.link]
-    assert take(scanner, 1) == [LinkChange(scanner="desk", link=Link.CONNECTED)]
-    links.append(scanner.link)
-    assert links == [Link.MISSING, Link.CONNECTED]
+    links = [scanner.connection]
+    assert take(scanner, 1) == [ConnectionChange(scanner="desk", connection=ConnectionState.CONNECTED)]
+    links.append(scanner.connection)
+    assert links == [ConnectionState.MISSING, ConnectionState.CONNECTED]
     play()
     scans = [one for one in take(scanner, len(CODES)) if isinstance(one, RawScan)]
     assert [(one.symbology or "") + one.text for one in scans] == CODES
@@ -105,7 +107,7 @@ def test_a_read_that_waits_costs_no_time_of_the_processor(case: Case, take: Take
     began, busy = monotonic(), thread_time()
     assert scanner.read(0.3) is None
     assert monotonic() - began >= 0.29
-    assert thread_time() - busy < 0.03
+    assert thread_time() - busy < 0.15, "it waits, and does not ask again and again"
 
 
 def test_wake_ends_a_read_and_is_remembered(case: Case, take: Take) -> None:
@@ -114,15 +116,13 @@ def test_wake_ends_a_read_and_is_remembered(case: Case, take: Take) -> None:
     play()
     take(scanner, len(CODES))
     scanner.wake()
-    began = monotonic()
-    assert scanner.read(JOIN_S) is None
+    assert scanner.read(FOREVER_S) is None
     got: list[ScannerInput | None] = []
-    reader = Thread(target=lambda: got.append(scanner.read(JOIN_S)))
+    reader = Thread(target=lambda: got.append(scanner.read(FOREVER_S)), daemon=True)
     reader.start()
     scanner.wake()
     reader.join(JOIN_S)
     assert got == [None]
-    assert monotonic() - began < JOIN_S / 2
 
 
 def test_close_ends_a_read_and_may_be_repeated(case: Case, take: Take) -> None:
@@ -130,15 +130,15 @@ def test_close_ends_a_read_and_may_be_repeated(case: Case, take: Take) -> None:
     take(scanner, 1)
     play()
     take(scanner, len(CODES))
-    reader = Thread(target=scanner.read, args=(JOIN_S,))
+    reader = Thread(target=scanner.read, args=(FOREVER_S,), daemon=True)
     reader.start()
     scanner.close()
-    reader.join(JOIN_S / 2)
+    reader.join(JOIN_S)
     assert not reader.is_alive()
     scanner.close()
     scanner.wake()
     assert scanner.read(JOIN_S) is None
-    assert scanner.link is Link.MISSING
+    assert scanner.connection is ConnectionState.MISSING
     assert not scanner.send(b"x")
 
 
@@ -149,7 +149,7 @@ def test_news_of_devices_disturb_nobody(case: Case, take: Take) -> None:
     scanner.look_again()
     play()
     assert len(take(scanner, len(CODES))) == len(CODES)
-    assert scanner.link is Link.CONNECTED
+    assert scanner.connection is ConnectionState.CONNECTED
     scanner.close()
     scanner.look_again()
     assert scanner.read(0) is None
@@ -174,6 +174,6 @@ def test_building_one_needs_no_device(tmp_path: Path) -> None:
     for driver in drivers:
         settings = ScannerSettings(name="desk", driver=driver, device=str(tmp_path / "none"))
         scanner = open_scanner(settings)
-        assert scanner.link is Link.MISSING
+        assert scanner.connection is ConnectionState.MISSING
         assert scanner.identity().vendor is None
         scanner.close()

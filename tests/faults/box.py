@@ -162,6 +162,11 @@ min_free_bytes = 0
         status: dict[str, Any] = ask(self._socket, "status")
         return status
 
+    def problem(self) -> str | None:
+        """What keeps the daemon from delivering; nothing before its publisher has begun."""
+        problem: str | None = (self.status()["broker"] or {}).get("problem")
+        return problem
+
     def scan(self, serial: int) -> Signal | None:
         """Scan a label and return the scanner's answer; None when the daemon, or the line, died over it."""
         self._read()

@@ -384,7 +384,7 @@ def mosquitto(fault: str) -> Outcome:
                 for serial in range(5, 10):
                     one.scan_until_stored(serial)
                 if fault == "mosquitto frozen":
-                    wait_for(lambda: "no ack" in (one.status()["broker"]["problem"] or ""), "the freeze is noticed")
+                    wait_for(lambda: "no ack" in (one.problem() or ""), "the freeze is noticed")
                     server.thaw()
                 else:
                     server.stop()

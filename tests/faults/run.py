@@ -21,7 +21,6 @@ from tests.faults.box import Outcome
 from tests.faults.scripted import ScriptedBroker
 
 PAGE: Final = ROOT / "docs" / "faults.md"
-README: Final = PAGE.parents[1] / "README.md"
 JOBS: Final = 3
 """Lives at a time: they wait more than they work."""
 
@@ -118,7 +117,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="faults whose name contains this")
     parser.add_argument("--every", type=int, default=1, help="one of so many points of each fault")
-    parser.add_argument("--write", action="store_true", help="put the rows into docs/faults.md and README.md")
+    parser.add_argument("--write", action="store_true", help="put the rows into docs/faults.md")
     options = parser.parse_args()
     began = time.monotonic()
     rows = run(options.only, options.every)
@@ -127,8 +126,7 @@ def main() -> int:
     sys.stdout.write(f"{table.render(rows.values())}\n{points} lives in {time.monotonic() - began:.0f} s\n")
     sys.stdout.writelines(f"not well: {fault}\n" for fault in broken)
     if options.write:
-        PAGE.write_text(table.put_in(PAGE.read_text(), rows))
-        README.write_text(table.with_summary(README.read_text(), PAGE.read_text()))
+        PAGE.write_text(table.with_summary(table.put_in(PAGE.read_text(), rows)))
     return 1 if broken else 0
 
 

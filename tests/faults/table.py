@@ -11,6 +11,8 @@ from tests.faults.box import Outcome
 
 BEGIN: Final = "<!-- written by make faults -->"
 END: Final = "<!-- to here -->"
+SUMMARY_BEGIN: Final = "<!-- the table drawn together, written by make faults -->"
+SUMMARY_END: Final = "<!-- drawn together to here -->"
 HEAD: Final = "| fault | struck | accepted | delivered | copies | no answer | trouble | dead letters | lost |"
 SUMMARY_HEAD: Final = "| fault | struck | accepted | delivered | copies | dead letters | lost |"
 GROUPS: Final = {
@@ -30,7 +32,7 @@ GROUPS: Final = {
     "a network cut at every byte, half-open, slow": ("network",),
     "mosquitto killed or frozen": ("mosquitto",),
 }
-"""Words of the README -> how the faults' names begin."""
+"""Words of the summary -> how the faults' names begin."""
 _ROW: Final = re.compile(r"^\| (?!fault |---)(.+?) \|", re.MULTILINE)
 
 
@@ -98,7 +100,7 @@ def rows_of(page: str) -> list[str]:
 
 
 def summary(page: str) -> str:
-    """Return the page's table drawn together, as it stands in the README."""
+    """Return the page's table drawn together, as it stands above it."""
     sums: dict[str, list[int]] = {words: [0, 0, 0, 0, 0, 0] for words in GROUPS}
     for match in _ROW.finditer(page.partition(BEGIN)[2].partition(END)[0]):
         cells = [cell.strip() for cell in match.string[match.start() :].split("\n", 1)[0].split("|")[1:-1]]
@@ -116,8 +118,8 @@ def summary(page: str) -> str:
     return "\n".join([SUMMARY_HEAD, "|---|" + "--:|" * 5 + "---|", *lines])
 
 
-def with_summary(readme: str, page: str) -> str:
-    """Return the README with the page's table, drawn together, in its place."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return "\n".join([before + BEGIN, "", summary(page), "", END + after])
+def with_summary(page: str) -> str:
+    """Return the page with its table, drawn together, in its place."""
+    before, rest = page.split(SUMMARY_BEGIN)
+    _, after = rest.split(SUMMARY_END)
+    return "\n".join([before + SUMMARY_BEGIN, "", summary(page), "", SUMMARY_END + after])

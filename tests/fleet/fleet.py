@@ -78,7 +78,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def run(directory: Path, brokers: Brokers, plan: Plan) -> Outcome:
     """Let the fleet work. Raises BenchError when something does not come to pass."""
-    _allow_many_files()
+    allow_many_files()
     outboxes = directory / "outboxes"
     outboxes.mkdir()
     try:
@@ -97,18 +97,18 @@ def _run(outboxes: Path, brokers: Brokers, plan: Plan) -> Outcome:
         central = Central(brokers.central_port)
         stack.callback(central.close)
         central.start()
-        processes = [stack.enter_context(_process(one)) for one in _shares(outboxes, brokers, plan)]
+        processes = [stack.enter_context(gateways_of(one)) for one in _shares(outboxes, brokers, plan)]
         for process in processes:
-            _line(process)
+            line(process)
         began = time.monotonic_ns()
         for process in processes:
-            _go(process)
+            go(process)
         wait_until(lambda: central.arrived >= total * STRIKE, "scans arrive", PATIENCE_SECONDS)
         brokers.strike()
         back = time.monotonic() + AWAY * plan.seconds
         wait_until(lambda: time.monotonic() > back, "the node has been away", AWAY * plan.seconds + 1)
         brokers.mend()
-        reports = tuple(msgspec.json.decode(_line(process), type=Report) for process in processes)
+        reports = tuple(msgspec.json.decode(line(process), type=Report) for process in processes)
         wait_until(lambda: central.arrived >= total, f"all have arrived ({central.arrived})", PATIENCE_SECONDS)
         stored = dict(_stored(outboxes))
         return Outcome(
@@ -144,7 +144,7 @@ def _shares(outboxes: Path, brokers: Brokers, plan: Plan) -> Iterator[Settings]:
 
 
 @contextlib.contextmanager
-def _process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
+def gateways_of(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a share of the gateways in a process of its own."""
     command = (sys.executable, "-m", "tests.fleet.gateways", msgspec.json.encode(settings).decode())
     with Path(settings.directory, f"gateways-{settings.first}.log").open("ab") as log:
@@ -153,7 +153,7 @@ def _process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
 
 
-def _line(process: "subprocess.Popen[bytes]") -> bytes:
+def line(process: "subprocess.Popen[bytes]") -> bytes:
     """Wait for what it says next."""
     line = process.stdout.readline() if process.stdout else b""
     if not line:
@@ -161,7 +161,8 @@ def _line(process: "subprocess.Popen[bytes]") -> bytes:
     return line
 
 
-def _go(process: "subprocess.Popen[bytes]") -> None:
+def go(process: "subprocess.Popen[bytes]") -> None:
+    """Let it begin."""
     if process.stdin is not None:
         process.stdin.write(b"go\n")
         process.stdin.flush()
@@ -178,7 +179,7 @@ def _stored(outboxes: Path) -> Iterator[tuple[str, int]]:
             backlog.close()
 
 
-def _allow_many_files() -> None:
+def allow_many_files() -> None:
     """Raise the limit of open files, which the brokers inherit, as far as this user may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -48,6 +48,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     seconds: float
     """Over which each gateway's scans are spread."""
     window: int
+    confirm: Literal["puback", "ack"] = "puback"
+    """What delivers an event."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -133,7 +135,11 @@ def main() -> None:
     settings = msgspec.json.decode(sys.argv[1], type=Settings)
     without = _peak_mib()
     gateways = [
-        Gateway(number, Path(settings.directory), BrokerSettings(urls=urls, window=settings.window))
+        Gateway(
+            number,
+            Path(settings.directory),
+            BrokerSettings(urls=urls, window=settings.window, confirm=settings.confirm),
+        )
         for number, urls in enumerate(settings.urls, settings.first)
     ]
     wait_until(lambda: all(one.publisher.connected for one in gateways), "all are connected", PATIENCE_SECONDS)

@@ -297,7 +297,7 @@ class TestLimits:
         with courier(outbox, urls=(broker.url,), replay_per_second=50) as one:
             one.store(60)
             one.until_delivered()
-        assert 1.0 < monotonic() - began < 5.0
+        assert monotonic() - began > 1.0
 
 
 class TestRetained:

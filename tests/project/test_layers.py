@@ -146,7 +146,9 @@ def test_nothing_lies_loose_in_the_gateway() -> None:
 def test_every_package_says_what_it_is_for() -> None:
     sources = product()
     packages = {name.rpartition(".")[0] for name in sources} - {""}
-    assert [name for name in packages if not ast.get_docstring(ast.parse(sources[name]))] == []
+    assert [
+        name for name in packages if name not in sources or not ast.get_docstring(ast.parse(sources[name]))
+    ] == []
 
 
 @pytest.mark.parametrize(

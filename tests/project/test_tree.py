@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
-    *("drivers", "firmware_config", "gateway", "tests"),
-    *("docs", "requirements", "scripts", "systemd", ".ci"),
+    *("drivers", "firmware_config", "gateway", "intake", "tests"),
+    *("deploy", "docs", "requirements", "scripts", "systemd", ".ci"),
 )
 MAX_LINES = 600
 """A longer file does more than one thing."""
@@ -39,6 +39,17 @@ def test_nothing_depends_on_the_machine_it_was_written_on() -> None:
         may_skip = path.is_relative_to(ROOT / "tests") and "skip" in text
         if not may_skip and OUTSIDE.search(text):
             found.append(path.relative_to(ROOT))
+    assert found == []
+
+
+def test_no_download_host_is_named() -> None:
+    """Where packages come from is each machine's own affair: apt, pip and mmdebstrap know it."""
+    hosts = re.compile(r"deb\.debian\.org|debian\.org/debian|pypi\.org|pythonhosted\.org|download\.docker\.com")
+    found = [
+        path.relative_to(ROOT)
+        for path in texts()
+        if path != Path(__file__) and hosts.search(path.read_text(errors="replace"))
+    ]
     assert found == []
 
 

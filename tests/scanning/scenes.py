@@ -6,6 +6,7 @@ Sources of the rules: gateway/station/pairing.py and profiles.py name them, row 
 from drivers.model import Signal
 from tests.scanning.stage import (
     CASE,
+    GAUZE,
     GLOVE,
     GRAFT,
     GRAFT_EXPIRY,
@@ -29,14 +30,17 @@ from tests.scanning.stage import (
 )
 
 MORE, ACCEPTED, WARNING, REFUSED = Signal.MORE, Signal.ACCEPTED, Signal.WARNING, Signal.REFUSED
+DEVIATING, QUESTION = Signal.DEVIATING, Signal.QUESTION
 THEATRE, STORE, CLINIC = "operating-room", "supply-room", "clinic"
 WAIT = ""
 """Nothing is scanned; time passes until then."""
 Scene = list[tuple[float, str, Signal | None]]
 """Second, code (or WAIT), what the scanner signals (None: nothing)."""
 
+RECEIVE = control("RECEIVE")
 RETURN, UNDO, CANCEL, FIVE = control("RETURN"), control("UNDO"), control("CANCEL"), control("QTY5")
 EXPIRED, CLEAR, WHO = control("DISCARDEXPIRED"), control("CLEARCONTEXT"), control("WHOAMI")
+SAME = control("SAMEPATIENT")
 FOREIGN = "]d2QZSG1AAAAAUNDOAAAAAAAAAAAAAAAA"
 STEM_IS = "09520001000102 lot=L2A0417 sn=NS700312"
 
@@ -75,26 +79,26 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
     (
         "it comes too late: half a label each",
         THEATRE,
-        [(0, PLATE, MORE), (6, PLATE_LOT, MORE), (12, WAIT, WARNING)],
+        [(0, PLATE, MORE), (6, PLATE_LOT, WARNING), (12, WAIT, WARNING)],
         ["consume 09520001000508 lacks 10", "consume no-DI lot=K7 lacks 01"],
     ),
     (
         "half a label of one article, and then the whole label of another: its lot stays where it belongs",
         THEATRE,
-        [(0, "]C110A-LOT", MORE), (1, "]d2010952000100040917451231", MORE), (7, WAIT, WARNING)],
+        [(0, "]C110A-LOT", MORE), (1, "]d2010952000100040917451231", WARNING), (7, WAIT, WARNING)],
         ["consume no-DI lot=A-LOT lacks 01", "consume 09520001000409 lacks 10"],
     ),
     (
-        "another implant instead of the second symbol",
+        "another implant instead of the second symbol: the plate has no lot, and the scanner says so",
         THEATRE,
-        [(0, PLATE, MORE), (1, STEM, ACCEPTED)],
+        [(0, PLATE, MORE), (1, STEM, WARNING)],
         ["consume 09520001000508 lacks 10", f"consume {STEM_IS}"],
     ),
     (
         "a damaged second symbol is refused at once, and a sound one still comes",
         THEATRE,
         [(0, PLATE, MORE), (1, "]C117459999", REFUSED), (2, PLATE_LOT, ACCEPTED)],
-        ["consume no-DI lacks 01", "consume 09520001000508 lot=K7"],
+        ["consume no-DI lacks 01 refused", "consume 09520001000508 lot=K7"],
     ),
     (
         "HIBC: primary and secondary",
@@ -106,18 +110,18 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         "HIBC: another label's secondary is refused, and the right one still comes",
         THEATRE,
         [(0, NAIL, MORE), (1, WIRE_LOT, REFUSED), (2, NAIL_LOT, WARNING)],
-        ["consume no-DI lot=8L9 lacks DI", "consume A123BJC5D6E71 lot=7K3"],
+        ["consume no-DI lot=8L9 lacks DI refused", "consume A123BJC5D6E71 lot=7K3"],
     ),
     (
         "HIBC: two primaries, then the second one's lot",
         STORE,
-        [(0, NAIL, MORE), (1, WIRE, MORE), (2, WIRE_LOT, WARNING)],
+        [(0, NAIL, MORE), (1, WIRE, WARNING), (2, WIRE_LOT, WARNING)],
         ["consume A123BJC5D6E71 lacks None", "consume A99SKRUV200 lot=8L9"],
     ),
     (
         "HIBC: two secondaries, then the second one's primary",
         STORE,
-        [(0, NAIL_LOT, MORE), (1, WIRE_LOT, MORE), (2, WIRE, WARNING)],
+        [(0, NAIL_LOT, MORE), (1, WIRE_LOT, WARNING), (2, WIRE, WARNING)],
         ["consume no-DI lot=7K3 lacks DI", "consume A99SKRUV200 lot=8L9"],
     ),
     (
@@ -145,15 +149,10 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         ["consume 09520005000207 lot=H1"],
     ),
     (
-        "the same stem twice in an operation is a repeat, and so is a third time",
+        "the same stem again is a repeat; a serial number is one piece, however long ago it was used",
         THEATRE,
-        [(0, STEM, ACCEPTED), (30, STEM, WARNING), (140, STEM, WARNING), (300, STEM, ACCEPTED)],
-        [
-            f"consume {STEM_IS}",
-            f"consume {STEM_IS} repeats id-1",
-            f"consume {STEM_IS} repeats id-1",
-            f"consume {STEM_IS}",
-        ],
+        [(0, STEM, ACCEPTED), (30, STEM, WARNING), (140, STEM, WARNING), (300, STEM, WARNING)],
+        [f"consume {STEM_IS}", *[f"consume {STEM_IS} repeats id-1"] * 3],
     ),
     (
         "two screws of a lot: a repeat in theatre",
@@ -174,21 +173,22 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         [f"consume {STEM_IS}", f"consume {STEM_IS} repeats id-1"],
     ),
     (
-        "consumed, and then returned: that is no repeat",
+        "consumed, and then returned: that is no repeat, and the return names the use",
         THEATRE,
-        [(0, STEM, ACCEPTED), (3, RETURN, ACCEPTED), (4, STEM, ACCEPTED)],
-        [f"consume {STEM_IS}", f"return {STEM_IS}"],
+        [(0, STEM, ACCEPTED), (3, RETURN, ACCEPTED), (4, STEM, WARNING)],
+        [f"consume {STEM_IS}", f"return {STEM_IS} corrects id-1"],
     ),
     (
-        "an action stays while it is used, and ends a minute after it was used last",
+        "a return is for one item, and says so; one that was not used in time says that it has ended",
         STORE,
-        [(0, RETURN, ACCEPTED), (50, SCREW, ACCEPTED), (100, SCREW, ACCEPTED), (170, SCREW, ACCEPTED)],
-        [*["return 09520001000409 lot=S1"] * 2, "consume 09520001000409 lot=S1"],
+        [(0, RETURN, ACCEPTED), (50, GAUZE, DEVIATING), (60, GAUZE, ACCEPTED), (70, RETURN, ACCEPTED),
+         (131, GAUZE, WARNING), (132, GAUZE, ACCEPTED)],
+        ["return 09520007000106 lot=K1", *["consume 09520007000106 lot=K1"] * 3],
     ),
     (
-        "thrown away because it is expired",
+        "thrown away because it is expired: an implant that is not used deserves a look",
         STORE,
-        [(0, EXPIRED, ACCEPTED), (1, SCREW, ACCEPTED), (2, CANCEL, ACCEPTED), (3, SCREW, ACCEPTED)],
+        [(0, EXPIRED, ACCEPTED), (1, SCREW, WARNING), (2, CANCEL, ACCEPTED), (3, SCREW, ACCEPTED)],
         ["discard expired 09520001000409 lot=S1", "consume 09520001000409 lot=S1"],
     ),
     (
@@ -200,20 +200,26 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
     (
         "five, and then nothing for a minute",
         STORE,
-        [(0, FIVE, ACCEPTED), (61, SCREW, ACCEPTED)],
+        [(0, FIVE, ACCEPTED), (61, SCREW, WARNING)],
         ["consume 09520001000409 lot=S1"],
     ),
     (
         "an action code between two symbols is about the next label",
         THEATRE,
-        [(0, PLATE, MORE), (1, RETURN, ACCEPTED), (2, PLATE_LOT, ACCEPTED), (3, STEM, ACCEPTED)],
+        [(0, PLATE, MORE), (1, RETURN, ACCEPTED), (2, PLATE_LOT, ACCEPTED), (3, STEM, WARNING)],
         ["consume 09520001000508 lot=K7", f"return {STEM_IS}"],
     ),
     (
         "undo, and undo again",
         STORE,
-        [(0, STEM, ACCEPTED), (1, SCREW, ACCEPTED), (2, UNDO, ACCEPTED), (3, UNDO, ACCEPTED), (4, UNDO, REFUSED)],
+        [(0, STEM, ACCEPTED), (1, SCREW, ACCEPTED), (2, UNDO, ACCEPTED), (6, UNDO, ACCEPTED), (10, UNDO, REFUSED)],
         [f"consume {STEM_IS}", "consume 09520001000409 lot=S1", "undo id-2", "undo id-1"],
+    ),
+    (
+        "undo read twice takes one thing back",
+        STORE,
+        [(0, STEM, ACCEPTED), (1, SCREW, ACCEPTED), (2, UNDO, ACCEPTED), (4, UNDO, ACCEPTED), (5, UNDO, ACCEPTED)],
+        [f"consume {STEM_IS}", "consume 09520001000409 lot=S1", "undo id-2"],
     ),
     (
         "what was taken back and is scanned again is no repeat",
@@ -231,42 +237,57 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         ["consume 09520001000508 lacks 10", "undo id-1"],
     ),
     (
-        "cancel of half a label and of an action",
+        "cancel of half a label and of an action books nothing",
         THEATRE,
         [(0, RETURN, ACCEPTED), (1, PLATE, MORE), (2, CANCEL, ACCEPTED), (3, STEM, ACCEPTED)],
-        ["return 09520001000508 lacks 10", f"consume {STEM_IS}"],
+        ["return 09520001000508 lacks 10", "undo cancelled id-2", f"consume {STEM_IS}"],
     ),
     (
         "case and patient, until the code clears them",
         THEATRE,
         [
             (0, CASE, ACCEPTED), (5, PATIENT, ACCEPTED), (9, STEM, ACCEPTED), (10, CLEAR, ACCEPTED),
-            (11, SCREW, ACCEPTED),
+            (11, SCREW, WARNING),
         ],
         [f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer", "consume 09520001000409 lot=S1"],
     ),
     (
-        "the next case does not inherit the patient, but keeps one scanned just before it",
+        "a new case ends the patient, who is asked about; the answer keeps her",
         THEATRE,
         [
-            (0, CASE, ACCEPTED), (1, PATIENT, ACCEPTED), (500, NEXT_CASE, ACCEPTED), (501, STEM, ACCEPTED),
-            (900, PATIENT, ACCEPTED), (905, CASE, ACCEPTED), (906, STEM, ACCEPTED),
+            (0, CASE, ACCEPTED), (1, PATIENT, ACCEPTED), (500, NEXT_CASE, QUESTION), (501, STEM, WARNING),
+            (510, SAME, ACCEPTED), (511, SCREW, ACCEPTED), (520, SAME, REFUSED),
         ],
-        [f"consume {STEM_IS} case=orbit:OP-2", f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer"],
+        [f"consume {STEM_IS} case=orbit:OP-2",
+         "consume 09520001000409 lot=S1 case=orbit:OP-2 patient=personnummer"],
     ),
     (
-        "the next patient does not inherit the case, but the same one scanned again changes nothing",
+        "a new patient ends the case, and a case scanned at once is hers",
         THEATRE,
         [
-            (0, CASE, ACCEPTED), (70, PATIENT, ACCEPTED), (500, PATIENT, ACCEPTED), (501, CASE, ACCEPTED),
-            (502, STEM, ACCEPTED), (900, NEXT_PATIENT, ACCEPTED), (901, STEM, ACCEPTED),
+            (0, CASE, ACCEPTED), (1, PATIENT, ACCEPTED), (900, NEXT_PATIENT, QUESTION), (905, NEXT_CASE, ACCEPTED),
+            (906, STEM, ACCEPTED), (907, SAME, REFUSED),
         ],
-        [f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer", f"consume {STEM_IS} patient=personnummer"],
+        [f"consume {STEM_IS} case=orbit:OP-2 patient=personnummer"],
+    ),
+    (
+        "the first scan counts: the case scanned again does not make the next patient its own",
+        THEATRE,
+        [(0, CASE, ACCEPTED), (1, SCREW, ACCEPTED), (3600, CASE, ACCEPTED), (3636, PATIENT, QUESTION),
+         (3640, STEM, WARNING)],
+        ["consume 09520001000409 lot=S1 case=orbit:OP-1", f"consume {STEM_IS} patient=personnummer"],
+    ),
+    (
+        "reserve number and person number of the same patient: asked, and answered",
+        THEATRE,
+        [(0, CASE, ACCEPTED), (5, "19810829M071", ACCEPTED), (1800, NEXT_PATIENT, QUESTION), (1810, SAME, ACCEPTED),
+         (1811, STEM, ACCEPTED)],
+        [f"consume {STEM_IS} case=orbit:OP-1 patient=personnummer"],
     ),
     (
         "the next patient, scanned just behind the case, has it",
         THEATRE,
-        [(0, CASE, ACCEPTED), (1, PATIENT, ACCEPTED), (900, NEXT_CASE, ACCEPTED), (930, NEXT_PATIENT, ACCEPTED),
+        [(0, CASE, ACCEPTED), (1, PATIENT, ACCEPTED), (900, NEXT_CASE, QUESTION), (930, NEXT_PATIENT, ACCEPTED),
          (931, STEM, ACCEPTED)],
         [f"consume {STEM_IS} case=orbit:OP-2 patient=personnummer"],
     ),
@@ -295,10 +316,22 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         [f"consume {STEM_IS} patient=personnummer", f"consume {STEM_IS} repeats id-2 patient=personnummer"],
     ),
     (
-        "a context ends by itself",
+        "a context ends by itself when it is not used, and the next implant says so",
         THEATRE,
-        [(0, CASE, ACCEPTED), (14_401, STEM, ACCEPTED)],
-        [f"consume {STEM_IS}"],
+        [(0, CASE, ACCEPTED), (5, PATIENT, ACCEPTED), (5000, SCREW, ACCEPTED), (10_000, GAUZE, ACCEPTED),
+         (15_500, STEM, WARNING), (15_501, GAUZE, ACCEPTED)],
+        [
+            "consume 09520001000409 lot=S1 case=orbit:OP-1 patient=personnummer",
+            "consume 09520007000106 lot=K1 case=orbit:OP-1 patient=personnummer",
+            f"consume {STEM_IS}",
+            "consume 09520007000106 lot=K1",
+        ],
+    ),
+    (
+        "in a clinic the next patient comes sooner",
+        CLINIC,
+        [(0, PATIENT, ACCEPTED), (601, SCREW, WARNING)],
+        ["consume 09520001000409 lot=S1"],
     ),
     (
         "a context code between two symbols is about the next label",

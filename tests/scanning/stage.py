@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from drivers.model import Frame, Signal
 from drivers.raw_scan import to_raw_scan
 from gateway import samples
+from gateway.articles.build.import_job import import_file
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.settings import SourceSettings
-from gateway.articles.staging import import_file
-from gateway.articles.store import ArticleMaster
 from gateway.config.loader import parse
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.entry import NewEvent, Write
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.pipeline import Pipeline
 from gateway.station.control_codes import ControlCodes
@@ -43,6 +43,8 @@ SCREW = "]d201095200010004091745123110S1"
 """Screw: a lot, no serial number."""
 TAPE = "]E09520007000304"
 """Fixation tape, EAN-13; its master demands nothing."""
+GAUZE = "]d2010952000700010610K1"
+"""Gauze: a lot, no implant."""
 PLATE = "]C10109520001000508"
 """Bone plate, an implant: the GTIN in a linear symbol of its own."""
 PLATE_LOT = "]C11745123110K7"
@@ -85,7 +87,7 @@ class Stage:
             "scanner": [{"name": "front", "device": "/dev/null"}, {"name": "back", "device": "/dev/zero"}],
         }
         self.pipeline = Pipeline(parse(document, "test"), ArticleMaster(directory / "articles"), KEYS)
-        self.writes: list[NewEvent | JournalledSymbol] = []
+        self.writes: list[Write] = []
         self.outcomes: list[Outcome] = []
         self.outbox: Outbox | None = None
         """Where everything is stored, if the test wants that."""
@@ -103,6 +105,7 @@ class Stage:
         raw = to_raw_scan(scanner, Frame(data=code.encode(), started_ns=clock.monotonic_ns))
         outcome = self.pipeline.consider(raw, clock, f"id-{self._count}")
         self._keep(outcome, second)
+        assert outcome.signal is not None
         return outcome.signal
 
     def wait(self, second: float) -> list[Signal]:
@@ -110,7 +113,7 @@ class Stage:
         outcomes = self.pipeline.elapse(self.clock(second))
         for outcome in outcomes:
             self._keep(outcome, second)
-        return [outcome.signal for outcome in outcomes]
+        return [outcome.signal for outcome in outcomes if outcome.signal is not None]
 
     def _keep(self, outcome: Outcome, second: float) -> None:
         self.outcomes.append(outcome)
@@ -138,6 +141,8 @@ def words(draft: NewEvent) -> str:
     """Tell an event in words."""
     data = draft.data
     parts = [data.action, *([data.reason] if data.reason else [])]
+    if data.count is not None:
+        parts.append(data.count.mode)
     if data.quantity != 1:
         parts.append(f"x{data.quantity}")
     if data.undoes:
@@ -153,6 +158,14 @@ def words(draft: NewEvent) -> str:
     parts.extend(
         f"lacks {finding.element}" for finding in data.verdict.findings if finding.code == "INCOMPLETE_LABEL"
     )
+    if data.corrects:
+        parts.append(f"corrects {data.corrects}")
+    if data.used_despite:
+        parts.append(f"despite {data.used_despite.event} {' '.join(data.used_despite.findings)}")
+    if data.verdict.disposition == "refused" and not data.undoes:
+        parts.append("refused")
+    if data.destination:
+        parts.append(f"to {data.destination}")
     if data.repeats:
         parts.append(f"repeats {data.repeats}")
     context = data.context

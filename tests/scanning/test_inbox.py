@@ -6,7 +6,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.model import Frame, Link, LinkChange, RawScan
+from drivers.model import ConnectionChange, ConnectionState, Frame, RawScan
 from gateway.scanning.inbox import MAX_BATCH, MAX_JOBS, MAX_SCANS, Inbox, Notice
 
 
@@ -87,8 +87,8 @@ def test_that_a_scanner_came_or_went_is_always_taken() -> None:
     inbox = Inbox()
     for number in range(MAX_SCANS):
         assert inbox.offer(item(number))
-    gone = LinkChange(scanner="front", link=Link.MISSING)
-    for change in (LinkChange(scanner="front", link=Link.CONNECTED), gone):
+    gone = ConnectionChange(scanner="front", connection=ConnectionState.MISSING)
+    for change in (ConnectionChange(scanner="front", connection=ConnectionState.CONNECTED), gone):
         assert inbox.offer(change)
     assert not inbox.offer(item(-1))
     batch, _ = inbox.take(0.0)

@@ -7,19 +7,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.events import cloudevent
 from gateway.outbox.entry import JournalledSymbol, NewEvent
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
-from gateway.scanning.transaction import StationState
+from gateway.scanning.station_state import MAX_RECENT, StationState
 from gateway.station.keys import StationKeys
 from gateway.station.protect import Protector
+from gateway.station.values import MAX_UNDO
 from tests.outbox.events import S
 from tests.scanning.scenes import (
     ACCEPTED,
     FIVE,
     MORE,
+    RECEIVE,
     REFUSED,
     RETURN,
     SCENES,
@@ -137,11 +139,11 @@ def test_without_a_key_no_control_code_is_obeyed(tmp_path: Path, stage: Make) ->
 class TestView:
     def test_a_station_with_everything_set(self, stage: Make) -> None:
         station = stage(THEATRE)
-        for second, code in enumerate((CASE, PATIENT, STEM, RETURN, FIVE)):
+        for second, code in enumerate((CASE, PATIENT, STEM, RECEIVE, FIVE)):
             station.scan(second, code)
         station.scan(5, PLATE)
         view = msgspec.to_builtins(station.pipeline.view(station.clock(6)))
-        assert view["action"] == "return"
+        assert view["action"] == "receive"
         assert view["quantity"] == 1, "the plate has taken the five"
         assert view["contextKinds"] == ("case", "patient")
         assert [(one["scanner"], one["missing"]) for one in view["waiting"]] == [("front", ("lot",))]
@@ -188,7 +190,7 @@ class TestResume:
             before.scan(second, code)
         after.pipeline.resume(self.bodies(before), after.clock(30))
         after._count = 10
-        assert [after.scan(31, UNDO), after.scan(32, UNDO)] == [ACCEPTED, REFUSED]
+        assert [after.scan(31, UNDO), after.scan(35, UNDO)] == [ACCEPTED, REFUSED]
         assert after.events == ["undo id-1"]
         assert after.drafts[0].data.udi == before.drafts[0].data.udi
 
@@ -219,4 +221,5 @@ class TestResume:
         for number in range(RESUMED_EVENTS):
             before.scan(number / 10, f"{STEM}{number}")
         after.pipeline.resume(self.bodies(before), after.clock(30))
-        assert len(after.pipeline.memory.station.done) == len(after.pipeline.memory.recent) == 32
+        assert len(after.pipeline.memory.station.done) == MAX_UNDO
+        assert len(after.pipeline.memory.recent) == MAX_RECENT

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from drivers.base import Scanner, ScannerSettings
-from drivers.model import Link, LinkChange, RawScan, ScannerInput
+from drivers.model import ConnectionChange, ConnectionState, RawScan, ScannerInput
 from gateway.scanning import reader as reader_module
 from gateway.scanning.inbox import Inbox
 from gateway.scanning.reader import Reader
@@ -72,7 +72,7 @@ def test_what_a_person_mends_needs_no_restart(
     aside.write_text(json.dumps({"text": "]d201A"}))
     aside.replace(recording)
     link, scan = take(inbox, 2)
-    assert isinstance(link, LinkChange)
+    assert isinstance(link, ConnectionChange)
     assert isinstance(scan, RawScan)
     assert reader.trouble is None
     assert sum("cannot be read" in record.message for record in caplog.records) == 1
@@ -91,8 +91,8 @@ def test_another_device_in_its_place_needs_no_restart(
     aside.symlink_to(os.ttyname(node))
     aside.replace(port)
     (link,) = take(inbox, 1)
-    assert isinstance(link, LinkChange)
-    assert link.link is Link.CONNECTED
+    assert isinstance(link, ConnectionChange)
+    assert link.connection is ConnectionState.CONNECTED
     os.close(scanner)
     os.close(node)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.writer import Dead, Outbox

@@ -11,7 +11,7 @@ import pytest
 
 from drivers.base import ScannerSettings
 from drivers.model import Discarded, DiscardReason, Frame, RawScan, Signal
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.events import cloudevent
 from gateway.outbox.delivery import StandAlone
@@ -134,7 +134,7 @@ def test_a_full_outbox_is_trouble_until_there_is_room(work: Work) -> None:
     with work(OutboxSettings(min_free_bytes=1 << 60)) as bench:
         bench.scan(LABEL, LABEL)
         assert bench.signals(2) == [Signal.TROUBLE, Signal.TROUBLE]
-        assert "its room is used up" in (bench.worker.status.trouble or "")
+        assert "the disk is as full" in (bench.worker.status.trouble or "")
         assert bench.worker.status.counters["trouble"] == 2
         bench.worker._outbox.settings = ROOMY
         bench.scan(LABEL)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from gateway.station.control_codes import (
     Foreign,
     ForeignCode,
 )
+from gateway.station.settings import Action
 from gateway.udi import decode
 
 KEY = bytes(range(32))
@@ -57,7 +59,8 @@ def test_reasons_are_those_of_the_actions() -> None:
     told = {code.reason for code in COMMANDS.values() if code.action == "discard"}
     assert told == set(REASONS)
     assert {code.action for code in COMMANDS.values()} == {
-        *("consume", "receive", "return", "discard", "inventory"),
+        *get_args(Action),
+        "undo",
         None,
     }
 

@@ -30,6 +30,14 @@ CASES: list[tuple[str, str | None, bool, str]] = [
     ("17261331", None, False, "typed"),
     ("17261231" + "99999999999", "]C1", True, "a company's internal element"),
     ("17261231" + "05123", "]C1", False, "not to be read to its end"),
+    # what may stand beside a GTIN (GS1 General Specifications 4.13: a national number, country, weight, NSN)
+    ("17451231" + "10K7\x1d715123", "]C1", True, "a national healthcare number"),
+    ("10K7\x1d422752", "]C1", True, "country of origin"),
+    ("10K7\x1d3103000123", "]C1", True, "net weight"),
+    ("10K7\x1d70019123456789012", "]C1", True, "NATO stock number"),
+    ("10K7\x1d00095200010000000019", "]C1", False, "beside an SSCC it is a pallet's"),
+    ("10K7\x1d80040614141ABC", "]C1", False, "beside a GIAI it is an asset's"),
+    ("10K7\x1d3712", "]C1", False, "the count of a pallet's content"),
     # what persons wear, and what logistics stick on pallets
     (f"8018{GSRN}", "]C1", False, "a patient's wristband"),
     (f"8017{GSRN}", "]d2", False, "a badge"),
@@ -62,7 +70,8 @@ CASES: list[tuple[str, str | None, bool, str]] = [
     ("&,1000000000000XYZ123", None, True, "lot"),
     ("=G12341765432100", None, True, "donation identification number"),
     # IFA: data identifiers of ISO/IEC 15434 format 06 without 9N
-    ("[)>\x1e06\x1d1TABC\x1dD261231\x1e\x04", None, True, "lot and expiry"),
+    ("[)>\x1e06\x1d1TABC\x1dD261231\x1e\x04", None, False, "lot and expiry: many industries use them"),
+    ("[)>\x1e06\x1dPAZ1117\x1d1TH510592.U1\x1dQ1", "]d1", False, "a part number, lot and quantity of electronics"),
     ("[)>\x1e06\x1dQ12\x1e\x04", None, False, "a quantity alone"),
     # a whole label is no part of one
     ("0109520001000102", "]C1", False, "a device identifier"),
@@ -89,6 +98,13 @@ def test_label_parts(text: str, symbology: str | None, is_part: bool, _what: str
         ("+46701234567", False),  # a wrong check character
         (f"8018{GSRN}", False),
         ("1001012382", False),
+        # an unknown field costs itself, not the lot beside it
+        ("10K7\x1d05123", True),
+        ("10K7\x1d30ABC", True),
+        ("10K7\x1d05123\x1d2119121212-1212", False),
+        ("+$$1245D023/L13GF", True),
+        ("[)>\x1e06\x1d1TABC\x1dD261231\x1e\x04", True),
+        ("[)>\x1e06\x1dQ12\x1e\x04", False),
     ],
 )
 def test_a_scanner_that_waits_takes_more(text: str, is_part: bool) -> None:  # noqa: FBT001 - a column

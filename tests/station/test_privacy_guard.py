@@ -65,7 +65,10 @@ GTIN = "09520001000102"
         ("121212-1212", None, (), Kind.PERSON_NUMBER),
         ("991981000010", None, (), Kind.PERSON_NUMBER),  # reserve numbers of digits
         ("198108320014", "]C0", (), Kind.PERSON_NUMBER),
-        ("19810829M071", None, (), Kind.TEXT),
+        ("19810829M071", None, (), Kind.PERSON_NUMBER),
+        # a word behind a plus sign has the form of a HIBC label, and not its check character
+        ("+SOMMAR20261", None, (), Kind.TEXT),
+        ("+ADMIN12345", None, (), Kind.TEXT),
         ("1212121212", None, (), Kind.PERSON_NUMBER),
         ("Anna Andersson 12/12 1912", None, (), Kind.TEXT),
         ("", None, (), Kind.TEXT),
@@ -80,6 +83,12 @@ GTIN = "09520001000102"
         ("A" * 128, None, ("A*",), None),
         ("A" * 129, None, ("A*",), Kind.TEXT),
         ("191212121212", None, ("[0-9]{12}",), Kind.PERSON_NUMBER),
+        ("1212121212", None, ("[0-9]{10}",), Kind.PERSON_NUMBER),
+        ("1212121213", None, ("[0-9]{10}",), None),
+        ("19121212-1212", None, (".{1,40}",), Kind.PERSON_NUMBER),
+        ("Anna 121212-1212", None, (".{1,40}",), Kind.PERSON_NUMBER),
+        ("19810829M071", None, (".{1,40}",), Kind.PERSON_NUMBER),
+        ("991981000010", None, (".{1,40}",), Kind.PERSON_NUMBER),
     ],
 )
 def test_guard(text: str, symbology: str | None, patterns: tuple[str, ...], kind: Kind | None) -> None:

@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pytest
 
 from drivers.model import InputQuality
 from gateway.model import Article, ArticleStatus, Decoded, Finding, Issuer, LookUp, Match, Recall, Severity
-from gateway.station.rules import PROFILES, RULES, Profile
-from gateway.station.settings import StationSettings
+from gateway.station.context import ContextItem, ContextKind
+from gateway.station.occasion import Story
+from gateway.station.rules import PROFILES, RULES, Profile, weight
+from gateway.station.settings import Action, StationSettings
+from gateway.station.values import Meaning
 from gateway.station.verdict import LOWER_TRUST, Circumstances, MissingPart, judge
 from gateway.system.clock import NS, ClockReading
 from tests.outbox.events import BOOT
@@ -65,6 +68,16 @@ def trust(quality: InputQuality) -> Circumstances:
     return Circumstances(quality=frozenset({quality}))
 
 
+def meant(**fields: Any) -> Circumstances:  # noqa: ANN401 - fields of Meaning
+    return Circumstances(meaning=Meaning(**{"action": "consume", **fields}))
+
+
+def lacking(kind: ContextKind) -> Circumstances:
+    return meant(lacks=frozenset({kind}))
+
+
+IMPLANT = known(implant=True)
+SOME_CASE = ContextItem(kind="case", value="orbit:OP-1")
 RECALLED: dict[str, Any] = {"status": ArticleStatus.RECALLED}
 BLOCKED: dict[str, Any] = {"status": ArticleStatus.BLOCKED}
 UNKNOWN = LookUp(match=Match.NONE, master_version="v")
@@ -132,12 +145,47 @@ CASES = [
     Case("INCOMPLETE_LABEL", "the lot did not come", True, BARE,
          circumstances=Circumstances(missing=MissingPart(what="the lot number", element="10"))),
     Case("INCOMPLETE_LABEL", "all is there", False),
+    Case("LABELS_INTERLEAVED", "another label was under way", True, circumstances=Circumstances(interleaved=True)),
+    Case("LABELS_INTERLEAVED", "none was", False),
     *(Case("LOWER_TRUST", quality.value, quality in LOWER_TRUST, circumstances=trust(quality))
       for quality in InputQuality),
     Case("MASTER_OLD", "8 days, 7 allowed", True, look_up=built(8), circumstances=Circumstances(max_age_days=7)),
     Case("MASTER_OLD", "7 days", False, look_up=built(7), circumstances=Circumstances(max_age_days=7)),
     Case("MASTER_OLD", "no age is set", False, look_up=built(1000)),
     Case("MASTER_OLD", "no master", False, circumstances=Circumstances(max_age_days=7)),
+    Case("NO_PATIENT", "one was set, and has ended", True, look_up=IMPLANT, circumstances=lacking("patient")),
+    Case("NO_PATIENT", "no implant", False, circumstances=lacking("patient")),
+    Case("NO_PATIENT", "the case has ended", False, look_up=IMPLANT, circumstances=lacking("case")),
+    Case("NO_PATIENT", "it is thrown away", False, look_up=IMPLANT,
+         circumstances=meant(action="discard", lacks=frozenset({"patient"}))),
+    Case("NO_CASE", "one was set, and has ended", True, look_up=IMPLANT, circumstances=lacking("case")),
+    Case("NO_CASE", "none was ever set", False, look_up=IMPLANT),
+    Case("CONTEXT_RESTORED", "nobody has confirmed it", True,
+         circumstances=meant(restored=True, context=(SOME_CASE,))),
+    Case("CONTEXT_RESTORED", "it was scanned", False, circumstances=meant(context=(SOME_CASE,))),
+    Case("ACTION_ENDED", "receiving ended", True, circumstances=meant(fell_back="receive")),
+    Case("ACTION_ENDED", "and was chosen again", False, circumstances=meant(action="receive", fell_back="receive")),
+    Case("QUANTITY_ENDED", "a quantity ended", True, circumstances=meant(quantity_ended=True)),
+    Case("QUANTITY_ENDED", "and was given again", False,
+         circumstances=meant(quantity_ended=True, quantity=3, quantity_given=True)),
+    Case("IMPLANT_NOT_USED", "discarded", True, look_up=IMPLANT, circumstances=meant(action="discard")),
+    Case("IMPLANT_NOT_USED", "returned", True, look_up=IMPLANT, circumstances=meant(action="return")),
+    Case("IMPLANT_NOT_USED", "taken out: it was used", False, look_up=IMPLANT,
+         circumstances=meant(action="explant")),
+    Case("QUANTITY_OF_SERIAL", "six of a serial number", True, label(serial_number="S"),
+         circumstances=meant(quantity=6)),
+    Case("QUANTITY_OF_SERIAL", "one of it", False, label(serial_number="S")),
+    Case("QUANTITY_OF_SERIAL", "six of a lot", False, circumstances=meant(quantity=6)),
+    Case("QUANTITY_ZERO", "none consumed", True, circumstances=meant(quantity=0)),
+    Case("QUANTITY_ZERO", "none counted", False, circumstances=meant(action="inventory", quantity=0)),
+    Case("SERIAL_USED", "by another event", True, circumstances=Circumstances(story=Story(used_before="e1"))),
+    Case("SERIAL_USED", "a repeat within its time", False, circumstances=Circumstances(story=Story(repeats="e1"))),
+    Case("NO_DESTINATION", "a transfer to nowhere", True, circumstances=meant(action="transfer")),
+    Case("NO_DESTINATION", "to a place", False, circumstances=meant(action="transfer", destination="ward:7")),
+    Case("CARTON_AGAIN", "at once", True, circumstances=Circumstances(story=Story(carton_again=True))),
+    Case("CARTON_AGAIN", "a first one", False),
+    Case("COUNTED_BEFORE", "by another", True, circumstances=Circumstances(story=Story(counted_by_another=True))),
+    Case("COUNTED_BEFORE", "by nobody", False),
     Case("PERSON_DATA_REMOVED", "some was", True, circumstances=Circumstances(redacted=True)),
 ]  # fmt: skip
 
@@ -147,7 +195,7 @@ CASES = [
 def test_rule(case: Case, profile: Profile) -> None:
     settings = StationSettings(profile=profile, near_expiry_days=30)
     verdict = judge(case.decoded, case.look_up, case.clock, settings, case.circumstances)
-    severity = RULES[case.code].severity(profile)
+    severity = weight(case.code, settings, case.circumstances.meaning.action)
     found = {finding.code: finding for finding in verdict.findings}
     assert (case.code in found) is (case.speaks and severity is not None)
     if case.code in found:
@@ -169,6 +217,9 @@ SEVERITIES = {
     "RECALL_POSSIBLE": ("warning", "error", "error"),
     "IMPLANT_NOT_TRACEABLE": ("warning", "error", "error"),
     "WRONG_PACKAGE_LEVEL": ("warning", None, "warning"),
+    "NO_PATIENT": ("warning", None, "warning"),
+    "NO_CASE": ("warning", None, "warning"),
+    "CONTEXT_RESTORED": ("warning", None, "warning"),
 }
 
 
@@ -179,6 +230,47 @@ def test_severity_of_each_profile(code: str) -> None:
     assert weights == SEVERITIES.get(code, (weights[0],) * 3)
     assert RULES[code].meaning.endswith(".")
     assert RULES[code].source
+
+
+WEIGHTS = [
+    # moment, action, code, operating-room, supply-room
+    (None, "consume", "EXPIRED", "warning", "error"),
+    (None, "consume", "ARTICLE_RECALLED", "error", "error"),
+    ("before", "consume", "EXPIRED", "error", "error"),
+    ("before", "consume", "RECALL_POSSIBLE", "error", "error"),
+    ("before", "consume", "EXPIRES_SOON", "info", "warning"),
+    ("after", "consume", "ARTICLE_RECALLED", "warning", "error"),
+    ("after", "consume", "ARTICLE_BLOCKED", "warning", "error"),
+    *((moment, action, code, "info", "info")
+      for moment in (None, "before", "after")
+      for action in ("discard", "return", "explant")
+      for code in ("EXPIRED", "ARTICLE_RECALLED", "ARTICLE_BLOCKED", "RECALL_POSSIBLE", "IMPLANT_NOT_TRACEABLE")),
+    *((moment, action, code, "warning", "warning")
+      for moment in (None, "before", "after")
+      for action in ("receive", "inventory", "order", "transfer")
+      for code in ("EXPIRED", "ARTICLE_RECALLED", "ARTICLE_BLOCKED")),
+    (None, "discard", "LOWER_TRUST", "warning", "warning"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("moment", "action", "code", "theatre", "store"), WEIGHTS)
+def test_what_may_not_be_used_may_be_thrown_away_and_counted(
+    moment: Literal["before", "after"] | None,
+    action: Action,
+    code: str,
+    theatre: str,
+    store: str,
+) -> None:
+    """MDR Art. 27(9): what is in the patient is recorded; before that, what must not be used stops the hand."""
+    in_theatre = StationSettings(profile="operating-room", moment=moment)
+    in_store = StationSettings(profile="supply-room", moment=moment)
+    assert (weight(code, in_theatre, action), weight(code, in_store, action)) == (theatre, store)
+
+
+def test_a_sites_own_severity_does_not_keep_expired_articles_from_being_thrown_away() -> None:
+    strict = StationSettings(severity={"EXPIRED": Severity.ERROR})
+    assert weight("EXPIRED", strict, "consume") is Severity.ERROR
+    assert weight("EXPIRED", strict, "discard") is Severity.INFO
 
 
 @pytest.mark.parametrize(

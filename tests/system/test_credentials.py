@@ -34,6 +34,23 @@ def test_a_bare_name_is_a_credential_of_the_unit(
     assert locate(name) == tmp_path / found
 
 
+def test_what_a_reload_brought_outranks_what_the_start_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Systemd 252 to 257 load credentials at the start only."""
+    loaded, reloaded = tmp_path / "loaded", tmp_path / "reloaded"
+    for folder, name, text in (
+        (loaded, "scangate_p", "old"),
+        (loaded, "scangate_q", "same"),
+        (reloaded, "p", "new"),
+    ):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(loaded))
+    monkeypatch.setattr(credentials, "RELOADED", reloaded)
+    assert (read_secret("p"), read_secret("q")) == ("new", "same")
+
+
 def test_a_bare_name_by_hand(by_hand: Path) -> None:
     assert locate("broker") == by_hand / "broker"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.articles.sync_request import WANTED
-from gateway.articles.sync_state import RETRY_SECONDS
+from gateway.articles.sync.request import WANTED
+from gateway.articles.sync.state import RETRY_SECONDS
 from tests.systemd.test_units import MAX_EXPOSURE, UNITS, program, run
 
 SERVICE = UNITS / "scangate-articles.service"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.system.credentials import RELOADED
+
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "systemd"
 SERVICE = UNITS / "scangate.service"
@@ -56,7 +58,6 @@ def test_the_unit_is_confined() -> None:
     ("key", "values"),
     [
         ("ExecStart", ["/opt/scangate/bin/scangate run"]),  # where scripts/install.sh puts it
-        ("ExecReload", ["/opt/scangate/bin/scangate config check", '/bin/sh -c "kill -HUP ${MAINPID}"']),
         ("Type", ["notify"]),
         ("NotifyAccess", ["main"]),
         ("User", ["scangate"]),
@@ -71,6 +72,13 @@ def test_the_unit_is_confined() -> None:
 )
 def test_what_others_rely_on(key: str, values: list[str]) -> None:
     assert service_values(key) == values
+
+
+def test_a_reload_checks_before_it_changes_anything() -> None:
+    check, *_, hang_up = service_values("ExecReload")
+    assert check == "/opt/scangate/bin/scangate config check"
+    assert hang_up == '/bin/sh -c "kill -HUP ${MAINPID}"'
+    assert str(RELOADED) in SERVICE.read_text(), "where the daemon looks for them"
 
 
 def test_the_watchdog_leaves_a_slow_disk_its_time() -> None:

@@ -1,11 +1,12 @@
 """GS1 labels in every form a scanner or a hand delivers them."""
 
+import sys
 from datetime import date
 
 import pytest
 
 from gateway.model import Decoded, Issuer, Precision, Severity
-from gateway.udi import decode, decode_symbols
+from gateway.udi import decode, decode_symbols, gs1_ai, gs1_rules
 from gateway.udi.checks import has_gs1_check_digit
 from gateway.udi.label import MAX_FINDINGS
 
@@ -242,3 +243,84 @@ def test_garbage_does_not_make_a_list_without_end() -> None:
     assert len(decoded.findings) == MAX_FINDINGS + 1
     assert codes(decoded)[-1] == "FINDINGS_CUT"
     assert not decoded.ok
+
+
+@pytest.mark.parametrize(
+    ("text", "symbology", "elements", "findings"),
+    [
+        # GenSpecs 4.14: brackets belong to the printed text only; printers encode them all the same
+        (
+            "(01)08031527012711(11)150317(17)161017(21)449BY0F1",
+            "]C1",
+            [("01", "08031527012711"), ("11", "150317"), ("17", "161017"), ("21", "449BY0F1")],
+            ["GS1_BRACKETS"],
+        ),
+        ("(01)08031527012711(10)A", "]d2", [("01", "08031527012711"), ("10", "A")], ["GS1_BRACKETS"]),
+        ("(01)08031527012711(10)A", "]C0", [("01", "08031527012711"), ("10", "A")], ["GS1_BRACKETS"]),
+        ("(01)08031527012711(10)A", None, [("01", "08031527012711"), ("10", "A")], []),
+        # GenSpecs 7.8.5: an element that begins with 14 has 8 characters, though no AI 14 is assigned
+        (
+            "01095200010001021426010110ABC",
+            "]d2",
+            [("01", "09520001000102"), ("10", "ABC")],
+            ["GS1_UNKNOWN_AI"],
+        ),
+        # GenSpecs 3.9.11: the serial number of a component or part does not begin with 0
+        ("(8010)1234567890(8011)0", None, [("8010", "1234567890"), ("8011", "0")], ["GS1_VALUE"]),
+        ("https://id.gs1.org/01/09520001000102/", None, [("01", "09520001000102")], []),
+        ("https://id.gs1.org/01/09520001000102/10/", None, [("01", "09520001000102"), ("10", "")], ["GS1_LENGTH"]),
+    ],
+)
+def test_what_printers_and_resolvers_make_of_a_label(
+    text: str, symbology: str | None, elements: list[tuple[str, str]], findings: list[str]
+) -> None:
+    decoded = decode(text, symbology, today=TODAY)
+    assert list(decoded.elements) == elements
+    assert [found.code for found in decoded.findings] == findings
+
+
+@pytest.mark.parametrize(
+    ("value", "suspected"),
+    [
+        ("ABC(71)280630", True),  # two digits changed places
+        ("ABC(17280630", True),  # the closing bracket is missing
+        ("ABC17)280630", True),  # the opening one
+        ("ABC(l7)280630", True),  # a letter for a digit
+        ("ABC(I0)7", True),
+        ("AB(C)D", False),
+        ("A(1)B", False),  # no AI has one digit
+        ("AB(71)", False),  # nothing stands behind it
+        ("AB(12-3)X", False),
+        (r"A\(71)28", False),  # a bracket that was meant
+    ],
+)
+def test_a_mistyped_ai_is_suspected(value: str, suspected: bool) -> None:  # noqa: FBT001 - a column of the table
+    """GenSpecs 4.14 lets a value hold brackets: a typed AI that is none cannot be told from one, only suspected."""
+    decoded = decode(f"(01)09520001000102(10){value}", today=TODAY)
+    assert [found.code for found in decoded.findings] == ["GS1_LOST_SEPARATOR"] * suspected
+    assert decoded.lot_number == value.replace("\\(", "(")
+
+
+def test_association_rules_take_linear_time() -> None:
+    """Twice as many AIs on one item take no more than some twice the calls; they would be four times as many."""
+    sizes = (100, 200, 400)
+    calls = [_calls_to_judge(sizes_of) for sizes_of in sizes]
+    assert calls[2] < 3 * calls[1] < 9 * calls[0]
+
+
+def _calls_to_judge(number: int) -> int:
+    pairs = [(ai, "1") for ai in gs1_ai.assigned()[:number]]
+    gs1_rules.judge(pairs, whole=True)  # what is read once of the table is read now
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        gs1_rules.judge(pairs, whole=True)
+    finally:
+        sys.setprofile(before)
+    return calls

@@ -126,6 +126,12 @@ def test_concatenated(text: str, expected: tuple[tuple[str, str], ...]) -> None:
         ("+A99912345/$$3200915LOT1/14D20200916/", ["ITEM_DISAGREES"]),
         ("+A99912345/$$420091524LOT1C", ["HIBC_DATE"]),
         ("+A99912345/$LOT1/Q1234567/", ["HIBC_LENGTH"]),
+        # behind $$ stands a date flag, or 8 and two digits, 9 and five digits of quantity (table of 2.3.2.3)
+        ("+$$ABCG$", ["HIBC_DATE"]),
+        ("+A123B1/$$9123U", ["HIBC_LENGTH"]),
+        ("+$$8050ABCG9", ["HIBC_DATE"]),
+        ("+$$G6", ["HIBC_LENGTH"]),
+        ("+$GA", ["HIBC_LENGTH"]),
     ],
 )
 def test_findings(text: str, codes: list[str]) -> None:

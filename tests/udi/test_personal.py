@@ -5,7 +5,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from gateway.udi.checks import gs1_check_digit
-from gateway.udi.personal import PERSONAL_AIS, redact
+from gateway.udi.personal import PERSONAL_AIS, Persons, redact
 
 GS = "\x1d"
 GSRN = "123456789012345675"
@@ -146,26 +146,54 @@ def test_structures_of_isbt_128_that_name_a_person_go(text: str, kept: str) -> N
     assert redact(kept, None) == (kept, False)
 
 
+NUMBER = "191212121212"
+SIGNED = "19121212-1212"
+PERSONS = Persons(may_name=lambda value: NUMBER in value or SIGNED in value, names=lambda value: SIGNED in value)
+DI = "0108717648200274"
+
+
 @pytest.mark.parametrize(
     ("text", "symbology", "kept"),
     [
-        (f"010871764820027499191212121212{GS}10A", "]d2", f"0108717648200274{GS}10A"),
-        ("010871764820027499191212121212", None, "0108717648200274"),
-        ("0108717648200274240191212121212", "]C1", "0108717648200274"),
-        ("(01)08717648200274(91)191212121212(10)A", None, "(01)08717648200274(10)A"),
-        ("https://a/01/08717648200274?99=191212121212&17=280630", None, "https://a/01/08717648200274?17=280630"),
-        # a lot and a serial number are the label's own, and other values of these AIs, too
-        ("010871764820027410191212121212", "]d2", "010871764820027410191212121212"),
-        ("010871764820027421191212121212", "]d2", "010871764820027421191212121212"),
-        ("010871764820027499191212121213", "]d2", "010871764820027499191212121213"),
+        # what a partner or a hospital fills as it likes: a person's number in any form
+        (f"{DI}99{NUMBER}{GS}10A", "]d2", f"{DI}{GS}10A"),
+        (f"{DI}99{NUMBER}", None, DI),
+        (f"{DI}90{SIGNED}", "]d2", DI),
+        (f"{DI}91PNR:{NUMBER}{GS}10A", "]d2", f"{DI}{GS}10A"),
+        (f"{DI}240{NUMBER}", "]C1", DI),
+        (f"(01)08717648200274(91){NUMBER}(10)A", None, "(01)08717648200274(10)A"),
+        (f"https://a/01/08717648200274?99={NUMBER}&17=280630", None, "https://a/01/08717648200274?17=280630"),
+        (f"{DI}99191212121213", "]d2", f"{DI}99191212121213"),
+        # a lot and a serial number are the label's own, unless they are written like a person's
+        (f"{DI}10{NUMBER}", "]d2", f"{DI}10{NUMBER}"),
+        (f"{DI}21{NUMBER}", "]d2", f"{DI}21{NUMBER}"),
+        (f"{DI}21{SIGNED}", "]d2", DI),
+        (f"{DI}10{SIGNED}{GS}17280630", "]d2", f"{DI}{GS}17280630"),
+        (f"(01)08717648200274(21){SIGNED}", None, "(01)08717648200274"),
+        # what has no AI may be a name
+        (f"{DI}{GS}Andersson, Anna {SIGNED}", "]d2", f"{DI}{GS}"),
+        (f"{DI}{GS}Andersson, Anna{GS}10A", "]d2", f"{DI}{GS}10A"),
+        (f"{DI}{GS}05{SIGNED}", "]d2", f"{DI}{GS}"),
+        (f"{DI}{GS}0512345", "]d2", f"{DI}{GS}0512345"),
         # alone it is no label: it is withheld as it stands
-        ("99191212121212", "]d2", "99191212121212"),
-        ("99191212121212", None, "99191212121212"),
+        (f"99{NUMBER}", "]d2", f"99{NUMBER}"),
+        (f"99{NUMBER}", None, f"99{NUMBER}"),
+        # a parameter of a Digital Link that is no assigned AI may be anything (URI syntax 1.2, 4.11)
+        (f"https://a/01/08717648200274?{NUMBER}", None, "https://a/01/08717648200274"),
+        ("https://a/01/08717648200274?12345=Anna&17=280630", None, "https://a/01/08717648200274?17=280630"),
+        # data identifiers of category H name persons (ANSI MH10.8.2)
+        (
+            "[)>\x1e06\x1d9N111234567842\x1dHAnna\x1d1TA\x1e\x04",
+            "]d1",
+            "[)>\x1e06\x1d9N111234567842\x1d1TA\x1e\x04",
+        ),
+        ("[)>\x1e06\x1d9N111234567842\x1d2H123\x1e\x04", "]d1", "[)>\x1e06\x1d9N111234567842\x1e\x04"),
+        (f"[)>\x1e06\x1d9N111234567842\x1dS{SIGNED}\x1e\x04", "]d1", "[)>\x1e06\x1d9N111234567842\x1e\x04"),
+        ("9N111234567842\x1d15HAnna", None, "9N111234567842"),
+        (".9N111234567842^5HAnna^1TA", None, ".9N111234567842^1TA"),
+        ("(9N)111234567842(H)Anna(1T)A", None, "(9N)111234567842(1T)A"),
     ],
 )
-def test_a_number_of_a_person_in_a_free_element(text: str, symbology: str | None, kept: str) -> None:
-    def is_person(value: str) -> bool:
-        return value == "191212121212"
-
-    assert redact(text, symbology, is_person) == (kept, kept != text)
-    assert redact(kept, symbology, is_person) == (kept, False)
+def test_what_names_a_person_goes(text: str, symbology: str | None, kept: str) -> None:
+    assert redact(text, symbology, PERSONS) == (kept, kept != text)
+    assert redact(kept, symbology, PERSONS) == (kept, False)

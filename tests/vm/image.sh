@@ -4,11 +4,12 @@
 #   tests/vm/image.sh FOLDER [SUITE]    makes FOLDER/{vmlinuz,initrd,root.img}; SUITE is bookworm or trixie
 #
 # As root, about a minute. An image made by this very script with these parameters is left as it is.
-# MIRROR names another Debian mirror, ROOT_SIZE the size of the root file system.
+# MIRROR names a Debian mirror (http://.../debian, with debian-security beside it) where mmdebstrap's own choice for the
+# suite is not wanted; ROOT_SIZE the size of the root file system.
 set -euo pipefail
 out=${1:?the folder to write to}
 suite=${2:-bookworm}
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
+MIRROR=${MIRROR:-}
 ROOT_SIZE=${ROOT_SIZE:-1500M}
 PACKAGES=(systemd systemd-sysv udev libnss-systemd dbus kmod procps login python3 python3-venv qemu-guest-agent)
 
@@ -26,9 +27,12 @@ mkdir -m 777 "$work/debs"
 root=$work/root
 
 make_root() {
-    say "Debian $suite from $MIRROR (a minute)"
-    security=${MIRROR%/debian}/debian-security
-    [ "$MIRROR" != http://deb.debian.org/debian ] || security=http://deb.debian.org/debian-security
+    say "Debian $suite (a minute)"
+    sources=()
+    if [ -n "$MIRROR" ]; then
+        security=${MIRROR%/debian}/debian-security
+        sources=("deb $MIRROR $suite main" "deb $MIRROR $suite-updates main" "deb $security $suite-security main")
+    fi
     # The kernel's package is only unpacked: installing it would build an initrd nobody boots.
     # shellcheck disable=SC2016  # the hook's variables are mmdebstrap's
     DEBS="$work/debs" mmdebstrap --quiet --mode=root --variant=essential \
@@ -39,7 +43,7 @@ make_root() {
         --customize-hook='cd "$DEBS"; export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
             kernel=$(apt-cache depends linux-image-amd64 | sed -n "s/.*Depends: \(linux-image-[0-9][^ ]*\).*/\1/p" | head -1)
             apt-get -qq -o APT::Sandbox::User=root download "$kernel" busybox-static' \
-        "$suite" "$root" "deb $MIRROR $suite main" "deb $MIRROR $suite-updates main" "deb $security $suite-security main"
+        "$suite" "$root" "${sources[@]}"
 }
 
 # The drivers a guest can use: USB and what hangs on it, input, serial, watchdogs, virtio, the file systems systemd wants.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.articles.importers.accessgudid import read_accessgudid
-from gateway.articles.importers.base import Batch, Importer, Record
+from gateway.articles.importers.base import Batch, Changes, Importer, Read, Record
 from gateway.articles.importers.delimited import read_delimited
 from gateway.articles.importers.eudamed import read_eudamed
 from gateway.articles.importers.fhir import read_fhir
@@ -39,4 +39,4 @@ def file_to_open(path: Path, source: SourceSettings) -> Path:
     return release_file(path) if source.format == "gudid" else path
 
 
-__all__ = ["IMPORTERS", "Batch", "Importer", "Record", "file_to_open", "tells_status"]
+__all__ = ["IMPORTERS", "Batch", "Changes", "Importer", "Read", "Record", "file_to_open", "tells_status"]

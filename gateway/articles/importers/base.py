@@ -38,8 +38,13 @@ class Batch(NamedTuple):
     """In place of its key, each has its GTIN as a number; its texts stand in it as such."""
 
 
-Importer = Callable[[BinaryIO, SourceSettings], Iterator[Record | Rejection | Batch]]
-"""Reads a stream from its beginning, row by row, holding one row (or one Batch) at a time.
+class Changes(NamedTuple):
+    """The file changes rows of its source, and does not list them all: what it does not mention stays as it was."""
+
+
+Read = Record | Rejection | Batch | Changes
+Importer = Callable[[BinaryIO, SourceSettings], Iterator[Read]]
+"""Reads a stream from its beginning, row by row, holding one row (or one Batch) at a time. `Changes` comes first.
 
 A row it cannot take apart is a Rejection. A file that is not of its format is a SourceFileError. A package row may
 carry its identifier, base, quantity and status only: what else holds for it is its base's.

@@ -6,17 +6,22 @@
   const SVG = "http://www.w3.org/2000/svg";
   const SHAPES = {
     accepted: "check", warning: "triangle", refused: "octagon", invalid: "barred", more: "dots", trouble: "disk",
-    chosen: "arrow", undone: "back", identified: "place", ready: "code", attention: "plug", lost: "cut",
+    chosen: "arrow", undone: "back", identified: "place", ready: "code", attention: "plug", limited: "half", unable: "full",
+    lost: "cut",
   };
+  // What is left out where the panel does not fit, one after the other, until it does.
+  const STEPS = ["no-list", "no-notes", "small-facts", "no-foot", "few-facts", "no-facts"];
+  const TAIL = 18; // characters of a name's end that stay: size, side, gauge
   const at = (id) => document.getElementById(id);
   let page = null; // the newest message
   let until = 0; // how long its result is new, by performance.now()
   let heard = performance.now();
   let source = null;
-  let shown = ""; // what stands on the panel, so that nothing is said twice to a screen reader
+  let shown = ""; // what stands on the panel, so that a screen reader does not repeat it
+  let drawn = null; // the panel that stands there
   let listed = "";
-  let lost = { state: "lost", headline: at("headline").textContent, article: "", facts: [], time: "",
-    notes: [at("notes").textContent] };
+  let lost = { state: "lost", headline: at("headline").textContent, article: "", facts: [], time: "", notes: [],
+    reason: at("reason").textContent };
 
   const element = (tag, text, name) => {
     const made = document.createElement(tag);
@@ -36,14 +41,16 @@
   };
 
   const showPanel = (panel, number) => {
-    const now = JSON.stringify([panel, number]);
+    countDown(panel);
+    const now = JSON.stringify([{ ...panel, untilMs: null }, number]);
     if (now === shown) return;
     shown = now;
+    drawn = panel;
     document.body.dataset.state = panel.state;
     document.body.dataset.turn = number % 2 ? "odd" : "even";
     at("use").setAttribute("href", "#shape-" + SHAPES[panel.state]);
     at("headline").textContent = panel.headline;
-    at("article").textContent = panel.article;
+    at("reason").textContent = panel.reason;
     at("time").textContent = panel.time;
     at("facts").replaceChildren(...panel.facts.map(([name, value]) => {
       const row = document.createElement("div");
@@ -51,12 +58,58 @@
       return row;
     }));
     at("notes").replaceChildren(...panel.notes.map((note) => element("li", note)));
+    fit();
+  };
+
+  const countDown = (panel) => {
+    const seconds = panel.untilMs === null || panel.untilMs === undefined ? "" :
+      String(Math.max(0, Math.ceil((panel.untilMs - (performance.now() - heard)) / 1000)));
+    if (at("left").textContent !== seconds) at("left").textContent = seconds;
+  };
+
+  const overflows = () => {
+    const panel = at("panel");
+    return panel.scrollHeight > panel.clientHeight + 1 ||
+      ["verdict", "reason", "article", "facts", "action"].some((id) => at(id).scrollWidth > at(id).clientWidth + 1);
+  };
+
+  // The longest form of a name that fits: whole, else with its middle left out, in two lines or in one.
+  const fitName = (name) => {
+    const article = at("article");
+    article.textContent = name;
+    if (!overflows()) return true;
+    const end = name.slice(-TAIL);
+    let low = 0;
+    let high = Math.max(0, name.length - TAIL - 1);
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      article.textContent = name.slice(0, middle).trimEnd() + "\u2026" + end;
+      if (overflows()) high = middle - 1; else low = middle;
+    }
+    article.textContent = name.length > TAIL ? name.slice(0, low).trimEnd() + "\u2026" + end : name;
+    return !overflows() && (low >= 6 || name.length <= TAIL);
+  };
+
+  const fit = () => {
+    if (drawn === null) return;
+    const root = document.documentElement;
+    const millimetres = Number(root.dataset.diagonal) * 25.4 / Math.hypot(innerWidth, innerHeight); // of one pixel
+    const arc = Number(root.dataset.distance) * 1000 * Math.tan(Math.PI / 10800) / millimetres;
+    root.style.setProperty("--arc", arc.toFixed(3) + "px");
+    for (let count = 0; count <= STEPS.length; count += 1) {
+      document.body.dataset.fit = STEPS.slice(0, count).join(" ");
+      if (fitName(drawn.article)) return;
+    }
   };
 
   const showRest = () => {
     document.documentElement.lang = page.language;
     document.body.dataset.waiting = page.waiting ? "yes" : "no";
-    for (const id of ["action", "context", "alarm", "delivery"]) at(id).textContent = page[id];
+    for (const id of ["action", "context", "alarm", "delivery"]) {
+      if (at(id).textContent === page[id]) continue;
+      at(id).textContent = page[id];
+      fit();
+    }
     const now = JSON.stringify([page.recent, page.recentTitle]);
     if (now === listed) return;
     listed = now;
@@ -75,7 +128,7 @@
     if (page === null || now - heard > SILENT_MS) {
       page = null;
       showPanel(lost, 0);
-      for (const id of ["action", "context", "alarm", "delivery"]) at(id).textContent = "";
+      for (const id of ["action", "context", "alarm", "delivery", "time"]) at(id).textContent = "";
     } else {
       showPanel(page.now !== null && now < until ? page.now : page.idle, page.number);
     }
@@ -94,6 +147,7 @@
     };
   };
 
+  addEventListener("resize", fit);
   listen();
   setInterval(() => {
     show();

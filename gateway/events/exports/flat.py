@@ -80,6 +80,17 @@ _type_decoder = msgspec.json.Decoder(_Type)
 _clock_decoder = msgspec.json.Decoder(cloudevent.ClockEvent)
 
 
+def reasons(stored: StoredEvent) -> list[str]:
+    """Return the verdict's findings in words, the worst as the event has them first; none for any other event."""
+    try:
+        if _type_decoder.decode(stored.body).type == cloudevent.SCAN_TYPE:
+            findings = cloudevent.decode_scan(stored.body).data.verdict.findings
+            return [f"{one.code}: {one.message}" if one.message else one.code for one in findings]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    return []
+
+
 def flat(stored: StoredEvent) -> FlatEvent:
     """Flatten one stored event; never raises on any bytes."""
     try:

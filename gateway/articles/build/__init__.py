@@ -1,0 +1,1 @@
+"""The import of one file into a new generation, built aside and swapped in."""

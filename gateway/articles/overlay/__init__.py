@@ -1,0 +1,1 @@
+"""What deltas have changed since the files: recalls, blocks, rows."""

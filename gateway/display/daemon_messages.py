@@ -1,0 +1,165 @@
+"""The messages of the daemon's control socket, as far as the page shows them.
+
+Only the fields named here are read. What a scan belongs to (`context`), and everything else, is dropped here:
+anybody who passes sees the screen.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One finding of the verdict."""
+
+    code: str
+    severity: str
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """The judgement."""
+
+    findings: tuple[Finding, ...] = ()
+
+
+class Udi(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the label says."""
+
+    device_identifier: str | None = None
+    lot_number: str | None = None
+    serial_number: str | None = None
+    expiration_date: str | None = None
+    expiration_precision: str | None = None
+
+
+class Article(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the article master says."""
+
+    article_number: str | None = None
+    trade_name: str | None = None
+
+
+class Symbol(Struct, frozen=True, kw_only=True):
+    """One symbol as read; shown only where it is no UDI, such as a shelf label."""
+
+    text: str
+
+
+class Data(Struct, frozen=True, kw_only=True):
+    """One event."""
+
+    action: str
+    reason: str | None = None
+    quantity: int = 1
+    repeats: str | None = None
+    symbols: tuple[Symbol, ...] = ()
+    udi: Udi | None = None
+    article: Article | None = None
+    verdict: Verdict = Verdict()
+
+
+class Waiting(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A label whose next symbol is waited for."""
+
+    scanner: str
+    missing: tuple[str, ...] = ()
+    expires_at: str = ""
+    """When it goes out as incomplete, RFC 3339; empty where the daemon does not say."""
+
+
+class View(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The station: `gateway.station.view.StationView` without what nobody needs to see."""
+
+    station: str
+    language: str
+    action: str
+    reason: str | None = None
+    action_expires_at: str | None = None
+    quantity: int = 1
+    context_kinds: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+
+
+class LinkChange(Struct, frozen=True, kw_only=True):
+    """A scanner came or went."""
+
+    scanner: str
+    link: str
+
+
+class Event(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One message of the stream `watch`."""
+
+    scanner: str | None = None
+    """None for a message that is not about a scan."""
+    signal: str | None = None
+    station: View | None = None
+    data: Data | None = None
+    control: str | None = None
+    """Kind of a control code that was obeyed."""
+    foreign: str | None = None
+    """Why a control code was not."""
+    context: str | None = None
+    """Kind of a context code that was taken up."""
+    context_refused: str | None = None
+    discarded: str | None = None
+    """Why a frame was thrown away unread."""
+    link: LinkChange | None = None
+
+
+class Sequence(Struct, frozen=True, kw_only=True):
+    """How far the scans have come."""
+
+    waiting: int
+
+
+class Scanner(Struct, frozen=True, kw_only=True):
+    """One configured scanner."""
+
+    name: str
+    link: str
+    failure: str | None = None
+
+
+class Broker(Struct, frozen=True):
+    """That there is one; nothing of it is shown."""
+
+
+class Disk(Struct, frozen=True, kw_only=True):
+    """Capacity for scans."""
+
+    room: str = "free"
+    """free | filling | nearly-full | full."""
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """The box's clock."""
+
+    synchronised: bool = True
+
+
+class Master(Struct, frozen=True, kw_only=True):
+    """The article master in force."""
+
+    version: str | None = None
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """How the box is."""
+
+    sequence: Sequence
+    broker: Broker | None
+    scanners: tuple[Scanner, ...] = ()
+    alarms: tuple[str, ...] = ()
+    disk: Disk = Disk()
+    clock: Clock = Clock()
+    master: Master | None = None
+
+
+Message = TypeVar("Message", Event, View, Status)
+
+
+def read(message: Any, kind: type[Message]) -> Message:  # noqa: ANN401 - whatever JSON the daemon sent
+    """Read one message. Raises msgspec.ValidationError for one of another form."""
+    return msgspec.convert(message, kind)

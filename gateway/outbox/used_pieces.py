@@ -1,0 +1,100 @@
+"""Which pieces with a serial number were consumed: found at once, as far back as the journal goes.
+
+The table stands in outbox.db beside the events and is written in their transactions. An entry goes when its event
+is taken back, when the piece is thrown away or returned, and with the event itself.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from gateway.events import cloudevent
+from gateway.model import Decoded, Disposition
+from gateway.outbox.entry import NewEvent
+from gateway.outbox.schema import connect
+
+Piece = tuple[str, str, str]
+"""Issuer, device identifier, serial number (or donation number): one piece of the world."""
+SEPARATOR: Final = "\x1f"
+"""Unit separator: in no identifier of any issuer."""
+MAX_PIECE: Final = 256
+"""Characters of an entry: no label's identifier and serial number are longer."""
+
+
+def piece_of(udi: Decoded | None) -> Piece | None:
+    """Return the piece that a label names, or None for one without a serial number."""
+    if udi is None or udi.issuer is None or udi.device_identifier is None:
+        return None
+    serial = udi.serial_number or udi.donation_identification_number
+    return None if serial is None else (udi.issuer, udi.device_identifier, serial)
+
+
+def note(db: sqlite3.Connection, drafts: Sequence[NewEvent], sequences: Sequence[int]) -> None:
+    """Keep the list with new events. Called within the transaction that stores them. Raises sqlite3.Error."""
+    for draft, sequence in zip(drafts, sequences, strict=True):
+        data, key = draft.data, _key(draft.data)
+        if key is None:
+            continue
+        if data.undoes is not None:
+            db.execute("DELETE FROM used_piece WHERE piece = ? AND event = ?", (key, data.undoes))
+        elif data.corrects is not None and data.action != "explant":
+            db.execute("DELETE FROM used_piece WHERE piece = ? AND event = ?", (key, data.corrects))
+        elif data.action == "consume" and data.repeats is None and data.verdict.disposition is Disposition.ACCEPTED:
+            db.execute("INSERT OR IGNORE INTO used_piece VALUES (?, ?, ?)", (key, draft.id, sequence))
+
+
+_FILL: Final = """
+INSERT OR IGNORE INTO used_piece SELECT
+    json_extract(body, '$.data.udi.issuer') || char(31) || json_extract(body, '$.data.udi.deviceIdentifier')
+        || char(31) || ifnull(json_extract(body, '$.data.udi.serialNumber'),
+                              json_extract(body, '$.data.udi.donationIdentificationNumber')),
+    json_extract(body, '$.id'), sequence
+FROM (SELECT sequence, CAST(body AS TEXT) AS body FROM event ORDER BY sequence)
+WHERE CASE WHEN json_valid(body) THEN
+    json_extract(body, '$.data.action') = 'consume'
+    AND json_extract(body, '$.data.verdict.disposition') = 'accepted'
+    AND json_extract(body, '$.data.repeats') IS NULL
+    AND ifnull(json_extract(body, '$.data.udi.serialNumber'),
+               json_extract(body, '$.data.udi.donationIdentificationNumber')) IS NOT NULL
+    AND json_extract(body, '$.data.udi.deviceIdentifier') IS NOT NULL
+    AND json_extract(body, '$.id') NOT IN (
+        SELECT ifnull(ifnull(json_extract(body, '$.data.undoes'), json_extract(body, '$.data.corrects')), '')
+        FROM (SELECT CAST(body AS TEXT) AS body FROM event) WHERE json_valid(body))
+ELSE 0 END
+"""
+
+
+def fill(db: sqlite3.Connection) -> None:
+    """Make the list anew from the events: after a salvage. Raises sqlite3.Error."""
+    db.execute(_FILL)
+
+
+def forget(db: sqlite3.Connection, before: int) -> None:
+    """Remove the entries of events that are no longer in the journal: of sequences below this one."""
+    db.execute("DELETE FROM used_piece WHERE sequence < ?", (before,))
+
+
+def _key(data: cloudevent.ScanData) -> str | None:
+    piece = piece_of(data.udi)
+    key = None if piece is None else SEPARATOR.join(piece)
+    return key if key is not None and len(key) <= MAX_PIECE else None
+
+
+class UsedPieceReader:
+    """Reads the list of an outbox that the daemon's worker writes. Used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def used_by(self, piece: Piece) -> str | None:
+        """Return the id of the event in force that consumed a piece, or None.
+
+        None as well where the file cannot be read: its writer says so, and salvages it.
+        """
+        with contextlib.suppress(sqlite3.Error), closing(connect(self._path, read_only=True)) as db:
+            row = db.execute("SELECT event FROM used_piece WHERE piece = ?", (SEPARATOR.join(piece),)).fetchone()
+            return None if row is None else str(row[0])
+        return None

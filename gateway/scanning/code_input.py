@@ -1,0 +1,83 @@
+"""What a control code asks for in the present state: which input of the workflow's table it is. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.events import cloudevent
+from gateway.model import Disposition
+from gateway.scanning.station_state import StationState
+from gateway.station import control_codes
+from gateway.station.control_codes import ControlCode
+from gateway.station.machine import Occurrence
+from gateway.station.settings import Action
+from gateway.station.values import SAME_UNDO_NS, Count, Counted, Done
+from gateway.station.workflow import Input
+
+MAX_DIGITS: Final = 3
+"""Digits of a quantity: as many as `QTY999` has. More pieces of one item on a shelf are a misreading."""
+WRONG_QUANTITY: Final = frozenset({"QUANTITY_OF_SERIAL", "QUANTITY_ZERO"})
+"""Refusals for the quantity's sake: the label is scanned again, and not booked as it was."""
+_CONTROL: Final[Mapping[control_codes.Kind, Input]] = {
+    "action": Input.ACTION,
+    "undo-item": Input.ACTION,
+    "end-count": Input.ACTION,
+    "cancel": Input.CANCEL,
+    "same-patient": Input.SAME_PATIENT,
+    "clear-context": Input.CLEAR_CONTEXT,
+    "who-am-i": Input.WHO_AM_I,
+}
+"""Those that are always the same input."""
+
+
+def coded(what: Occurrence, code: ControlCode, state: StationState, default: Action) -> Occurrence:
+    """Return the occurrence of a control code. `what`: who scanned it and when; `default`: the default action."""
+    station, scanner = state.station, what.scanner
+    made = _CONTROL.get(code.kind, Input.IMPOSSIBLE)
+    target: Done | None = None
+    count: Count | None = None
+    match code.kind:
+        case "lock":
+            made = Input.LOCK if scanner in station.chosen else Input.IMPOSSIBLE
+        case "quantity":
+            made = _quantity(code, station.counted.get(scanner))
+        case "count" if code.count is not None:
+            made, count = Input.ACTION, Count(session=what.id, mode=code.count)
+        case "undo":
+            last_ns = station.undone_at_ns.get(scanner)
+            again = last_ns is not None and what.at_ns - last_ns <= SAME_UNDO_NS
+            made = Input.UNDO_AGAIN if again else Input.UNDO
+        case "used-despite":
+            target = refused_use(state, scanner)
+            made = Input.IMPOSSIBLE if target is None else Input.USED
+    if code.kind == "end-count":
+        present = station.chosen.get(scanner)
+        if present is None or present.count is None:
+            made = Input.IMPOSSIBLE
+        code = ControlCode(kind="action", action=default)
+    return Occurrence(
+        input=made, scanner=scanner, at_ns=what.at_ns, id=what.id, code=code, target=target, count=count
+    )
+
+
+def _quantity(code: ControlCode, present: Counted | None) -> Input:
+    if present is None:
+        return Input.QUANTITY
+    if code.digit is None or not present.digits:
+        return Input.QUANTITY_AGAIN
+    return Input.QUANTITY if present.digits < MAX_DIGITS else Input.IMPOSSIBLE
+
+
+def refused_use(state: StationState, scanner: str) -> Done | None:
+    """Return the newest use that was refused on a scanner and can be booked all the same, or None."""
+    for done in reversed(state.station.done):
+        data = state.recent.get(done.id)
+        if done.scanner == scanner and data is not None and may_be_booked(data):
+            return done
+    return None
+
+
+def may_be_booked(data: cloudevent.ScanData) -> bool:
+    """Return whether an event is a use that was refused for the article's sake."""
+    codes = {finding.code for finding in data.verdict.findings}
+    refused = data.verdict.disposition is Disposition.REFUSED
+    return refused and data.action == "consume" and not codes & WRONG_QUANTITY
