@@ -149,6 +149,7 @@ def run(
                 "status": lambda _: housekeeping.status(),
                 "scanners": lambda _: housekeeping.scanners(),
                 "station": lambda _: worker.view,
+                "quality": lambda _: worker.quality.report(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),

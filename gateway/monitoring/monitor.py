@@ -210,6 +210,7 @@ class Monitor:
             clock=ClockHealth(synchronised=reading.synchronised, boot_id=reading.boot_id),
             board=self._board,
             counters=dict(worker.counters),
+            quality=dict(worker.quality.report().scanners),
         )
 
     @property

@@ -21,6 +21,7 @@ from gateway.outbox.writer import Outbox
 from gateway.recalls.newly_known import Relearning
 from gateway.scanning import context_note
 from gateway.scanning.inbox import MAX_BATCH, Inbox, Job, Notice
+from gateway.scanning.label_quality import LabelQuality
 from gateway.scanning.outcome import Answered, Outcome
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
 from gateway.scanning.reader import Reader
@@ -72,6 +73,8 @@ class Worker:
         """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>,
         foreign.<why>, context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>,
         retransmission, trouble, fault."""
+        self.quality: Final = LabelQuality()
+        """How well labels are read, since the start."""
         self.view: StationView | None = None
         """What a display shows of the station; None before the worker runs."""
         self.trouble: str | None = None
@@ -271,6 +274,7 @@ class Worker:
 
     def _tell(self, outcome: Outcome) -> None:
         self.counters.update(outcome.tally())
+        self.quality.count(outcome.writes)
         for message in outcome.messages(self.view):
             self.on_event(message)
 
