@@ -211,6 +211,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                 "status": lambda _: monitor.status(),
                 "scanners": lambda _: monitor.scanners(),
                 "station": lambda _: worker.status.view,
+                "quality": lambda _: worker.quality.report(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
