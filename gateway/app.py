@@ -28,7 +28,7 @@ from gateway.monitoring.monitor import Monitor
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.salvage import open_outbox
 from gateway.outbox.settings import OutboxSettings
-from gateway.outbox.used_pieces import UsedPieceReader
+from gateway.outbox.used_pieces import StationJournal
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
@@ -133,7 +133,7 @@ def run(
         pipeline = Pipeline(
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
-            used_pieces=UsedPieceReader(state / "outbox.db"),
+            journal=StationJournal(state / "outbox.db"),
         )
         pipeline.memory = StationState(station=carried.given(config))
         alarms.extend(pipeline.key_trouble)

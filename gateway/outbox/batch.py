@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.events import cloudevent
 from gateway.outbox import entry as drafting
-from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote, Write
+from gateway.outbox.entry import JournalledSymbol, NewCase, NewEvent, StationNote, Write
 from gateway.system.clock import ClockReading
 
 
@@ -20,6 +20,8 @@ class Batch:
         clock: ClockReading,
     ) -> None:
         self.drafts: list[NewEvent] = []
+        self.sequences: list[int] = []
+        """Of the drafts."""
         self.events: list[tuple[int, bytes]] = []
         self.closed: set[str] = set()
         """Scanners whose open item became an event."""
@@ -32,6 +34,13 @@ class Batch:
         for write in writes:
             if isinstance(write, StationNote):
                 self.notes[write.key] = write.text
+                continue
+            if isinstance(write, NewCase):
+                sequence = first + len(self.events)
+                at = cloudevent.Position(epoch=epoch, sequence=sequence, recorded_ns=clock.wall_ns)
+                self.events.append(
+                    (sequence, cloudevent.case_event(write.id, source, write.time_ns, write.data, at))
+                )
                 continue
             if isinstance(write, JournalledSymbol):
                 self.holds[write.scanner] = drafting.encode(write.draft)
@@ -46,6 +55,7 @@ class Batch:
             at = cloudevent.Position(epoch=epoch, sequence=sequence, recorded_ns=clock.wall_ns)
             self.events.append((sequence, cloudevent.scan_event(draft.id, source, draft.time_ns, draft.data, at)))
             self.drafts.append(draft)
+            self.sequences.append(sequence)
             settled.extend(_symbol_rows(sequence, draft))
         self.symbols = [*settled, *(row for rows in waiting.values() for row in rows)]
 

@@ -92,7 +92,7 @@ class Outbox:
                     "REPLACE INTO meta VALUES (?, ?)",
                     [(f"{NOTE_PREFIX}{key}", text) for key, text in batch.notes.items()],
                 )
-                used_pieces.note(self._db, batch.drafts, batch.events)
+                used_pieces.note(self._db, batch.drafts, batch.sequences)
                 unknown_articles.note(self._db, batch.drafts, clock.wall_ns)
                 if sealed and not trusted and batch.events:
                     self._remember_untrusted(clock)
