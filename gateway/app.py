@@ -29,6 +29,7 @@ from gateway.outbox.box_identity import read_identity
 from gateway.outbox.salvage import open_outbox
 from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import StationJournal
+from gateway.outbox.writer import Outbox
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
@@ -39,6 +40,7 @@ from gateway.scanning.worker import Worker
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
 from gateway.system.systemd import ServiceManager
+from gateway.system.upgrade import taken_back
 
 if TYPE_CHECKING:
     from gateway.mqtt.delivery_state import Handler
@@ -122,10 +124,7 @@ def run(
             service_manager.at_work,
         )
         clock.not_before(outbox.last_trusted_ns() or 0)
-        alarms = []
-        if outbox.new_epoch_because:
-            alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
-            log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+        alarms = _alarms_of_the_start(outbox)
         # 2. The pipeline, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
@@ -228,6 +227,17 @@ def _kept(config: Config) -> OutboxSettings:
 def source_of(config: Config) -> str:
     """Return the URN of the configured box."""
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def _alarms_of_the_start(outbox: Outbox) -> list[str]:
+    """Return what a person should know of how this life begins."""
+    alarms = []
+    if outbox.new_epoch_because:
+        alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
+        log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+    if (back := taken_back()) is not None:
+        alarms.append(f"version {back.new} was taken back, this is the former one: {back.reason}")
+    return alarms
 
 
 def _registry(state: Path) -> StationRegistry:

@@ -30,7 +30,8 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         help="events as a file",
         description="Writes the journal. ndjson: each event on a line, byte for byte as it is delivered. csv: a "
         "row for each event; an apostrophe guards cells that a spreadsheet would compute. epcis: an EPCIS 2.0 "
-        "document; fhir: a FHIR R5 bundle; both leave out what the standard has no place for, and say how much. "
+        "document; fhir: a FHIR R5 bundle; hl7v2: DFT^P03 messages; all three leave out what the standard has no "
+        "place for, and say how much. "
         "xlsx: a workbook for spreadsheets, every text as it was read; for a table that people open, take this one "
         "and not csv. --report consumption lists what was used, by patient and case; implants lists the implants; "
         "both leave out what was read twice, taken back, thrown away or returned. On a box without [broker], what "
@@ -192,6 +193,14 @@ def _fhir(events: Iterable[StoredEvent], _arguments: argparse.Namespace) -> Iter
     _tell_left_out(chosen.left_out)
 
 
+def _hl7v2(events: Iterable[StoredEvent], _arguments: argparse.Namespace) -> Iterator[bytes]:
+    from gateway.events.exports import acts, hl7v2
+
+    chosen = acts.Acts(events)
+    yield from hl7v2.lines(chosen)
+    _tell_left_out(chosen.left_out)
+
+
 def _tell_left_out(counts: Counter[str]) -> None:
     for reason, count in sorted(counts.items()):
         print(f"left out: {count} ({reason})", file=sys.stderr)
@@ -203,10 +212,11 @@ FORMATS: Final[dict[str, Callable[[Iterable[StoredEvent], argparse.Namespace], I
     "epcis": _epcis,
     "fhir": _fhir,
     "xlsx": _csv,  # written by `_table`
+    "hl7v2": _hl7v2,
 }
 COMPLETE: Final = frozenset({"ndjson"})
-"""Formats that hold every event as it is: only an export in one of them can count as delivery. A spreadsheet on
-somebody's desk must not let the box forget which implants it has seen."""
+"""Formats that hold every event as it is: only an export in one of them can count as delivery. A spreadsheet that
+somebody saved must not let the box forget which implants it has seen."""
 
 
 @contextlib.contextmanager

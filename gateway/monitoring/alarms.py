@@ -37,6 +37,10 @@ def storing(worker: Worker, state: Path) -> Iterator[str]:
         yield f"dead letters: {worker.outbox.dead_letters}: see `scangate outbox dead`"
 
 
+UNTERMINATED_RULE: Final = 3
+"""So many codes in a row without their terminator are no accident, but how the scanner is set up."""
+
+
 def delivering(progress: "Progress | None") -> Iterator[str]:
     """Whether scans reach the central system, and will go on to."""
     if progress is None:
@@ -62,6 +66,12 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         elif scanner.connection is not ConnectionState.CONNECTED:
             why = f" ({scanner.connection_detail})" if scanner.connection_detail else ""
             yield f"scanner {reader.name}: {scanner.connection.value}{why}"
+        elif reader.unterminated >= UNTERMINATED_RULE:
+            ending = scanner.settings.terminator
+            yield (
+                f"scanner {reader.name}: its codes come without their terminator ({ending}) and are refused: "
+                f"`scangate scanners test {reader.name}` says what to set"
+            )
         if scanner.gs_missed and not scanner.gs_seen:
             yield (
                 f"scanner {reader.name}: has never sent the separator GS, and elements of a label may run together: "

@@ -107,7 +107,7 @@ def redact(text: str, symbology: str | None, persons: Persons = NOBODY) -> tuple
 def is_free_of_persons(text: str, decoded: Decoded, persons: Persons = NOBODY) -> bool:
     """Return True where `redact` would leave a symbol's text as it is; False where it may not.
 
-    The quick answer for most labels, from what was read of them already: `decoded` is what `decode` makes of `text`.
+    The quick answer for most labels, from what was read of them already: `decoded` is `decode(text)`.
     """
     if not decoded.ok or _GSRN_BEGINNING in text or COMPOSITE in text or text.startswith(("(", *gs1_link.SCHEMES)):
         return False

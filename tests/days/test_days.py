@@ -169,14 +169,9 @@ def test_a_pacemaker(day: Make) -> None:
     ]
     theatre.live(lines)
     anna, bert = patient(ANNA), patient(BERT)
-    assert theatre.used() == Counter(
-        {
-            **{(None, anna, di, sn): 1 for di, sn in ((LEAD, "E1"), (LEAD, "E2"), (PACEMAKER, "P1"))},
-            (None, None, PACEMAKER, "P2"): 1,
-            (None, bert, LEAD, "E3"): 1,
-            (None, None, LEAD, "E4"): 1,
-        }
-    )
+    truth: Used = Counter({(None, anna, di, sn): 1 for di, sn in ((LEAD, "E1"), (LEAD, "E2"), (PACEMAKER, "P1"))})
+    truth.update({(None, None, PACEMAKER, "P2"): 1, (None, bert, LEAD, "E3"): 1, (None, None, LEAD, "E4"): 1})
+    assert theatre.used() == truth
     assert theatre.amber == 0
     explanted = [one for one in in_force(theatre.events()) if one.event.data.action == "explant"]
     assert [one.event.data.udi.serial_number for one in explanted if one.event.data.udi] == ["OLD7"]

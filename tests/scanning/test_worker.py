@@ -130,7 +130,7 @@ def test_a_full_outbox_is_trouble_until_there_is_room(work: Work) -> None:
     with work(OutboxSettings(min_free_bytes=1 << 60)) as bench:
         bench.scan(LABEL, LABEL)
         assert bench.signals(2) == [Signal.TROUBLE, Signal.TROUBLE]
-        assert "its room is used up" in (bench.worker.trouble or "")
+        assert "the disk is as full as it may become" in (bench.worker.trouble or "")
         assert bench.worker.counters["trouble"] == 2
         bench.worker.outbox.settings = ROOMY
         bench.scan(LABEL)

@@ -20,7 +20,7 @@ def write(rows: Iterable[Iterable[str | float | None]], stream: BinaryIO, *, tit
 
     Works in constant memory: rows go to a temporary file.
     """
-    import xlsxwriter  # type: ignore[import-untyped]  # the exporter alone needs it
+    import xlsxwriter  # the exporter alone needs it
 
     book = xlsxwriter.Workbook(stream, {"constant_memory": True, "strings_to_formulas": False})
     try:
