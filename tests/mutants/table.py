@@ -38,6 +38,12 @@ ACK: Final = "gateway/mqtt/application_ack.py"
 FRAMING: Final = "drivers/framing.py"
 LOCKS: Final = "drivers/locks.py"
 KEYMAP: Final = "drivers/keymap.py"
+SERIAL: Final = "drivers/serial_port.py"
+FRAMES: Final = ("tests/drivers/test_framing.py",)
+KEYS: Final = ("tests/drivers/test_keymap.py", "tests/drivers/test_keymap_loss.py", "tests/drivers/test_locks.py")
+DIALECTS: Final = ("tests/drivers/test_dialect_contract.py", "tests/drivers/test_dialect_honeywell.py")
+LINES: Final = ("tests/drivers/test_serial_port.py",)
+HARDWARE: Final = ("tests/drivers/test_hardware.py", "tests/drivers/test_hid_keyboard.py")
 PRIVACY: Final = "gateway/station/privacy.py"
 PAIRING: Final = "gateway/station/pairing.py"
 REPEATS: Final = "gateway/station/repeats.py"
@@ -117,7 +123,52 @@ AREAS: Final[dict[str, Area]] = {
                 "        if self._started_ns is None:\n            self._started_ns",
                 "        self._started_ns",
             ),
-            Mutant(FRAMING, "if self._length <= MAX_FRAME_BYTES:", "if True:"),
+            Mutant(
+                FRAMING,
+                "self._length <= MAX_FRAME_BYTES:\n            self._held",
+                "True:\n            self._held",
+                FRAMES,
+            ),
+            Mutant(
+                FRAMING,
+                "            if self._started_ns is None:\n                pos",
+                "            if True:\n                pos",
+                FRAMES,
+            ),
+            Mutant(FRAMING, "if self._ending and not ended:", "if False:", FRAMES),
+            Mutant(FRAMING, "self._doubtful or now_ns < self._late_until_ns", "self._doubtful", FRAMES),
+            Mutant(FRAMING, "if begun and self._ending:", "if False:", FRAMES),
+            Mutant(FRAMING, "data = data.lstrip(SKIPPED)", "pass", FRAMES),
+            Mutant("drivers/clues.py", "if len(data) >= _LEAST and has_parity(data):", "if False:", FRAMES),
+            Mutant(LOCKS, "self._state = not self._state", "pass", KEYS),
+            Mutant(LOCKS, "self._habit = Habit.WANDERS", "pass", KEYS),
+            Mutant(
+                LOCKS,
+                "if self._habit is Habit.WANDERS:\n                return",
+                "if False:\n                return",
+                KEYS,
+            ),
+            Mutant(LOCKS, "_Event.LOSS: {_C: _U", "_Event.LOSS: {_C: _C", KEYS),
+            Mutant(KEYMAP, "self._num.light(right=value == 1)", "self._num.light(right=value == 0)", KEYS),
+            Mutant(KEYMAP, "self._caps.light(right=value == 0)", "self._caps.light(right=value == 1)", KEYS),
+            Mutant(KEYMAP, "if self._num.on and (", "if not self._num.on and (", KEYS),
+            Mutant(
+                KEYMAP, "self._caps.on is None or (self._caps.on and not letter)", "self._caps.on is None", KEYS
+            ),
+            Mutant(KEYMAP, ' or digits.startswith("0") else', " else", KEYS),
+            Mutant(KEYMAP, 'text <= "~" or', "", KEYS),
+            Mutant(KEYMAP, ' and "f8" in self._gs and self._framer.enveloped:', ":", KEYS),
+            Mutant("drivers/dialects/plain.py", " and not (self._mark and self._mark in data)", "", DIALECTS),
+            Mutant("drivers/dialects/plain.py", "self._framer.broken()  # it was no code", "pass", DIALECTS),
+            Mutant(SERIAL, "if self._changed() or not data:", "if not data:", LINES),
+            Mutant(SERIAL, "self._connection is ConnectionState.BUSY and holders(path)", "False", LINES),
+            Mutant("drivers/hid_node.py", "if self._radio and not bluetooth_connected():", "if False:", HARDWARE),
+            Mutant(
+                "drivers/hardware.py",
+                'None if hid.get("bus") == _BLUETOOTH else _usb_device',
+                "_usb_device",
+                HARDWARE,
+            ),
             Mutant(
                 FRAMING, "self._length == 0 or self._length > MAX_FRAME_BYTES", "self._length > MAX_FRAME_BYTES"
             ),
