@@ -29,7 +29,7 @@ _MAX_REASON = 300
 
 _TRUE = frozenset({"1", "true", "sant", "yes", "y", "ja", "j", "x"})
 _FALSE = frozenset({"0", "false", "falskt", "no", "n", "nej"})
-_STATUS = {
+STATUS_WORDS = {
     "active": ArticleStatus.ACTIVE,
     "aktiv": ArticleStatus.ACTIVE,
     "discontinued": ArticleStatus.DISCONTINUED,
@@ -185,7 +185,7 @@ _READERS: Final[tuple[tuple[Field, str, Callable[[_Row, Field], object]], ...]] 
     ("lotRequired", "lot_required", lambda row, field: row.flag(field)),
     ("serialRequired", "serial_required", lambda row, field: row.flag(field)),
     ("expiryRequired", "expiry_required", lambda row, field: row.flag(field)),
-    ("status", "status", lambda row, field: row.word(field, _STATUS)),
+    ("status", "status", lambda row, field: row.word(field, STATUS_WORDS)),
     ("statusReason", "status_reason", lambda row, field: row.prose(field, MAX_TEXT)),
     ("statusFrom", "status_from", lambda row, field: row.day(field)),
 )

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gateway.articles.identifiers import gtin_text
 from gateway.articles.rows import FURTHER, SOURCE_BITS, source_of, to_article
-from gateway.articles.schema import BY_KEY, CURRENT, DAMAGE, damaged, open_generation
+from gateway.articles.schema import BY_KEY, CURRENT, DAMAGE, PHRASE, damaged, open_generation
 from gateway.model import Article
 
 MAX_CONFLICTS: Final = 1000
@@ -23,8 +23,8 @@ COMPARED: Final = (
 _NO_FLAGS: Final = ~0b1111111
 """Of `traits`: the words, without the yes-or-no fields."""
 _COLUMNS: Final = f"""
-key, traits & {_NO_FLAGS}, manufacturer, trade_name, article_number, catalog_number, base, coalesce(base_quantity, 1),
-rest
+key, traits & {_NO_FLAGS}, manufacturer, {PHRASE.format("trade_name", "")}, article_number, catalog_number, base,
+coalesce(base_quantity, 1), rest
 """
 _BY_GTIN: Final = f"SELECT key >> {SOURCE_BITS}, {_COLUMNS} FROM article WHERE key > 0 ORDER BY key"  # noqa: S608
 _BY_TEXT: Final = f"""
