@@ -24,6 +24,7 @@ from gateway.model import (
     Severity,
     Verdict,
 )
+from gateway.station.assets import Asset, asset_of
 from gateway.station.occasion import NO_STORY, PLAIN, Made, Story, remarks
 from gateway.station.rules import weight
 from gateway.station.settings import StationSettings
@@ -36,12 +37,12 @@ LOWER_TRUST: Final = frozenset(
     {
         InputQuality.UNTERMINATED,
         InputQuality.NOT_UTF8,
-        InputQuality.GS_NEVER_SEEN,
         InputQuality.UNCALIBRATED,
         InputQuality.DROPPED_BEFORE,
     }
 )
-"""What puts the characters themselves in doubt; a missing AIM identifier alone does not."""
+"""What puts the characters of this scan in doubt; a missing AIM identifier alone does not. A scanner that has never
+sent a GS (GS_NEVER_SEEN) is one alarm of the box: said of each label, it would be said of all of them."""
 TRACED_CLASSES: Final = frozenset({"III"})
 """Whose single devices must be traceable, implant or not."""
 PACKAGES: Final = range(1, 9)
@@ -89,10 +90,15 @@ def judge(
     What decoding found counts for a label, whole or half: of a shelf label's text it merely says that it is no UDI.
     """
     is_label = decoded.complete or circumstances.missing is not None
+    asset = asset_of(decoded)
     weighed = [_weigh(finding, settings) for finding in (decoded.findings if is_label else ())]
     made = (
         *_expiry(decoded, clock, settings),
-        *_article(decoded, look_up, clock, half=circumstances.missing is not None),
+        *(
+            _article(decoded, look_up, clock, half=circumstances.missing is not None)
+            if asset is None
+            else _unit(asset)
+        ),
         *_reading(circumstances),
         *_master(look_up, clock, circumstances.max_age_days),
         *remarks(circumstances.meaning, circumstances.story, decoded, look_up),
@@ -125,6 +131,11 @@ def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) ->
     days = (expires - clock.today()).days
     if 0 <= days <= settings.near_expiry_days and settings.near_expiry_days:
         yield "EXPIRES_SOON", f"expires on {expires}, in {days} days", None
+
+
+def _unit(asset: Asset) -> Iterator[Made]:
+    if asset.scheme == "SSCC":
+        yield "LOGISTIC_UNIT", "the label of a delivery: the articles in it are scanned one by one", "00"
 
 
 def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bool) -> Iterator[Made]:

@@ -149,6 +149,8 @@ CASES = [
     Case("INCOMPLETE_LABEL", "all is there", False),
     Case("LABELS_INTERLEAVED", "another label was under way", True, circumstances=Circumstances(interleaved=True)),
     Case("LABELS_INTERLEAVED", "none was", False),
+    Case("LOGISTIC_UNIT", "an SSCC", True, Decoded(ok=True, issuer=Issuer.GS1, elements=(("00", "3" * 18),))),
+    Case("LOGISTIC_UNIT", "an article", False),
     *(Case("LOWER_TRUST", quality.value, quality in LOWER_TRUST, circumstances=trust(quality))
       for quality in InputQuality),
     Case("MASTER_OLD", "8 days, 7 allowed", True, look_up=built(8), circumstances=Circumstances(max_age_days=7)),
@@ -219,6 +221,7 @@ SEVERITIES = {
     "RECALL_POSSIBLE": ("warning", "error", "error"),
     "IMPLANT_NOT_TRACEABLE": ("warning", "error", "error"),
     "WRONG_PACKAGE_LEVEL": ("warning", None, "warning"),
+    "LOGISTIC_UNIT": ("warning", "info", "warning"),
     "NO_PATIENT": ("warning", None, "warning"),
     "NO_CASE": ("warning", None, "warning"),
     "CONTEXT_RESTORED": ("warning", None, "warning"),
