@@ -52,11 +52,16 @@ class Pipeline:
         master: ArticleMaster,
         keys: StationKeys | None = None,
         used_pieces: UsedPieces | None = None,
+        *,
+        station: Station = Station(),  # noqa: B008 - frozen
     ) -> None:
-        """`keys`: those of the configuration where they are not given. `used_pieces`: what the journal knows."""
+        """`keys`: those of the configuration where they are not given. `used_pieces`: what the journal knows.
+
+        `station`: what an earlier life has chosen.
+        """
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
-        self.memory = StationState()
+        self.memory = StationState(station=station)
         self.key_trouble: Final = keys.trouble
         """Why a configured key cannot be used, one line each."""
         self._settings = settings
