@@ -23,7 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "enrol",
         help="this box's own certificate: ask for it, and put the answer in place",
         description="Without options, makes a new key, which never leaves this box, and prints a certificate "
-        "request for it. The site's certificate authority signs it; --certificate puts the answer in place, no restart. "
+        "request for it. The site's certificate authority signs it; --certificate puts the answer in place. "
         "The same two steps renew a certificate before it ends.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n"
