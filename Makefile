@@ -1,6 +1,6 @@
 # `make` lists the targets. Nothing but git, make and python3 need be on the machine.
 #
-#   PYTHON=python3.12   another interpreter (3.11 to 3.13)
+#   PYTHON=python3.12   another interpreter (3.11 to 3.14)
 
 PYTHON ?= python3
 # Half of their time the tests wait for servers, so that two workers a core keep it busy.

@@ -23,6 +23,11 @@ def add_since(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_until(parser: argparse.ArgumentParser) -> None:
+    """Add `--until` to a command."""
+    parser.add_argument("--until", type=_since, metavar="TIME", help="recorded before then; a time as of --since")
+
+
 @contextlib.contextmanager
 def backlog_of(config: "Config", other: Path | None = None) -> Iterator[OutboxReader]:
     """Open the outbox of a box, or another one, for reading, inside a `with`. Raises OutboxError."""

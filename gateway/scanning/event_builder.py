@@ -16,6 +16,7 @@ from gateway.model import Decoded, Disposition, Finding, LookUp, Severity, Verdi
 from gateway.outbox.entry import NewEvent
 from gateway.scanning.station_state import StationState
 from gateway.scanning.stories import UsedPieces, story_of, whose
+from gateway.station.assets import Asset, asset_of
 from gateway.station.context import ContextItem
 from gateway.station.pairing import missing_part
 from gateway.station.profiles import PROFILES
@@ -75,6 +76,7 @@ class EventBuilder:
         if reading.remarks:
             decoded = replace(decoded, ok=False, findings=(*decoded.findings, *reading.remarks))
         lacking = missing_part(item.missing, decoded.issuer)
+        asset = asset_of(decoded)
         meaning, first = item.meaning, item.symbols[0]
         data = cloudevent.ScanData(
             action=meaning.action,
@@ -91,6 +93,12 @@ class EventBuilder:
             context=event_context(meaning.context),
             count=None if meaning.count is None else convert(to_builtins(meaning.count), cloudevent.CountSession),
             destination=meaning.destination,
+            asset=(
+                cloudevent.EventAsset(scheme=asset.scheme, identifier=asset.identifier)
+                if asset is not None and asset.scheme != "SSCC"
+                else None
+            ),
+            logistic_unit=asset.identifier if asset is not None and asset.scheme == "SSCC" else None,
         )
         at_ns = item.symbols[-1].at_ns
         repeats = self._first_of(data, at_ns, state)
@@ -102,6 +110,7 @@ class EventBuilder:
             quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
             missing=lacking,
             interleaved=item.label.interleaved,
+            asset=asset,
             max_age_days=self._max_age_days,
             meaning=meaning,
             story=story,
@@ -158,6 +167,8 @@ class EventBuilder:
         texts = tuple(symbol.text for symbol in data.symbols)
         refused = data.verdict.disposition is Disposition.REFUSED
         action = f"refused {data.action}" if refused else data.action
+        if (asset := _asset(data)) is not None and asset.single:
+            return (action, asset.scheme, asset.identifier, None)
         return key_of(action, data.udi, texts, self.profile, whose(data.context))
 
     def _first_of(self, data: cloudevent.ScanData, at_ns: int, state: StationState) -> str | None:
@@ -176,3 +187,9 @@ def _stamp(clock: ClockReading, at_ns: int) -> cloudevent.ClockStamp:
 def event_context(items: Sequence[ContextItem]) -> cloudevent.Context:
     """Return a context as events carry it."""
     return convert({item.kind: to_builtins(item.value) for item in items}, cloudevent.Context)
+
+
+def _asset(data: cloudevent.ScanData) -> Asset | None:
+    if data.logistic_unit is not None:
+        return Asset(scheme="SSCC", identifier=data.logistic_unit)
+    return None if data.asset is None else Asset(scheme=data.asset.scheme, identifier=data.asset.identifier)

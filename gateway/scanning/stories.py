@@ -93,13 +93,14 @@ def _used_here(data: cloudevent.ScanData, state: StationState, piece: Piece | No
     for identity, other in reversed(state.recent.items()):
         if other.action != "consume" or other.repeats is not None or other.udi is None:
             continue
-        if other.verdict.disposition is Disposition.REFUSED or not _left(identity, other, state):
+        if other.verdict.disposition is Disposition.REFUSED:
             continue
         if piece is not None:
-            same = piece_of(other.udi) == piece
+            same = piece[-1] in {other.udi.serial_number, other.udi.donation_identification_number}
+            same = same and piece_of(other.udi) == piece
         else:
             same = _label(other) == _label(data) and whose(other.context) == whose(data.context)
-        if same:
+        if same and _left(identity, other, state):
             yield identity
 
 

@@ -47,7 +47,12 @@ def context_of(station: Station, scanner: str) -> tuple[ContextItem, ...]:
 def asks(station: Station) -> bool:
     """Return whether the screen asks if the same patient is meant."""
     ended = station.ended
-    return (ended is not None and ended.asks) or any(kept.restored for kept in station.context.values())
+    return (ended is not None and ended.asks) or is_restored(station)
+
+
+def is_restored(station: Station) -> bool:
+    """Return whether case or patient are from before a restart, and nobody has confirmed them."""
+    return any(station.context[kind].restored for kind in _GOES_WITH if kind in station.context)
 
 
 def lacking(station: Station) -> frozenset[ContextKind]:
@@ -109,6 +114,7 @@ def _set(station: Station, item: ContextItem, scanner: str, at_ns: int) -> Stati
     if before is not None and before.item.is_same(item):  # sealed once: events show that nothing has changed
         confirmed = {one: replace(kept, restored=False) for one, kept in context.items()}
         return replace(station, context=confirmed)
+    item = _sealed_before(station, item)
     if item.kind not in _GOES_WITH:
         return replace(station, context={**context, key: Kept(item=item, since_ns=at_ns)})
     other = _GOES_WITH[item.kind]
@@ -123,6 +129,12 @@ def _set(station: Station, item: ContextItem, scanner: str, at_ns: int) -> Stati
     if station.ended is not None and not _unset(station.ended, context) & _GOES_WITH.keys():
         station = replace(station, ended=None)
     return station
+
+
+def _sealed_before(station: Station, item: ContextItem) -> ContextItem:
+    """Return the item as it was sealed before its context ended: the case goes on, and events show that."""
+    kept = None if station.ended is None else station.ended.items.get(item.kind)
+    return kept.item if kept is not None and kept.item.is_same(item) else item
 
 
 def answered(station: Station, at_ns: int, times: MoveTimes) -> Station:

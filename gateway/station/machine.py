@@ -522,7 +522,7 @@ def _meaning(station: Station, what: Occurrence, times: MoveTimes) -> Meaning:
         quantity_ended=scanner in station.quantity_ended,
         count=chosen.count if chosen else None,
         context=binding.context_of(station, scanner),
-        restored=any(kept.restored for kept in station.context.values()),
+        restored=binding.is_restored(station),
         lacks=binding.lacking(station),
     )
 

@@ -25,6 +25,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.model import Decoded, Finding, Issuer, LookUp, Severity
+from gateway.station.assets import asset_of
 from gateway.station.label import says_nothing_new, statements
 from gateway.station.label_part import own_fault
 from gateway.station.profiles import Profile
@@ -91,7 +92,7 @@ def missing(
 
     `decoded` is what `symbols` say together, `look_up` what the master says of it.
     """
-    if decoded.issuer is None or not decoded.elements:
+    if decoded.issuer is None or not decoded.elements or asset_of(decoded) is not None:
         return ()
     if decoded.device_identifier is None:
         return (Missing.DEVICE_IDENTIFIER,)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from gateway.station.binding import asks, lacking
+from gateway.station.binding import asks, is_restored, lacking
 from gateway.station.settings import Action, StationSettings
 from gateway.station.values import Station
 from gateway.system.clock import ClockReading, local_rfc3339
@@ -114,7 +114,7 @@ def view_of(
         case_since=moment(case.since_ns if case else None),
         location=str(place.item.value) if place else None,
         context_expires_at=moment(station.context_until_ns if station.context else None),
-        context_restored=any(kept.restored for kept in station.context.values()),
+        context_restored=is_restored(station),
         ended_kinds=tuple(sorted(lacking(station))),
         ended_why=station.ended.why if station.ended and lacking(station) else None,
         asks=asks(station),

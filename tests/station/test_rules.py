@@ -9,6 +9,7 @@ import pytest
 
 from drivers.model import InputQuality
 from gateway.model import Article, ArticleStatus, Decoded, Finding, Issuer, LookUp, Match, Recall, Severity
+from gateway.station.assets import Asset
 from gateway.station.context import ContextItem, ContextKind
 from gateway.station.occasion import Story
 from gateway.station.rules import PROFILES, RULES, Profile, weight
@@ -91,6 +92,8 @@ CASES = [
     Case("ARTICLE_BLOCKED", "from today", True, look_up=known(**BLOCKED, status_from="2026-11-21")),
     Case("ARTICLE_BLOCKED", "from tomorrow", False, look_up=known(**BLOCKED, status_from="2026-11-22")),
     Case("ARTICLE_BLOCKED", "a recalled one is that", False, look_up=known(**RECALLED)),
+    Case("ARTICLE_DISCONTINUED", "no longer sold", True, look_up=known(status=ArticleStatus.DISCONTINUED)),
+    Case("ARTICLE_DISCONTINUED", "a blocked one is that", False, look_up=known(**BLOCKED)),
     Case("ARTICLE_RECALLED", "all of the article", True, look_up=known(**RECALLED)),
     Case("ARTICLE_RECALLED", "from tomorrow", False, look_up=known(**RECALLED, status_from="2026-11-22")),
     Case("ARTICLE_RECALLED", "this lot", True, look_up=recall(lots=("L0", "L1"))),
@@ -147,6 +150,8 @@ CASES = [
     Case("INCOMPLETE_LABEL", "all is there", False),
     Case("LABELS_INTERLEAVED", "another label was under way", True, circumstances=Circumstances(interleaved=True)),
     Case("LABELS_INTERLEAVED", "none was", False),
+    Case("LOGISTIC_UNIT", "an SSCC", True, circumstances=Circumstances(asset=Asset(scheme="SSCC", identifier="3"))),
+    Case("LOGISTIC_UNIT", "an article", False),
     *(Case("LOWER_TRUST", quality.value, quality in LOWER_TRUST, circumstances=trust(quality))
       for quality in InputQuality),
     Case("MASTER_OLD", "8 days, 7 allowed", True, look_up=built(8), circumstances=Circumstances(max_age_days=7)),
@@ -217,6 +222,7 @@ SEVERITIES = {
     "RECALL_POSSIBLE": ("warning", "error", "error"),
     "IMPLANT_NOT_TRACEABLE": ("warning", "error", "error"),
     "WRONG_PACKAGE_LEVEL": ("warning", None, "warning"),
+    "LOGISTIC_UNIT": ("warning", "info", "warning"),
     "NO_PATIENT": ("warning", None, "warning"),
     "NO_CASE": ("warning", None, "warning"),
     "CONTEXT_RESTORED": ("warning", None, "warning"),
