@@ -133,8 +133,9 @@ class Worker:
         clock = self._clock.now()
         if clock.synchronised:  # set while no daemon ran
             self._inbox.post(Notice.CLOCK_SET)
-        if self.outbox.left_open:
-            log.warning("labels left half scanned go out as incomplete count=%d", len(self.outbox.left_open))
+        left = self.outbox.left_open
+        if left:
+            log.warning("labels left half scanned go out as incomplete count=%d", len(left))
             self._store([], clock)
         try:
             note = self.outbox.station_note(context_note.KEY)
@@ -142,6 +143,8 @@ class Worker:
         except OutboxError as error:
             self._outbox_failed(error)
         self.view = self._pipeline.view(clock)
+        for draft in left:  # whoever stands there sees which label is to be scanned again
+            self._tell(Outcome(scanner=draft.data.station.scanner, signal=Signal.WARNING, writes=(draft,)))
 
     def _end(self) -> None:
         """Finish what is under way: nobody scans the rest of a label here, and a job that was taken is done."""
