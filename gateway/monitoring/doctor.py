@@ -20,11 +20,11 @@ from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import SITE_FILE, Config, ConfigError, client_id_of, load
 from gateway.config.warnings import SERVICE_STATE, key_warnings, security_warnings
 from gateway.devices import bluetooth
-from gateway.events.cloudevent import DAY_NS
+from gateway.events.cloudevent import DAY_NS, gateway_source, probe_event
 from gateway.events.topics import Topics
 from gateway.mqtt.settings import BrokerSettings
-from gateway.mqtt.tls import client_certificate_ends
-from gateway.outbox.capacity import Capacity, RoomReport
+from gateway.mqtt.tls import file_ends
+from gateway.outbox.capacity import Capacity, CapacityReport
 from gateway.outbox.settings import MIB, OutboxSettings
 from gateway.system.clock import NS, Clock
 from gateway.system.control_socket import DaemonUnreachableError, ask
@@ -87,7 +87,8 @@ def examine(file: Path, socket_path: Path) -> Iterator[Diagnosis]:
     box = config.gateway
     topics = Topics.of(box.tenant, box.site, box.id)
     client_id = f"{client_id_of(config, broker)}-doctor"
-    yield from _fenced("broker", lambda: _broker(broker, topics, client_id))
+    source = gateway_source(box.tenant, box.site, box.id)
+    yield from _fenced("broker", lambda: _broker(broker, topics, client_id, source))
     yield from _fenced("certificate", lambda: _own_certificate(broker))
     yield from _fenced("delivery", lambda: _delivery(status))
 
@@ -167,7 +168,7 @@ def _state(directory: Path, outbox: OutboxSettings | None) -> Iterator[Diagnosis
     free = disk.f_bavail * disk.f_frsize
     found = f"{free // MIB} MiB free"
     if outbox is not None and free <= outbox.min_free_bytes:
-        report = RoomReport(room=Capacity.FULL, used_bytes=0, free_bytes=free, bound="min_free_bytes")
+        report = CapacityReport(level=Capacity.FULL, used_bytes=0, free_bytes=free, bound="min_free_bytes")
         found = f"{found}: new scans are refused"
         yield Diagnosis(subject=subject, health=Health.BAD, found=found, do=report.remedy(outbox))
         return
@@ -346,19 +347,19 @@ def _master(config: Config) -> Diagnosis:
     return Diagnosis(subject=subject, health=Health.GOOD, found=found)
 
 
-def _broker(broker: BrokerSettings, topics: Topics, client_id: str) -> Iterator[Diagnosis]:
-    """Go the way of an event: connect, publish below this box's topics, and see it come back."""
+def _broker(broker: BrokerSettings, topics: Topics, client_id: str, source: str) -> Iterator[Diagnosis]:
+    """Go the way of an event: connect, publish on this box's own topic of events, and see it come back."""
     from gateway.mqtt.subscriber import BrokerUnreachableError, Subscriber
 
     subject = "broker"
-    token = uuid.uuid4().hex.encode()
+    token = probe_event(str(uuid.uuid4()), source, time.time_ns())
     try:
         with Subscriber(broker, client_id) as listener:
             url = listener.connection.url
             yield from _certificate(listener.connection.peer_certificate_expires())
-            listener.subscribe(topics.doctor)
+            listener.subscribe(topics.scan)
             began = time.monotonic()
-            listener.connection.publish(topics.doctor, token)
+            listener.connection.publish(topics.scan, token)
             came = any(message.body == token for message in _until(listener.messages, token))
     except BrokerUnreachableError as error:
         yield Diagnosis(
@@ -372,7 +373,7 @@ def _broker(broker: BrokerSettings, topics: Topics, client_id: str) -> Iterator[
         yield Diagnosis(
             subject=subject,
             health=Health.BAD,
-            found=f"{url}: a message to {topics.doctor} did not come back",
+            found=f"{url}: a message to {topics.scan} did not come back",
             do=f"let this box publish and subscribe to {topics.everything} in the broker's access list",
         )
 
@@ -399,7 +400,7 @@ def _certificate(expires: float | None) -> Iterator[Diagnosis]:
 
 def _own_certificate(broker: BrokerSettings) -> Iterator[Diagnosis]:
     """Say when this box's own certificate ends, and whether a new one was asked for."""
-    ends = client_certificate_ends(broker)
+    ends = file_ends(broker.cert_file)
     if ends is None:
         return
     days = int((ends - time.time_ns() / NS) // 86_400)

@@ -3,6 +3,8 @@
 import msgspec
 from msgspec import Struct
 
+from gateway.scanning.label_quality import QualityRow
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -40,7 +42,8 @@ class BrokerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     protocol: str | None
     problem: str | None
     authorisation: str
-    """proven (MQTT 5 acknowledged events) | unproven (MQTT 3.1.1 acknowledges what it drops, too)."""
+    """proven (events are known to pass: by MQTT 5's acknowledgement, by their echo under 3.1.1, or by the central
+    system's own) | unproven."""
     acknowledged: int
     refused: int
     inbound_problem: str | None
@@ -49,6 +52,12 @@ class BrokerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     """When the broker's certificate ends, RFC 3339; null without TLS."""
     client_certificate_ends: str | None
     """When the box's own certificate ends."""
+    acks_awaited: bool = False
+    """What counts as delivered is the central system's own acknowledgement."""
+    reconnects: int = 0
+    """Connections that broke in the last ten minutes."""
+    replays: int = 0
+    """Ranges of events that are being sent again."""
 
 
 class ScannerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -102,6 +111,8 @@ class Health(Struct, frozen=True, kw_only=True, rename="camel"):
     """One retained health message."""
 
     gateway: str
+    machine: str | None = None
+    """A hash that tells this machine from another one under the same identity; null where it cannot be told."""
     version: str
     time: str
     uptime_seconds: int
@@ -120,6 +131,8 @@ class Health(Struct, frozen=True, kw_only=True, rename="camel"):
     """Null on a machine that tells nothing of itself."""
     counters: dict[str, int]
     """Scans since the start: accepted, refused, trouble, withheld by kind, discarded by reason."""
+    quality: dict[str, QualityRow] = {}
+    """Scanner -> how well it has read labels since the start."""
 
     def encode(self) -> bytes:
         """Return it as JSON."""
@@ -133,6 +146,7 @@ def essence(health: Health) -> Health:
         time="",
         uptime_seconds=0,
         counters={},
+        quality={},
         sequence=msgspec.structs.replace(
             health.sequence, stored=0, delivered=0, waiting=0, oldest_waiting_seconds=None
         ),

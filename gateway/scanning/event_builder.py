@@ -112,7 +112,6 @@ class EventBuilder:
             quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
             missing=lacking,
             interleaved=item.label.interleaved,
-            asset=asset,
             max_age_days=self._max_age_days,
             meaning=meaning,
             story=story,

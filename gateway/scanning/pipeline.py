@@ -53,11 +53,16 @@ class Pipeline:
         master: ArticleMaster,
         keys: StationKeys | None = None,
         journal: Journal | None = None,
+        *,
+        station: Station = Station(),  # noqa: B008 - frozen
     ) -> None:
-        """`keys`: those of the configuration where they are not given. `journal`: none where left out."""
+        """`keys`: those of the configuration where they are not given. `journal`: none where left out.
+
+        `station`: what an earlier life has chosen.
+        """
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
-        self.memory = StationState()
+        self.memory = StationState(station=station)
         self.key_trouble: Final = keys.trouble
         """Why a configured key cannot be used, one line each."""
         self._settings = settings

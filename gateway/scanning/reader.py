@@ -39,8 +39,7 @@ class Reader:
         self.failure: str | None = None
         """What its driver said last, while it reads nothing."""
         self.dropped = 0
-        """Scans that found the queue full; the worker has told the operator about `dropped_told` of them."""
-        self.dropped_told = 0
+        """Scans that found the queue full."""
         self.heard_at = time.monotonic()
         """When it last brought something, or came."""
         self.unterminated = 0
@@ -49,6 +48,7 @@ class Reader:
         self._inbox = inbox
         self._on_connected = on_connected
         self._stopping = threading.Event()
+        self._close_at_end = False
         self._turned = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"reader-{self.name}", daemon=True)
 
@@ -79,6 +79,12 @@ class Reader:
         """Wait for its end."""
         self._thread.join(seconds)
 
+    def close(self) -> None:
+        """Close the port, once the worker has answered the last scan; a thread that hangs closes its own."""
+        self._close_at_end = True
+        if not self._thread.is_alive():
+            self.scanner.close()
+
     @property
     def trouble(self) -> str | None:
         """Why it reads nothing, where waiting for the scanner does not help."""
@@ -104,7 +110,8 @@ class Reader:
             if self.failure is None:
                 self._drain()
         finally:
-            self.scanner.close()
+            if self._close_at_end:
+                self.scanner.close()
 
     def _make_anew(self) -> None:
         failed = self.scanner

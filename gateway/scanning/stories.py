@@ -98,14 +98,20 @@ def _label(data: cloudevent.ScanData) -> tuple[object, ...]:
 
 def _used_here(data: cloudevent.ScanData, state: StationState, piece: Piece | None) -> Iterator[str]:
     """Yield the events that consumed this piece, or a piece of its lot in the same case, the newest first."""
+    number = None if piece is None else piece[-1]
     for identity, other in reversed(state.recent.items()):
-        if other.action != "consume" or other.repeats is not None or other.udi is None:
+        udi = other.udi
+        # most of what is remembered is another piece: that is asked first
+        if udi is None or (
+            number is not None and number not in (udi.serial_number, udi.donation_identification_number)
+        ):
+            continue
+        if other.action != "consume" or other.repeats is not None:
             continue
         if other.verdict.disposition is Disposition.REFUSED:
             continue
         if piece is not None:
-            same = piece[-1] in {other.udi.serial_number, other.udi.donation_identification_number}
-            same = same and piece_of(other.udi) == piece
+            same = piece_of(udi) == piece
         else:
             same = _label(other) == _label(data) and whose(other.context) == whose(data.context)
         if same and _left(identity, other, state):

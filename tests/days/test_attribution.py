@@ -1,7 +1,6 @@
 """A piece never belongs to a case, patient, place or member of staff that was not set for it.
 
-Whatever is scanned, by whom, however long nobody scans, and however often the power fails.
-
+That holds whatever is scanned, by whom, however long nobody scans, and however often the power fails.
 The model is the rules of docs/integration.md in plain words: who is set, since when, and when something was scanned
 last. It knows nothing of labels, tables or outputs.
 """

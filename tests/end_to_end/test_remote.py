@@ -112,7 +112,11 @@ def test_commands(plant: Plant) -> None:
     assert health["result"]["sequence"]["stored"] == 2
     assert plant.command("identify", "i1", scanner="front")["result"] == {"signalled": ["front"]}
     assert "there are: front" in plant.command("identify", "i2", scanner="back")["error"]
-    assert plant.command("outbox-replay", "r1", **{"from": 1, "to": 99})["result"] == {"from": 1, "to": 2}
+    assert plant.command("outbox-replay", "r1", **{"from": 1, "to": 99})["result"] == {
+        "from": 1,
+        "to": 2,
+        "done": False,
+    }
     wait_for(lambda: len(plant.heard.on("/scan")) == 4, "both again")
     assert plant.heard.on("/scan")[:2] == plant.heard.on("/scan")[2:]
     wrong: tuple[dict[str, object], ...] = (

@@ -68,7 +68,7 @@ def test_history_goes_when_room_is_scarce_whatever_the_clock_says(tmp_path: Path
     before.close(reading())
     scarce = OutboxSettings(min_free_bytes=0, max_bytes=int(path.stat().st_size / 0.95))
     outbox = Outbox(path, scarce, BOX)
-    assert outbox.tidy(reading(set_=False))
+    assert outbox.maintain(reading(set_=False))
     assert len(stored(path)) < 300
     outbox.abandon()
 
@@ -79,7 +79,7 @@ def test_what_goes_leaves_the_symbols_of_a_dead_letter(outbox: Outbox) -> None:
     outbox.mark_delivered(3)
     outbox.write_marks(reading())
     later = reading(at_ns=NOW_NS + 31 * DAY, monotonic_ns=60 * S + 31 * DAY)
-    while outbox.tidy(later):
+    while outbox.maintain(later):
         pass
     assert rows(outbox.path, "SELECT event FROM symbol") == [(2,)]
 
