@@ -19,6 +19,7 @@ from gateway.scanning import context_note
 from gateway.scanning.code_input import coded
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.outcome import Outcome
+from gateway.scanning.resumed_labels import with_label
 from gateway.scanning.station_state import StationState
 from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
@@ -284,7 +285,9 @@ class Pipeline:
             key = self._builder.repeat_key(data)
             memory = memory.with_event(event.id, data, at_ns, key, self._builder.repeat_ns)
             done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
-            memory = replace(memory, station=machine.resumed(memory.station, done, at_ns, self._times))
+            station = machine.resumed(memory.station, done, at_ns, self._times)
+            station = with_label(station, event.id, data, at_ns, self._times)
+            memory = replace(memory, station=station)
         station = context_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
         station = machine.elapse(station, clock.monotonic_ns, self._times).station
         self.memory = replace(memory, station=station)

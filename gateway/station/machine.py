@@ -184,9 +184,8 @@ def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
 
 
 def _same_context(one: Meaning, other: Meaning) -> bool:
-    return len(one.context) == len(other.context) and all(
-        item.is_same(another) for item, another in zip(one.context, other.context, strict=True)
-    )
+    mine, its = ({item.kind: item for item in meaning.context} for meaning in (one, other))
+    return mine.keys() == its.keys() and all(item.is_same(its[kind]) for kind, item in mine.items())
 
 
 def incomplete_of(station: Station, scanner: str, label: Label, at_ns: int, times: MoveTimes) -> Item | None:
@@ -197,7 +196,7 @@ def incomplete_of(station: Station, scanner: str, label: Label, at_ns: int, time
         before = item.label.decoded
         if (
             item.missing
-            and item.until_ns < at_ns <= item.until_ns + times.undo_ns
+            and at_ns <= item.until_ns + times.undo_ns
             and before.device_identifier is not None
             and (before.issuer, before.device_identifier) == (decoded.issuer, decoded.device_identifier)
             and before.lot_number in {None, decoded.lot_number}
