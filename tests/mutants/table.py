@@ -54,7 +54,7 @@ WORKER: Final = "gateway/scanning/worker.py"
 
 AREAS: Final[dict[str, Area]] = {
     "outbox": Area(
-        ("tests/outbox", "tests/events"),
+        ("tests/outbox", "tests/events/test_cloudevent.py"),
         (
             Mutant(SCHEMA, "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"),
             Mutant(SCHEMA, "if version > SCHEMA_VERSION:", "if version > SCHEMA_VERSION + 1:"),
