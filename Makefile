@@ -67,6 +67,7 @@ soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 pictures: ## the pictures of the documentation, by a real browser
 	@scripts/environment.sh dev chromium-headless-shell
 	@$(BIN)/python -m tests.display.screenshot docs/pictures
+	@$(BIN)/python -m tests.intake.screenshot docs/pictures
 
 mutants: ## wrong lines in the promise's core that no test notices (AREA=outbox: of that area only)
 	@scripts/environment.sh dev mosquitto

@@ -33,7 +33,7 @@ from gateway.outbox.box_identity import read_identity
 from gateway.outbox.delivery import StandAlone
 from gateway.outbox.salvage import open_outbox
 from gateway.outbox.settings import OutboxSettings
-from gateway.outbox.used_pieces import UsedPieceReader
+from gateway.outbox.used_pieces import StationJournal
 from gateway.outbox.writer import Outbox
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.inbox import Inbox, Notice
@@ -170,7 +170,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         pipeline = Pipeline(
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
-            used_pieces=UsedPieceReader(state / "outbox.db"),
+            journal=StationJournal(state / "outbox.db"),
             station=carried.given(config),
         )
         alarms.extend(pipeline.key_trouble)
@@ -211,6 +211,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                 "status": lambda _: monitor.status(),
                 "scanners": lambda _: monitor.scanners(),
                 "station": lambda _: worker.status.view,
+                "quality": lambda _: worker.quality.report(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),

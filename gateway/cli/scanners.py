@@ -40,6 +40,17 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     watching.add_argument("--count", type=int, metavar="N", help="end after N scans")
     watching.add_argument("--json", action="store_true", help="print the JSON of each, one a line")
     watching.set_defaults(run=_watch)
+    quality = actions.add_parser(
+        "quality",
+        help="how well labels are read, by scanner or by article",
+        description="Counts labels since the daemon's start: how many were whole and readable at the first try, "
+        "how many were not, and why. Those that fail most come first.",
+        epilog="examples: scangate scanners quality   |   scangate scanners quality --articles",
+    )
+    quality.add_argument("--articles", action="store_true", help="by article (device identifier)")
+    add_socket(quality)
+    add_json(quality)
+    quality.set_defaults(run=_quality)
     _add_test(actions, "test", "scan a known symbol and learn what is set up wrongly", store=False)
     _add_test(actions, "calibrate", "the same; a scanner that passes counts as calibrated", store=True)
     sheet = actions.add_parser(
@@ -125,6 +136,30 @@ def _list(arguments: argparse.Namespace) -> int:
         columns["why"] = "why"
     show(rows, columns, as_json=arguments.json, empty="nothing that could be a scanner is plugged in")
     return exits.NOT_WELL if any(row["name"] and row["why"] for row in rows) else exits.DONE
+
+
+def _quality(arguments: argparse.Namespace) -> int:
+    from gateway.system.control_socket import ask
+
+    report: Any = ask(arguments.socket, "quality")
+    kind = "article" if arguments.articles else "scanner"
+    rows = [
+        {kind: name, **row, "rate": f"{100 * row['firstTry'] // row['labels']} %" if row["labels"] else None}
+        for name, row in report[f"{kind}s"].items()
+    ]
+    rows.sort(key=lambda row: (row["firstTry"] - row["labels"], row[kind]))
+    columns = {
+        kind: kind,
+        "labels": "labels",
+        "rate": "1st try",
+        "unreadable": "unread",
+        "incomplete": "half",
+        "completed": "late",
+        "unknown": "unknown",
+        "interleaved": "mixed",
+    }
+    show(rows, columns, as_json=arguments.json, empty="no label has been read since the start")
+    return exits.DONE
 
 
 def _watch(arguments: argparse.Namespace) -> int:

@@ -259,6 +259,7 @@ class Monitor:
             clock=ClockHealth(synchronised=reading.synchronised, boot_id=reading.boot_id),
             board=self._board,
             counters=dict(worker.counters),
+            quality=dict(self._worker.quality.report().scanners),
         )
 
     @property

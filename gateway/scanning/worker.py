@@ -22,6 +22,7 @@ from gateway.outbox.writer import Outbox
 from gateway.recalls.newly_known import Relearning
 from gateway.scanning import context_note
 from gateway.scanning.inbox import MAX_BATCH, Inbox, Job, Notice
+from gateway.scanning.label_quality import LabelQuality
 from gateway.scanning.outcome import Answered, Outcome
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
 from gateway.scanning.reader import Reader
@@ -79,6 +80,8 @@ class Worker:
         """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>,
         foreign.<why>, context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>,
         retransmission, trouble, fault."""
+        self.quality: Final = LabelQuality()
+        """How well labels are read, since the start."""
         self._trouble: str | None = None
         self._unknown_articles = 0
         self._oldest_waiting_ns: int | None = None
@@ -299,6 +302,7 @@ class Worker:
 
     def _tell(self, outcome: Outcome) -> None:
         self._counters.update(outcome.tally())
+        self.quality.count(outcome.writes)
         self._status = self._make_status()
         for message in outcome.messages(self._view):
             self._on_event(message)

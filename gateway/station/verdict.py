@@ -24,7 +24,7 @@ from gateway.model import (
     Severity,
     Verdict,
 )
-from gateway.station.assets import Asset
+from gateway.station.assets import Asset, asset_of
 from gateway.station.occasion import NO_STORY, PLAIN, Made, Story, remarks
 from gateway.station.rules import weight
 from gateway.station.settings import StationSettings
@@ -69,8 +69,6 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     missing: MissingPart | None = None
     interleaved: bool = False
     """Another label was under way when its symbols were joined."""
-    asset: Asset | None = None
-    """What was scanned is no article but this."""
     max_age_days: int | None = None
     """`[articles] max_age_days`; None: a master is never too old."""
     meaning: Meaning = PLAIN
@@ -92,13 +90,14 @@ def judge(
     What decoding found counts for a label, whole or half: of a shelf label's text it merely says that it is no UDI.
     """
     is_label = decoded.complete or circumstances.missing is not None
+    asset = asset_of(decoded)
     weighed = [_weigh(finding, settings) for finding in (decoded.findings if is_label else ())]
     made = (
         *_expiry(decoded, clock, settings),
         *(
             _article(decoded, look_up, clock, half=circumstances.missing is not None)
-            if circumstances.asset is None
-            else _unit(circumstances.asset)
+            if asset is None
+            else _unit(asset)
         ),
         *_reading(circumstances),
         *_master(look_up, clock, circumstances.max_age_days),

@@ -1,8 +1,8 @@
 """Instructions of one scan, from its bytes to the commit: counted by callgrind, the same on a busy machine.
 
-A process of its own scans a label `WARM` times, and then `COUNT` times more; another one only the first. What the
-second has beyond the first is what the scans cost: start, imports and what is made once are in both. The flush itself
-costs no instructions here: the kernel's are not counted.
+One process scans a label `WARM` times and then `COUNT` times more, another one only the former. What the first has
+beyond the second is what the scans cost: start, imports and what is made once are in both. The kernel's
+instructions are not counted, so that the flush itself costs none.
 """
 
 import os

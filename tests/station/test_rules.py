@@ -9,7 +9,6 @@ import pytest
 
 from drivers.model import InputQuality
 from gateway.model import Article, ArticleStatus, Decoded, Finding, Issuer, LookUp, Match, Recall, Severity
-from gateway.station.assets import Asset
 from gateway.station.context import ContextItem, ContextKind
 from gateway.station.occasion import Story
 from gateway.station.rules import PROFILES, RULES, Profile, weight
@@ -150,7 +149,7 @@ CASES = [
     Case("INCOMPLETE_LABEL", "all is there", False),
     Case("LABELS_INTERLEAVED", "another label was under way", True, circumstances=Circumstances(interleaved=True)),
     Case("LABELS_INTERLEAVED", "none was", False),
-    Case("LOGISTIC_UNIT", "an SSCC", True, circumstances=Circumstances(asset=Asset(scheme="SSCC", identifier="3"))),
+    Case("LOGISTIC_UNIT", "an SSCC", True, Decoded(ok=True, issuer=Issuer.GS1, elements=(("00", "3" * 18),))),
     Case("LOGISTIC_UNIT", "an article", False),
     *(Case("LOWER_TRUST", quality.value, quality in LOWER_TRUST, circumstances=trust(quality))
       for quality in InputQuality),
