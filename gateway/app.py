@@ -33,6 +33,7 @@ from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
 from gateway.scanning.station_state import StationState
 from gateway.scanning.worker import Worker
+from gateway.station.values import Station
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
 from gateway.system.systemd import ServiceManager
@@ -132,7 +133,7 @@ def run(
             ArticleMaster(config.articles_directory, config.articles.priorities()),
             used_pieces=UsedPieceReader(state / "outbox.db"),
         )
-        pipeline.memory = StationState(station=carried.given(config))
+        _take_over(pipeline, registry, carried.given(config))
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
         worker = Worker(inbox, outbox, pipeline, clock, readers, service_manager, calibrator.diversions)
@@ -231,6 +232,15 @@ def _registry(state: Path) -> StationRegistry:
     except RegistryError as error:
         log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
     return registry
+
+
+def _take_over(pipeline: Pipeline, registry: StationRegistry, station: Station) -> None:
+    """Go on with what an earlier life has chosen and learned; labels are learned anew where that cannot be read."""
+    pipeline.memory = StationState(station=station)
+    try:
+        pipeline.completing.restore(registry.completing_symbols())
+    except RegistryError as error:
+        log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
 
 
 def _indicator(config: Config, stack: contextlib.ExitStack) -> Indicator | None:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:  # the feed comes with the broker
 
 log = logging.getLogger(__name__)
 
+COMPLETING_SECONDS: Final = 1800.0
+"""Between two writes of what has been learned of labels: some 60 KB, which an SD card takes for years."""
 CLOCK_SECONDS: Final = 10.0
 """Between two looks at a clock that is not set yet."""
 METRICS_MODE: Final = 0o644
@@ -69,6 +71,7 @@ class Monitor:
         self._readers = readers
         self._clock = clock
         self._registry = registry
+        self._completing_at = time.monotonic() + COMPLETING_SECONDS
         self._start_alarms = tuple(start_alarms)
         self._master = ArticleMaster(config.articles_directory, config.articles.priorities())
         self._started = time.monotonic()
@@ -109,6 +112,9 @@ class Monitor:
                 log.info("clock synchronised")
                 self._inbox.post(Notice.CLOCK_SET)
         self._look_at_master()
+        if now >= self._completing_at:
+            self._completing_at = now + COMPLETING_SECONDS
+            self._keep_completing()
         current = self.examine()
         if self._worker.publisher is not None:
             self._worker.publisher.tell_articles(encode(self._told_master()))  # sent when it has changed
@@ -248,6 +254,7 @@ class Monitor:
     def close(self) -> None:
         """Write what is left and let everything go."""
         self._write_registry()
+        self._keep_completing()
         self._master.close()
 
     def _broker(self) -> BrokerHealth | None:
@@ -296,6 +303,16 @@ class Monitor:
             unknown=self._worker.unknown_articles,
             problem=self._info_problem,
         )
+
+    def _keep_completing(self) -> None:
+        """Keep what has been learned of labels; losing it costs a few hints."""
+        counts = self._worker.completing.to_keep()
+        if counts is None:
+            return
+        try:
+            self._registry.note_completing_symbols(counts)
+        except RegistryError as error:
+            log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
 
     def _write_registry(self) -> None:
         while self._links:

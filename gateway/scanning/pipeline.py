@@ -17,6 +17,7 @@ from gateway.model import Match
 from gateway.outbox.entry import NewEvent, StationNote
 from gateway.scanning import context_note
 from gateway.scanning.code_input import coded
+from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.station_state import StationState
@@ -57,6 +58,8 @@ class Pipeline:
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
         self.memory = StationState()
+        self.completing: Final = CompletingSymbols()
+        """Which symbol of an article's label completes it."""
         self.key_trouble: Final = keys.trouble
         """Why a configured key cannot be used, one line each."""
         self._settings = settings
@@ -309,7 +312,9 @@ class Pipeline:
     def view(self, clock: ClockReading) -> StationView:
         """Return what a display shows of the station now."""
         newest = next(reversed(self.memory.recent), None)
-        return view_of(self.memory.station, self._builder.station_id, newest, self._settings, clock)
+        return view_of(
+            self.memory.station, self._builder.station_id, newest, self._settings, clock, self.completing.suggested
+        )
 
 
 def _like(

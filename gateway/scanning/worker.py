@@ -73,6 +73,8 @@ class Worker:
         """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>,
         foreign.<why>, context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>,
         retransmission, trouble, fault."""
+        self.completing: Final = pipeline.completing
+        """Which symbol of an article's label completes it."""
         self.quality: Final = LabelQuality()
         """How well labels are read, since the start."""
         self.view: StationView | None = None
@@ -275,6 +277,7 @@ class Worker:
     def _tell(self, outcome: Outcome) -> None:
         self.counters.update(outcome.tally())
         self.quality.count(outcome.writes)
+        self.completing.learn(outcome.writes)
         for message in outcome.messages(self.view):
             self.on_event(message)
 
