@@ -48,7 +48,15 @@ def to_inputs(scanner: str, outputs: Iterable[DialectOutput]) -> list[ScannerInp
         if isinstance(output, Frame):
             inputs.append(to_raw_scan(scanner, output))
         elif isinstance(output, FrameDiscarded):
-            inputs.append(Discarded(scanner=scanner, reason=output.reason, length=output.length, clue=output.clue))
+            inputs.append(
+                Discarded(
+                    scanner=scanner,
+                    reason=output.reason,
+                    length=output.length,
+                    clue=output.clue,
+                    strokes=output.strokes,
+                )
+            )
     return inputs
 
 

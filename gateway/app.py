@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
+import select
 import signal
 import threading
 import time
@@ -11,6 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
@@ -22,25 +26,31 @@ from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
 from gateway.events.cloudevent import gateway_source
 from gateway.events.topics import Topics
+from gateway.monitoring.identity_watch import IdentityWatch
 from gateway.monitoring.monitor import Monitor
+from gateway.mqtt.supervisor import PublisherSupervisor
 from gateway.outbox.box_identity import read_identity
+from gateway.outbox.delivery import StandAlone
 from gateway.outbox.salvage import open_outbox
+from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import UsedPieceReader
+from gateway.outbox.writer import Outbox
 from gateway.scanning.carry_over import CarryOver
+from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
-from gateway.scanning.station_state import StationState
 from gateway.scanning.worker import Worker
-from gateway.station.values import Station
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
+from gateway.system.signed_envelope import Unseal, unsealed
 from gateway.system.systemd import ServiceManager
+from gateway.system.upgrade import taken_back
+from gateway.system.wake_pipe import WakePipe
 
 if TYPE_CHECKING:
-    from gateway.mqtt.delivery_state import Handler
-    from gateway.mqtt.publisher import Publisher
+    from gateway.recalls.delta_subscriber import DeltaSubscriber
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +60,12 @@ READERS_STOP_SECONDS: Final = 1.6
 WORKER_STOP_SECONDS: Final = 1.2
 PUBLISHER_STOP_SECONDS: Final = 1.8
 """Shares of the five seconds an ordered stop may take."""
-STUCK_SECONDS: Final = 120.0
-"""A publisher whose loop has not turned for so long hangs in a call that will not return."""
+READERS_MAY: Final = frozenset({"status", "scanners", "station", "watch"})
+"""What the display's user may ask of the control socket."""
+DESCRIPTORS: Final = 96
+"""Files of the outbox, the article master and the log, two connections, 16 clients of the control socket."""
+DESCRIPTORS_PER_SCANNER: Final = 4
+"""A device, its wake pipe, and a lease."""
 
 
 class Ending(StrEnum):
@@ -63,33 +77,64 @@ class Ending(StrEnum):
 
 
 class Life:
-    """Whether the daemon is to go on. `end` may be called from any thread and from a signal handler."""
+    """Whether the daemon is to go on. `end` may be called from any thread.
+
+    Signals come in as bytes on the same pipe (signal.set_wakeup_fd), and are acted upon by the main loop: however
+    many come, and however close, no lock is taken twice and no frame stacks on another.
+    """
 
     def __init__(self) -> None:
-        self._over = threading.Event()
-        self._ending = Ending.STOPPED
+        self._pipe = WakePipe()
+        self._ending: Ending | None = None
+        self.hang_up = False
+        """SIGHUP has come; whoever acts upon it resets it."""
 
     def end(self, ending: Ending = Ending.STOPPED) -> None:
         """Begin the ordered stop. Who asks for a stop gets one, even where a reload has begun."""
-        if ending is Ending.STOPPED or not self._over.is_set():
+        if ending is Ending.STOPPED or self._ending is None:
             self._ending = ending
-        self._over.set()
+        self._pipe.wake()
 
     def over(self, wait: float = 0.0) -> bool:
-        """Wait so many seconds for the end; tell whether it has come."""
-        return self._over.wait(wait)
+        """Wait up to so many seconds for a signal or the end; return whether the end has come."""
+        if self._ending is None:
+            select.select([self._pipe.fileno()], [], [], wait)
+        for number in self._pipe.read():
+            if number in {signal.SIGTERM, signal.SIGINT}:
+                self._ending = Ending.STOPPED
+            elif number == signal.SIGHUP:
+                self.hang_up = True
+        return self._ending is not None
 
     @property
     def ending(self) -> Ending:
         """Why it ended."""
-        return self._ending
+        return self._ending or Ending.STOPPED
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Take SIGTERM, SIGINT and SIGHUP meanwhile. Only the main thread of a process gets signals."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        waker = signal.set_wakeup_fd(self._pipe.writer, warn_on_full_buffer=False)
+        before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+        mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(waker)
 
 
 class AppError(Exception):
     """The daemon cannot start or go on: operation, object, cause, next step."""
 
 
-def run(
+def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
     config: Config,
     control_path: Path,
     *,
@@ -105,6 +150,7 @@ def run(
     AppError, OutboxError, DriverError.
     """
     life, carried = life or Life(), carried or CarryOver()
+    allow_descriptors(len(config.scanner))
     service_manager = ServiceManager()
     state = config.state_directory
     with contextlib.ExitStack() as stack:
@@ -112,55 +158,88 @@ def run(
         # 1. The state directory is ours alone, and every scan of an earlier life is safe in it.
         stack.enter_context(state_lock(state))
         clock = Clock()
-        outbox = open_outbox(
-            state / "outbox.db",
-            config.outbox,
-            read_identity(source_of(config)),
-            clock.now(),
-            service_manager.at_work,
-        )
+        box = read_identity(source_of(config))
+        outbox = open_outbox(state / "outbox.db", _kept(config), box, clock.now(), service_manager.at_work)
         clock.not_before(outbox.last_trusted_ns() or 0)
-        alarms = []
-        if outbox.new_epoch_because:
-            alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
-            log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
-        # 2. The pipeline, from the scanner's end to the operator's signal.
+        alarms = _alarms_of_the_start(outbox)
+        # 2. The scan path, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
         readers = {one.name: Reader(one, inbox, registry.recognise) for one in config.scanner}
+        for reader in readers.values():
+            stack.callback(reader.close)
         pipeline = Pipeline(
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
             used_pieces=UsedPieceReader(state / "outbox.db"),
+            station=carried.given(config),
+            completing=_completing(registry),
         )
-        _take_over(pipeline, registry, carried.given(config))
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
-        worker = Worker(inbox, outbox, pipeline, clock, readers, service_manager, calibrator.diversions)
-        worker.indicator = _indicator(config, stack)
-        drift = SettingsMonitor(state, readers, registry, clock)
-        housekeeping = stack.enter_context(
-            contextlib.closing(Monitor(config, worker, inbox, readers, clock, registry, alarms))
+        settings_monitor = SettingsMonitor(state, readers, registry, clock)
+        indicator = _indicator(config, stack)
+        unseal = _unseal(config, alarms)
+        publisher = _publisher(config, inbox, unseal)
+        alone = StandAlone()
+
+        def announce(event: Mapping[str, object]) -> None:
+            """Pass on a scan, or a change of a scanner, to everybody who watches."""
+            change = event.get("link")
+            if isinstance(change, ConnectionChange):
+                monitor.note_link(change)
+            control.show(event)
+            if on_event is not None:
+                on_event(event)
+
+        worker = Worker(
+            inbox,
+            outbox,
+            pipeline,
+            clock,
+            readers,
+            service_manager,
+            delivery=publisher or alone,
+            interceptions=calibrator.diversions,
+            indicator=indicator,
+            on_event=announce,
         )
-        housekeeping.drift = drift
+        feed = _feed(config, clock)
+        identity = IdentityWatch(box.machine)
         # 3. Whoever asks.
         control = ControlServer(
             control_path,
             {
-                "status": lambda _: housekeeping.status(),
-                "scanners": lambda _: housekeeping.scanners(),
-                "station": lambda _: worker.view,
+                "status": lambda _: monitor.status(),
+                "scanners": lambda _: monitor.scanners(),
+                "station": lambda _: worker.status.view,
                 "quality": lambda _: worker.quality.report(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
-                "exported": lambda args: _exported(config, worker, args),
-                "retry": DeadLetters(worker, clock).retry,
+                "exported": lambda args: _exported(config, worker, alone, args),
+                "retry": DeadLetters(worker).retry,
                 "reload": lambda _: _reload(check_reload, life),
             },
-            {"lend": drift.lender.lend},
+            {"lend": settings_monitor.lender.lend},
+            readers=READERS_MAY,
         )
-        worker.on_event = _announce(housekeeping, control, on_event)
+        monitor = Monitor(
+            config,
+            worker,
+            inbox,
+            readers,
+            clock,
+            registry,
+            alarms,
+            settings_monitor=settings_monitor,
+            delivery=publisher,
+            feed=feed,
+            identity=identity,
+            indicator=indicator,
+            troubles=lambda: (control.trouble,),
+        )
+        stack.enter_context(contextlib.closing(monitor))
         _open(control, control_path)
         stack.callback(control.stop)
         # 4. Threads: the worker first, so that nothing waits for it; the network last, because nothing needs it.
@@ -169,35 +248,77 @@ def run(
         for reader in readers.values():
             reader.start()
         stack.enter_context(Hotplug(lambda: [reader.scanner for reader in readers.values()]))
-        stack.enter_context(_signals(life, check_reload))
+        stack.enter_context(life.signals())
         service_manager.ready("reading scanners")
-        log.info("ready scanners=%d waiting=%d", len(readers), outbox.last - outbox.delivered)
-        inbound = _inbound(config, worker, housekeeping, clock, check_reload, life)
+        log.info("ready scanners=%d waiting=%d", len(readers), worker.status.stored - worker.status.delivered)
+        if publisher is not None and feed is not None:
+            from gateway.monitoring.remote_commands import Remote
+            from gateway.mqtt.command_envelope import Commands  # these bring paho along
+
+            feed.resume()
+            topics = _topics(config)
+            remote = Remote(config, worker, monitor.status, publisher.replay, lambda: _reload(check_reload, life))
+            publisher.start(
+                {
+                    topics.commands: Commands(
+                        topics, remote.handlers(), clock.now, publisher.reply, publisher.memory, unseal
+                    ).take,
+                    topics.deltas: feed.take,
+                    topics.delta_state: feed.take_state,
+                    topics.health: identity.take,
+                }
+            )
         over = False
         while not over and worker_thread.is_alive():
-            worker.publisher = _sound_publisher(config, worker.publisher, inbox, inbound)
-            service_manager.status(housekeeping.turn())
+            if publisher is not None:
+                publisher.poll()
+            service_manager.status(monitor.poll_safely())
+            service_manager.main_turned()
             over = life.over(TURN_SECONDS)
-        # 5. The ordered stop: what scanners still send, then what is queued, then what is under way.
+            if life.hang_up:
+                life.hang_up = False
+                with contextlib.suppress(RequestError):  # it has been logged
+                    _reload(check_reload, life)
+        # 5. The ordered stop: what scanners still send, then what is queued, then what is under way. The ports stay
+        # open until the worker has answered the last scan.
         if life.ending is Ending.STOPPED:  # to systemd, a reload is no stop
             service_manager.stopping()
-        drift.close()
+        settings_monitor.close()
         _stop_readers(readers.values())
         inbox.post(Notice.STOP)
-        _finish(worker, worker_thread, in_order=life.over())
+        _finish(worker, worker_thread, publisher, in_order=life.over())
         carried.keep(config, pipeline.memory.station)
+    life.over()  # a stop that came during a reload's stop is one
     return life.ending
 
 
-def _finish(worker: Worker, thread: threading.Thread, *, in_order: bool) -> None:
-    """Wait for the worker and the publisher, and let the outbox go. Raises AppError."""
+def allow_descriptors(scanners: int) -> None:
+    """Raise the limit of open files where that is allowed. Raises AppError where too few are left to work."""
+    needed = DESCRIPTORS + DESCRIPTORS_PER_SCANNER * scanners
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < needed:
+        raise AppError(
+            f"cannot start: at most {wanted} files may be open, and {scanners} scanners need {needed}; raise "
+            "LimitNOFILE= of the unit, or `ulimit -n`"
+        )
+
+
+def _finish(
+    worker: Worker, thread: threading.Thread, publisher: PublisherSupervisor | None, *, in_order: bool
+) -> None:
+    """Wait for the worker and the publisher, and close the outbox. Raises AppError."""
     thread.join(WORKER_STOP_SECONDS)
-    if worker.publisher is not None and not worker.publisher.stop(PUBLISHER_STOP_SECONDS):
+    if publisher is not None and not publisher.stop(PUBLISHER_STOP_SECONDS):
         log.warning("the publisher did not end in time; what it had under way is sent again")
     if thread.is_alive() or not in_order:
         raise AppError("the worker did not end in order: see the log; what was accepted is on disk")
     worker.finish()
-    log.info("stopped stored=%d delivered=%d", worker.outbox.last, worker.outbox.delivered)
+    log.info("stopped stored=%d delivered=%d", worker.status.stored, worker.status.delivered)
 
 
 @contextlib.contextmanager
@@ -219,9 +340,25 @@ def state_lock(state: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def _kept(config: Config) -> OutboxSettings:
+    """Return the outbox's settings; how long its journal is kept depends on whether there is a broker."""
+    return replace(config.outbox, keep_delivered_days=config.outbox.days(alone=config.broker is None))
+
+
 def source_of(config: Config) -> str:
     """Return the URN of the configured box."""
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def _alarms_of_the_start(outbox: Outbox) -> list[str]:
+    """Return what a person should know of how this life begins."""
+    alarms = []
+    if outbox.new_epoch_because:
+        alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
+        log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+    if (back := taken_back()) is not None:
+        alarms.append(f"version {back.new} was taken back, this is the former one: {back.reason}")
+    return alarms
 
 
 def _registry(state: Path) -> StationRegistry:
@@ -234,17 +371,18 @@ def _registry(state: Path) -> StationRegistry:
     return registry
 
 
-def _take_over(pipeline: Pipeline, registry: StationRegistry, station: Station) -> None:
-    """Go on with what an earlier life has chosen and learned; labels are learned anew where that cannot be read."""
-    pipeline.memory = StationState(station=station)
+def _completing(registry: StationRegistry) -> CompletingSymbols:
+    """Return what an earlier life has learned of labels; where it cannot be read, it is learned anew."""
+    completing = CompletingSymbols()
     try:
-        pipeline.completing.restore(registry.completing_symbols())
+        completing.restore(registry.completing_symbols())
     except RegistryError as error:
         log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
+    return completing
 
 
 def _indicator(config: Config, stack: contextlib.ExitStack) -> Indicator | None:
-    """Let the configured lamps and the buzzer speak until the end."""
+    """Start the configured lamps and the buzzer; they work until the end."""
     if config.gpio is None:
         return None
     indicator = Indicator(config.gpio)
@@ -263,85 +401,53 @@ def _open(control: ControlServer, path: Path) -> None:
         ) from error
 
 
-def _announce(
-    housekeeping: Monitor, control: ControlServer, on_event: Callable[[Mapping[str, object]], None] | None
-) -> Callable[[Mapping[str, object]], None]:
-    """Return what tells everybody who wants to know of a scan or a scanner."""
+def _unseal(config: Config, alarms: list[str]) -> Unseal:
+    """Return what opens messages of the central system, checking their signature where a key is configured."""
+    name = config.central.key_file or config.articles.delta_key_file
+    if name is None:
+        return lambda body: unsealed(body, None)
+    from gateway.articles.overlay.signing import KeyFileError, read_public_key, verifier
 
-    def announce(event: Mapping[str, object]) -> None:
-        link = event.get("link")
-        if isinstance(link, ConnectionChange):
-            housekeeping.note_link(link)
-        control.tell(event)
-        if on_event is not None:
-            on_event(event)
-
-    return announce
+    try:
+        verify = verifier(read_public_key(name))
+    except KeyFileError as error:
+        alarms.append(f"commands and acknowledgements cannot be checked, and are refused: {error}")
+        return lambda body: unsealed(body, lambda _message, _signature: False)
+    return lambda body: unsealed(body, verify)
 
 
-def _inbound(
-    config: Config,
-    worker: Worker,
-    housekeeping: Monitor,
-    clock: Clock,
-    check_reload: Callable[[], None] | None,
-    life: Life,
-) -> "dict[str, Handler]":
-    """Return who takes what the broker brings: topic filter -> handler."""
+def _publisher(config: Config, inbox: Inbox, unseal: Unseal) -> PublisherSupervisor | None:
+    """Return what delivers, where a broker is configured."""
+    broker = config.broker
+    if broker is None:
+        return None
+    return PublisherSupervisor(
+        broker,
+        _topics(config),
+        client_id_of(config, broker),
+        config.state_directory,
+        on_unsettled=lambda: inbox.post(Notice.UNSETTLED),
+        unseal=unseal,
+    )
+
+
+def _topics(config: Config) -> Topics:
+    return Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def _feed(config: Config, clock: Clock) -> "DeltaSubscriber | None":
+    """Return what takes article deltas, where a broker is configured."""
     if config.broker is None:
-        return {}
-    from gateway.monitoring.remote_commands import Remote
-    from gateway.mqtt.command_envelope import Commands  # these bring paho along, too
+        return None
     from gateway.recalls.delta_subscriber import DeltaSubscriber
 
-    def publisher() -> "Publisher":
-        if worker.publisher is None:
-            raise RuntimeError("a message came before there was a publisher")
-        return worker.publisher
-
-    box = config.gateway
-    topics = Topics.of(box.tenant, box.site, box.id)
-    remote = Remote(config, worker, housekeeping, publisher, lambda: _reload(check_reload, life))
-    commands = Commands(topics, remote.handlers(), clock.now, lambda reply: publisher().reply(reply))
-    feed = DeltaSubscriber(
+    return DeltaSubscriber(
         config.articles_directory,
         config.state_directory / "outbox.db",
         config.articles.priorities(),
-        config.articles.delta_key_file,
+        config.central.key_file or config.articles.delta_key_file,
         clock,
     )
-    feed.resume()
-    housekeeping.feed = feed
-    return {
-        topics.commands: commands.take,
-        topics.deltas: feed.take,
-        topics.delta_state: feed.take_state,
-    }
-
-
-def _sound_publisher(
-    config: Config, present: "Publisher | None", inbox: Inbox, inbound: "Mapping[str, Handler]"
-) -> "Publisher | None":
-    """Return a publisher that works: the present one, or a new one in the place of one that is stuck."""
-    broker = config.broker
-    if broker is None or (present is not None and not present.stuck(STUCK_SECONDS)):
-        return present
-    from gateway.mqtt.publisher import Publisher  # paho's import takes longer than the rest of the start
-
-    if present is not None:
-        log.error("the publisher is stuck; it is replaced")
-        present.stop(0.0)
-    box = config.gateway
-    publisher = Publisher(
-        broker,
-        Topics.of(box.tenant, box.site, box.id),
-        client_id_of(config, broker),
-        config.state_directory / "outbox.db",
-        on_unsettled=lambda: inbox.post(Notice.UNSETTLED),
-        subscriptions=inbound,
-    )
-    publisher.start()
-    return publisher
 
 
 def _stop_readers(readers: Collection[Reader]) -> None:
@@ -352,14 +458,15 @@ def _stop_readers(readers: Collection[Reader]) -> None:
         reader.join(max(0.0, deadline - time.monotonic()))
 
 
-def _exported(config: Config, worker: Worker, args: Mapping[str, object]) -> None:
+def _exported(config: Config, worker: Worker, alone: StandAlone, args: Mapping[str, object]) -> None:
     """Take an export for delivery, which it is only where there is no broker."""
     upto = args.get("upTo")
     if config.broker is not None:
         raise RequestError("this box has a broker: only what the broker acknowledges is delivered")
-    if not isinstance(upto, int):
-        raise RequestError('expected args {"upTo": SEQUENCE}')
-    worker.exported(upto)
+    stored = worker.status.stored
+    if type(upto) is not int or not 0 <= upto <= stored:
+        raise RequestError(f'expected args {{"upTo": SEQUENCE}}, of the events up to {stored}')
+    alone.exported(upto)
 
 
 def _reload(check: Callable[[], None] | None, life: Life) -> str:
@@ -373,29 +480,3 @@ def _reload(check: Callable[[], None] | None, life: Life) -> str:
         raise RequestError(f"the present configuration stays: {error}") from error
     life.end(Ending.RELOAD)
     return "reloading"
-
-
-@contextlib.contextmanager
-def _signals(life: Life, check_reload: Callable[[], None] | None) -> Iterator[None]:
-    """SIGTERM and SIGINT stop, SIGHUP reloads. Only the main thread of a process gets signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def hang_up(_number: int, _frame: object) -> None:
-        with contextlib.suppress(RequestError):  # it has been logged
-            _reload(check_reload, life)
-
-    handlers = {
-        signal.SIGTERM: lambda _number, _frame: life.end(),
-        signal.SIGINT: lambda _number, _frame: life.end(),
-        signal.SIGHUP: hang_up,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, handlers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -80,7 +80,7 @@ MAX_SAME_NUMBER: Final = 64
 """Rows taken for one article or catalogue number: its packages, in a few sources, with room to spare."""
 BY_GTIN: Final = f"{SELECT} WHERE key BETWEEN ? AND ?"
 BY_KEY: Final = f"{SELECT} WHERE key = ?"
-BARRED: Final = f"{SELECT} WHERE key IN (SELECT key FROM barred) AND base IS NOT NULL"  # noqa: S608
+BARRED: Final = f"{SELECT} WHERE key IN (SELECT key FROM barred)"  # noqa: S608
 BY_TEXT: Final = f"{SELECT} WHERE identifier = ? LIMIT {MAX_SAME_NUMBER}"
 BY_ARTICLE_NUMBER: Final = f"{SELECT} WHERE article_number = ? LIMIT {MAX_SAME_NUMBER}"
 BY_CATALOG_NUMBER: Final = f"{SELECT} WHERE catalog_number = ? LIMIT {MAX_SAME_NUMBER}"

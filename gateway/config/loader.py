@@ -21,7 +21,7 @@ from gateway.config.health import HealthSettings
 from gateway.config.positions import Key
 from gateway.config.values import Wrong, name_of, wrong_values
 from gateway.display.settings import DisplaySettings
-from gateway.mqtt.settings import BrokerSettings
+from gateway.mqtt.settings import BrokerSettings, CentralSettings
 from gateway.outbox.settings import OutboxSettings
 from gateway.station.context_settings import ContextSettings
 from gateway.station.settings import StationSettings
@@ -82,6 +82,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: StateSettings = StateSettings()
     scanner: Annotated[tuple[ScannerSettings, ...], Meta(max_length=MAX_SCANNERS)] = ()
     broker: BrokerSettings | None = None
+    central: CentralSettings = CentralSettings()
     articles: ArticlesSettings = ArticlesSettings()
     outbox: OutboxSettings = OutboxSettings()
     health: HealthSettings = HealthSettings()

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from drivers.hardware import SUBSYSTEM_OF, choose
+from drivers.settings_check import without_effect
 from gateway.config.loader import Config
 from gateway.mqtt.settings import BrokerSettings
 from gateway.outbox.settings import MIB
@@ -26,6 +27,8 @@ def warnings(config: Config) -> Iterator[str]:
     if not config.scanner:
         yield "no [[scanner]]: nothing is read until one is configured (`scangate scanners list` shows what is there)"
     for scanner in config.scanner:
+        for words in without_effect(scanner):
+            yield f"scanner {scanner.name}: {words}"
         if scanner.driver == "replay":
             if not _there(Path(scanner.device or "/")):
                 yield f"scanner {scanner.name}: the recording {scanner.device} is not there"

@@ -81,11 +81,19 @@ class Lease:
         self._asked_ns: int | None = None
         self._latest_ns = 0
         self._over = ""
-        self._loan: Loan = reader.scanner.lend(self._hear, hold=terms.hold)
-        reader.begin_lease(self)
-        self._time_is_up = threading.Timer(seconds, self.end, ("its time was up",))
+        # The timer first: where no thread can be started there is no lease, and the scanner keeps its line.
+        self._time_is_up = threading.Timer(seconds, self._time_up)
         self._time_is_up.daemon = True
-        self._time_is_up.start()
+        try:
+            self._time_is_up.start()
+        except RuntimeError as error:
+            raise LeaseOverError(f"scanner {self.scanner} cannot be lent now: {error}; try again") from error
+        try:
+            self._loan: Loan = reader.scanner.lend(self._hear, hold=terms.hold)
+        except BaseException:
+            self._time_is_up.cancel()
+            raise
+        reader.begin_lease(self)
 
     @property
     def over(self) -> bool:
@@ -146,6 +154,9 @@ class Lease:
         self._time_is_up.cancel()
         self._reader.end_lease(self)
         self._loan.end(b"" if returned else self._terms.last_words)
+
+    def _time_up(self) -> None:
+        self.end("its time was up")
 
     def withholds(self, item: ScannerInput) -> bool:
         """Return whether this is a line of an answer, and no code. Called by the reading thread."""

@@ -36,6 +36,9 @@ _SIGNALS: Final[Mapping[str, State]] = {
 }
 
 
+_OF_ITEMS: Final = frozenset({State.ACCEPTED, State.WARNING, State.DEVIATING, State.REFUSED, State.UNDONE})
+
+
 class Panel(Struct, frozen=True, kw_only=True):
     """What is shown large."""
 
@@ -64,8 +67,7 @@ def panel_of(event: Event, time: str, language: Language) -> Panel | None:
         return None
     state = _state(event)
     headline = translated(words.HEADLINES[state], language)
-    of_item = {State.ACCEPTED, State.WARNING, State.DEVIATING, State.REFUSED, State.UNDONE}
-    if event.data is not None and state in of_item:
+    if event.data is not None and state in _OF_ITEMS:
         return _of_item(event.data, state, headline, time, clean(event.scanner), language)
     reason = article = ""
     match state:
@@ -77,7 +79,7 @@ def panel_of(event: Event, time: str, language: Language) -> Panel | None:
             reason = missing_of(event.station, event.scanner, language)
         case State.QUESTION:
             reason = question_of(event.station, language)
-        case State.WARNING:
+        case State.WARNING if event.data is None:
             article, reason = _chosen(event, language), translated(words.OVERRIDDEN, language)
         case State.TROUBLE:
             reason = translated(words.TROUBLE, language)
@@ -104,7 +106,7 @@ def _state(event: Event) -> State:
 def _of_item(data: Data, state: State, headline: str, time: str, scanner: str, language: Language) -> Panel:
     sentences = tuple(_sentences(data, language))
     # What an accepted item has are remarks: they wait until the article has been read.
-    grave = 1 if state in {State.WARNING, State.REFUSED} else 0
+    grave = 0 if state is State.ACCEPTED else 1
     return Panel(
         state=state,
         headline=headline,
@@ -137,13 +139,13 @@ def _facts(data: Data, language: Language) -> Iterator[tuple[str, str]]:
 
 def _sentences(data: Data, language: Language) -> Iterator[str]:
     """Yield each finding once, the gravest first; that it repeats a scan counts as a warning."""
-    seen = set()
-    if data.action == "undo" and data.reason == "cancelled":
-        yield translated(words.CANCELLED, language)
     if data.used_despite is not None:
         yield translated(words.USED_DESPITE, language)
     if data.corrects is not None:
         yield translated(words.CORRECTS, language)
+    if data.action == "undo" and data.reason == "cancelled":
+        yield translated(words.CANCELLED, language)
+    seen = set()
     for severity in _SEVERITIES:
         for finding in data.verdict.findings:
             if finding.severity != severity or (severity == "info" and finding.code in _QUIET):
@@ -188,7 +190,7 @@ def missing_of(view: View | None, scanner: str, language: Language) -> str:
 
 
 def question_of(view: View | None, language: Language) -> str:
-    """Return what the station asks."""
+    """Return the question that waits for an answer."""
     if view is not None and view.context_restored:
         return translated(words.ASKED_RESTORED, language)
     nothing_set = view is not None and not view.context_kinds

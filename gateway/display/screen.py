@@ -231,14 +231,20 @@ def _context(view: View | None, language: Language) -> Iterator[str]:
         return
     if "case" in view.context_kinds:
         since = (view.case_since or "")[11:16]
-        of_case = translated(words.CASE_SINCE, language).format(since)
-        yield of_case if since else translated(words.CONTEXTS["case"], language)
+        yield (
+            translated(words.CASE_SINCE, language).format(since)
+            if since
+            else translated(words.CONTEXTS["case"], language)
+        )
     if "patient" in view.context_kinds:
         yield translated(words.PATIENT_SET, language)
     if "location" in view.context_kinds:
         place = clean(view.location or "").rpartition("/414/")[2]
-        of_place = translated(words.PLACE, language).format(place)
-        yield of_place if place else translated(words.CONTEXTS["location"], language)
+        yield (
+            translated(words.PLACE, language).format(place)
+            if place
+            else translated(words.CONTEXTS["location"], language)
+        )
 
 
 def _action(view: View | None, language: Language) -> str:

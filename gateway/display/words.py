@@ -44,7 +44,7 @@ class State(StrEnum):
 HEADLINES: Final[Mapping[State, Words]] = {
     State.ACCEPTED: ("Godkänd", "Accepted"),
     State.WARNING: ("Kontrollera", "Check"),
-    State.DEVIATING: ("Noterad", "Noted"),
+    State.DEVIATING: ("Noterat", "Noted"),
     State.QUESTION: ("Samma patient?", "Same patient?"),
     State.REFUSED: ("Använd inte", "Do not use"),
     State.INVALID: ("Ogiltig kod", "Not valid"),
@@ -117,28 +117,28 @@ DISCARDED: Final[Words] = ("Ofullständig läsning. Skanna igen.", "Incomplete r
 NOTHING_TO_DO: Final[Words] = ("Inget att ångra.", "Nothing to undo.")
 TROUBLE: Final[Words] = ("Skanna igen, eller ring support.", "Scan again, or call support.")
 REPEAT: Final[Words] = ("Etiketten skannades nyss.", "Label was scanned just now.")
-ASKED: Final[Words] = ("Samma? Skanna koden Samma patient.", "Same one? Scan the code Same patient.")
-ASKED_ENDED: Final[Words] = ("Avslutat. Skanna patient och ärende.", "Ended. Scan patient and case.")
-ASKED_RESTORED: Final[Words] = ("Från före omstart. Skanna patienten.", "Before restart. Scan the patient.")
-CANCELLED: Final[Words] = ("Avbruten. Inget bokfördes.", "Cancelled. Nothing was booked.")
-USED_DESPITE: Final[Words] = ("Bokförd som använd trots stopp.", "Booked as used despite the stop.")
+ASKED: Final[Words] = ("Skanna Samma patient, eller den nya.", "Scan Same patient, or the new one.")
+ASKED_ENDED: Final[Words] = ("Avslutat. Skanna Samma patient?", "Ended. Scan Same patient?")
+ASKED_RESTORED: Final[Words] = ("Omstart. Skanna Samma patient?", "Restart. Scan Same patient?")
+CANCELLED: Final[Words] = ("Avbrutet. Inget bokfördes.", "Cancelled. Nothing was booked.")
+USED_DESPITE: Final[Words] = ("Bokförd trots varningen.", "Booked in spite of the refusal.")
 OVERRIDDEN: Final[Words] = ("Det nya antalet gäller.", "The new quantity holds.")
-ITEM_TO_UNDO: Final[Words] = ("Skanna varan som tas tillbaka.", "Scan the item to take back.")
+ITEM_TO_UNDO: Final[Words] = ("Skanna varan att ångra", "Scan the item to undo")
 NOT_FOUND: Final[Words] = ("Varan finns inte i ärendet.", "The item is not in this case.")
-IMPOSSIBLE: Final[Words] = ("Det finns inget som koden gäller.", "Nothing the code is about.")
+IMPOSSIBLE: Final[Words] = ("Koden gäller inget just nu.", "The code is about nothing now.")
 PATIENT_SET: Final[Words] = ("Patient vald", "Patient set")
 CASE_SINCE: Final[Words] = ("Ärende sedan {}", "Case since {}")
 PLACE: Final[Words] = ("Plats {}", "Place {}")
 CORRECTS: Final[Words] = ("Räknas av från det förbrukade.", "Deducted from what was used.")
 ONE_ITEM: Final[Words] = ("en vara", "one item")
-LOCKED: Final[Words] = ("tills Avbryt", "until Cancel")
+LOCKED: Final[Words] = ("tills den avslutas", "until it is ended")
 CONTROLS: Final[Mapping[str, Words]] = {
     "same-patient": ("Samma patient", "Same patient"),
-    "lock": ("Gäller tills Avbryt", "Holds until Cancel"),
-    "end-count": ("Räkningen är klar", "The count is ended"),
-    "close-case": ("Ärendet är stängt", "The case is closed"),
+    "lock": ("Gäller tills den avslutas", "Holds until it is ended"),
+    "end-count": ("Inventeringen är avslutad", "The count is ended"),
+    "close-case": ("Ärendet är avslutat", "The case is closed"),
     "cancel": ("Påbörjat är avbrutet", "What was begun is cancelled"),
-    "clear-context": ("Ärende, patient, plats och namn avslutade", "Case, patient, place and badge ended"),
+    "clear-context": ("Allt avslutat: ärende, patient, plats", "All ended: case, patient, place"),
 }
 CONTEXT_SET: Final[Words] = ("Tillhörigheten är vald", "The context is set")
 PROBLEMS: Final[Mapping[str, Words]] = {

@@ -4,7 +4,9 @@ The Structs below are the contract with the central system. A new field must be 
 existing one never changes.
 """
 
+import uuid
 from base64 import b64encode
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import quote
@@ -17,11 +19,17 @@ from gateway.system.clock import ClockReading, local_rfc3339
 
 SCAN_TYPE: Final = "scangate.scan.v1"
 CLOCK_TYPE: Final = "scangate.clock.v1"
+PARKED_TYPE: Final = "scangate.parked.v1"
+PROBE_TYPE: Final = "scangate.probe.v1"
 SCAN_SCHEMA: Final = "urn:scangate:schema:scan:v1"
 CLOCK_SCHEMA: Final = "urn:scangate:schema:clock:v1"
+PARKED_SCHEMA: Final = "urn:scangate:schema:parked:v1"
 SEQUENCE_DIGITS: Final = 16
 """CloudEvents' sequence extension orders as text: every number has the same width."""
 DAY_NS: Final = 86_400 * 1_000_000_000
+
+MAX_TIME_NS: Final = 253_402_300_800 * 1_000_000_000
+"""The year 10000: no RFC 3339 time is later."""
 
 UNREADABLE: Final = (ValueError, RecursionError)
 """What reading an event from a damaged disk raises: no JSON, none of an event, no UTF-8, nested without end."""
@@ -150,6 +158,8 @@ class ScanData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a consume: it was refused, and the operator has said that it is used all the same. To be booked."""
     count: CountSession | None = None
     """Of an inventory: the count it belongs to."""
+    entry: Literal["scanned", "keyed"] = "scanned"
+    """How it came: `keyed` where a symbol's printed text was typed, brackets and all, because it could not be read."""
     asset: EventAsset | None = None
     """Of the scan of an asset, which has no `udi`."""
     logistic_unit: str | None = field(default=None, name="logisticUnit")
@@ -159,11 +169,18 @@ class ScanData(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ClockData(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`data` of a clock event: the true time of this boot's earlier, unsynchronised events."""
+    """`data` of a clock event: what is known by now of the time of a boot's unsynchronised events.
+
+    Either `offsetNs`, where the clock was set in that boot, or the bounds, where it never was.
+    """
 
     boot_id: str
-    offset_ns: int
+    offset_ns: int | UnsetType = UNSET
     """True time of an event of that boot = its `monotonicNs` + this, nanoseconds since 1970 UTC."""
+    not_before: str | UnsetType = UNSET
+    """No event of that boot was earlier, RFC 3339: the newest time that had been proved when the boot began."""
+    not_after: str | UnsetType = UNSET
+    """No event of that boot was later: a following boot, whose clock has been set, had begun by then."""
 
 
 class ScanEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -197,6 +214,44 @@ class ClockEvent(Struct, frozen=True, kw_only=True):
     datacontenttype: Literal["application/json"]
     dataschema: str
     data: ClockData
+
+
+class ParkedData(Struct, frozen=True, kw_only=True):
+    """`data` of a parked event: what stands in this place of the sequence cannot be delivered as it is."""
+
+    event: str | None
+    """Id of the event that keeps this place; null where it cannot be read any more."""
+    reason: str
+    """Why it is not delivered, for a person."""
+
+
+class ParkedEvent(Struct, frozen=True, kw_only=True):
+    """A parked event, complete. It has the sequence of the event it stands for, and an id of its own.
+
+    Should the other one be delivered after all, at a technician's request, it comes later with the same sequence.
+    """
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: str
+    recordedtime: str
+    sequence: str
+    epoch: str
+    datacontenttype: Literal["application/json"]
+    dataschema: str
+    data: ParkedData
+
+
+class ProbeEvent(Struct, frozen=True, kw_only=True):
+    """What `doctor` sends to see that events pass. In no sequence; consumers ignore it."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: str
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -254,6 +309,55 @@ def clock_event(identity: str, source: str, data: ClockData, at: Position) -> by
             dataschema=CLOCK_SCHEMA,
             data=data,
         )
+    )
+
+
+class _Head(Struct, frozen=True):
+    """What a parked event takes over from the one it stands for."""
+
+    id: str
+    source: str
+    epoch: str
+    recordedtime: str
+
+
+_head_decoder = msgspec.json.Decoder(_Head)
+
+
+def parked_event(body: object, sequence: int, reason: str, source: str, epoch: str, recorded_ns: int) -> bytes:
+    """Encode what goes out in the place of an event that cannot be delivered.
+
+    The same event and reason give the same bytes: its id is made of its place (RFC 4122, 4.3), so that a copy is
+    known again. `source`, `epoch`, `recorded_ns`: of the row, for an event that cannot be read.
+    """
+    identity: str | None = None
+    recorded = local_rfc3339(recorded_ns if 0 <= recorded_ns < MAX_TIME_NS else 0)
+    if isinstance(body, bytes):
+        with suppress(*UNREADABLE):
+            head = _head_decoder.decode(body)
+            identity, source, epoch, recorded = head.id, head.source, head.epoch, head.recordedtime
+    place = f"{source}/{epoch}/{sequence}/parked"
+    return _encoder.encode(
+        ParkedEvent(
+            specversion="1.0",
+            id=str(uuid.uuid5(uuid.NAMESPACE_URL, place)),
+            source=source,
+            type=PARKED_TYPE,
+            time=recorded,
+            recordedtime=recorded,
+            sequence=str(sequence).zfill(SEQUENCE_DIGITS),
+            epoch=epoch,
+            datacontenttype="application/json",
+            dataschema=PARKED_SCHEMA,
+            data=ParkedData(event=identity, reason=reason),
+        )
+    )
+
+
+def probe_event(identity: str, source: str, now_ns: int) -> bytes:
+    """Encode a probe."""
+    return _encoder.encode(
+        ProbeEvent(specversion="1.0", id=identity, source=source, type=PROBE_TYPE, time=local_rfc3339(now_ns))
     )
 
 

@@ -20,6 +20,8 @@ class Topics(Struct, frozen=True, kw_only=True):
     """A filter for the commands to this box: `cmd/{name}`."""
     ack: str
     """The central system's own acknowledgements."""
+    intake: str
+    """Retained: an intake that acknowledges is there."""
     deltas: str
     """Article deltas for all boxes of the tenant."""
     delta_state: str
@@ -40,6 +42,7 @@ class Topics(Struct, frozen=True, kw_only=True):
             articles=f"{base}/articles",
             commands=f"{base}/cmd/+",
             ack=f"{base}/ack",
+            intake=f"{ROOT}/{tenant}/intake",
             deltas=f"{ROOT}/{tenant}/articles/delta",
             delta_state=f"{ROOT}/{tenant}/articles/state",
             doctor=f"{base}/doctor",

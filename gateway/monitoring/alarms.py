@@ -3,54 +3,91 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from drivers.indicator import Indicator
 from drivers.model import ConnectionState
 from gateway.articles.lookup.status_message import StatusMessage
 from gateway.monitoring.health import BoardHealth
+from gateway.mqtt.publisher_status import PublisherStatus
 from gateway.outbox.capacity import Capacity
 from gateway.outbox.salvage import quarantined, set_aside
 from gateway.scanning.reader import Reader
-from gateway.scanning.worker import Worker
+from gateway.scanning.worker_status import WorkerStatus
 from gateway.system.clock import NS, local_rfc3339
-
-if TYPE_CHECKING:  # the publisher brings paho along, and is made when the box is ready
-    from gateway.mqtt.delivery_state import Progress
 
 CERTIFICATE_SECONDS: Final = 30 * 86_400
 """A certificate that ends within so long is an alarm: renewing one takes people and tickets."""
 
+WAITING_SECONDS: Final = 300.0
+"""An event that waits longer is an alarm, whatever the reason: an outage that nobody sees is the worst."""
+FLAPPING_SECONDS: Final = 600.0
+FLAPPING_BREAKS: Final = 4
+"""So many broken connections within FLAPPING_SECONDS are no accident."""
 
-def storing(worker: Worker, state: Path) -> Iterator[str]:
+
+def storing(worker: WorkerStatus, state: Path) -> Iterator[str]:
     """Whether scans can be kept; `state`: the state directory."""
     if worker.trouble is not None:
         yield f"scans are not stored: {worker.trouble}"
-    for name in quarantined(state):
+    aside = quarantined(state)
+    if worker.lost and aside:
+        yield f"events were lost to a damaged disk: {worker.lost}; scan again what they were, if it is known"
+    for name in aside:
         yield f"the outbox was damaged and salvaged: check the disk, look at {name}, move it away"
     for name in set_aside(state):
         yield f"a backup was restored: check whether {name} holds scans that never left this box, then move it away"
-    room = worker.outbox.room.room
-    if room is not Capacity.FREE:
-        yield f"room for scans: {room.value}"
-    if worker.outbox.dead_letters:
-        yield f"dead letters: {worker.outbox.dead_letters}: see `scangate outbox dead`"
+    if worker.capacity.level is not Capacity.FREE:
+        yield f"room for scans: {worker.capacity.level.value}"
+    if worker.dead_letters:
+        yield f"dead letters: {worker.dead_letters}: see `scangate outbox dead`"
 
 
-def delivering(progress: "Progress | None") -> Iterator[str]:
-    """Whether scans reach the central system, and will go on to."""
-    if progress is None:
+UNTERMINATED_RULE: Final = 3
+"""So many codes in a row without their terminator are no accident, but how the scanner is set up."""
+
+
+def delivering(
+    status: PublisherStatus | None, *, stalled_seconds: float, client_certificate_ends: float | None, now: float
+) -> Iterator[str]:
+    """Whether events reach the central system, and will go on to.
+
+    `stalled_seconds`: how long the oldest event has waited; `now`: CLOCK_MONOTONIC seconds.
+    """
+    if status is None:
         return
-    if progress.problem:
-        yield f"not delivering: {progress.problem}"
-    if progress.inbound_problem:
-        yield progress.inbound_problem
-    for whose, ends in (
-        ("the broker's", progress.broker_certificate_ends),
-        ("this box's", progress.client_certificate_ends),
-    ):
+    if status.problem:
+        yield f"not delivering: {status.problem}"
+    if stalled_seconds >= WAITING_SECONDS:
+        why = "see above" if status.problem else "the broker is connected and takes none"
+        yield f"events have waited for delivery for {stalled_seconds / 60:.0f} minutes: {why}"
+    breaks = sum(now - at < FLAPPING_SECONDS for at in status.breaks)
+    if breaks >= FLAPPING_BREAKS:
+        yield f"the connection to the broker broke {breaks} times in {FLAPPING_SECONDS / 60:.0f} minutes"
+    if status.taken_over_at is not None and now - status.taken_over_at < FLAPPING_SECONDS:
+        yield "another client connects with this box's client id: two boxes must not share one"
+    said = (
+        status.ack_problem,
+        status.downgraded,
+        status.inbound_problem,
+        status.state_problem,
+        status.memory_problem,
+    )
+    yield from (problem for problem in said if problem)
+    yield from _certificates(status, client_certificate_ends)
+
+
+def _certificates(status: PublisherStatus, client_certificate_ends: float | None) -> Iterator[str]:
+    for whose, ends in (("the broker's", status.broker_certificate_ends), ("this box's", client_certificate_ends)):
         if ends is not None and ends < time.time() + CERTIFICATE_SECONDS:
-            yield f"{whose} certificate ends on {local_rfc3339(int(ends) * NS)[:10]}: renew it"
+            verb = "ended" if ends < time.time() else "ends"
+            yield f"{whose} certificate {verb} on {local_rfc3339(int(ends) * NS)[:10]}: renew it"
+
+
+def impersonated(*, seen: bool) -> Iterator[str]:
+    """Whether another machine works under this box's identity."""
+    if seen:
+        yield "another machine works under this box's tenant, site and id: give each box its own, or switch one off"
 
 
 def scanning(readers: Iterable[Reader]) -> Iterator[str]:
@@ -62,6 +99,12 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         elif scanner.connection is not ConnectionState.CONNECTED:
             why = f" ({scanner.connection_detail})" if scanner.connection_detail else ""
             yield f"scanner {reader.name}: {scanner.connection.value}{why}"
+        elif reader.unterminated >= UNTERMINATED_RULE:
+            ending = scanner.settings.terminator
+            yield (
+                f"scanner {reader.name}: its codes come without their terminator ({ending}) and are refused: "
+                f"`scangate scanners test {reader.name}` says what to set"
+            )
         if scanner.gs_missed and not scanner.gs_seen:
             yield (
                 f"scanner {reader.name}: has never sent the separator GS, and elements of a label may run together: "

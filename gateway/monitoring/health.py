@@ -42,7 +42,8 @@ class BrokerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     protocol: str | None
     problem: str | None
     authorisation: str
-    """proven (MQTT 5 acknowledged events) | unproven (MQTT 3.1.1 acknowledges what it drops, too)."""
+    """proven (events are known to pass: by MQTT 5's acknowledgement, by their echo under 3.1.1, or by the central
+    system's own) | unproven."""
     acknowledged: int
     refused: int
     inbound_problem: str | None
@@ -51,6 +52,12 @@ class BrokerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     """When the broker's certificate ends, RFC 3339; null without TLS."""
     client_certificate_ends: str | None
     """When the box's own certificate ends."""
+    acks_awaited: bool = False
+    """What counts as delivered is the central system's own acknowledgement."""
+    reconnects: int = 0
+    """Connections that broke in the last ten minutes."""
+    replays: int = 0
+    """Ranges of events that are being sent again."""
 
 
 class ScannerHealth(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -104,6 +111,8 @@ class Health(Struct, frozen=True, kw_only=True, rename="camel"):
     """One retained health message."""
 
     gateway: str
+    machine: str | None = None
+    """A hash that tells this machine from another one under the same identity; null where it cannot be told."""
     version: str
     time: str
     uptime_seconds: int

@@ -1,9 +1,9 @@
-"""What the main thread does beside the scans: health, clock, registry, and rebuilding what got stuck."""
+"""What the main thread does beside the scans: health, clock, registry."""
 
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from gateway.articles.lookup.master import ArticleMaster, MasterInfo
 from gateway.articles.lookup.status_message import StatusMessage, encode, status_message
 from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
+from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
 from gateway.events.cloudevent import DAY_NS, gateway_source
 from gateway.monitoring import alarms
@@ -30,6 +31,9 @@ from gateway.monitoring.health import (
     essence,
 )
 from gateway.monitoring.host import read_board
+from gateway.monitoring.identity_watch import IdentityWatch
+from gateway.mqtt.publisher_status import PublisherStatus
+from gateway.mqtt.supervisor import PublisherSupervisor
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.reader import Reader
 from gateway.scanning.worker import Worker
@@ -37,8 +41,8 @@ from gateway.system.atomic_file import whole_file
 from gateway.system.clock import NS, Clock, local_rfc3339
 from gateway.system.disk_writes import Wear
 
-if TYPE_CHECKING:  # the feed comes with the broker
-    from gateway.devices.settings_monitor import SettingsMonitor
+if TYPE_CHECKING:  # lamps and a broker are not everywhere
+    from drivers.indicator import Indicator
     from gateway.recalls.delta_subscriber import DeltaSubscriber
 
 log = logging.getLogger(__name__)
@@ -47,6 +51,8 @@ COMPLETING_SECONDS: Final = 1800.0
 """Between two writes of what has been learned of labels: some 60 KB, which an SD card takes for years."""
 CLOCK_SECONDS: Final = 10.0
 """Between two looks at a clock that is not set yet."""
+CERTIFICATE_LOOK_SECONDS: Final = 60.0
+"""Between two looks at when this box's own certificate ends: a renewed one shows within a minute."""
 METRICS_MODE: Final = 0o644
 MAX_LINK_CHANGES: Final = 256
 """Changes that wait for the registry; only the newest of each scanner matters."""
@@ -55,7 +61,7 @@ MAX_LINK_CHANGES: Final = 256
 class Monitor:
     """Used by the main thread, except `note_link`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it reports of everything
         self,
         config: Config,
         worker: Worker,
@@ -64,7 +70,18 @@ class Monitor:
         clock: Clock,
         registry: StationRegistry,
         start_alarms: Sequence[str],
+        *,
+        settings_monitor: SettingsMonitor,
+        delivery: PublisherSupervisor | None,
+        feed: "DeltaSubscriber | None",
+        identity: IdentityWatch,
+        indicator: "Indicator | None",
+        troubles: Callable[[], Iterable[str | None]] = tuple,
     ) -> None:
+        """`delivery`, `feed`: None without a broker; `feed` takes article deltas. `indicator`: lamps, if any.
+
+        `troubles`: what else is to be an alarm.
+        """
         self._config = config
         self._worker = worker
         self._inbox = inbox
@@ -81,43 +98,66 @@ class Monitor:
         self._clock_at = 0.0
         self._told_at = 0.0
         self._told: Health | None = None
-        self.feed: DeltaSubscriber | None = None
-        """Who takes article deltas; None without a broker."""
-        self.drift: SettingsMonitor | None = None
-        """Who looks after the scanners' own settings."""
+        self._feed = feed
+        self._settings_monitor = settings_monitor
+        self._delivery = delivery
+        self._identity = identity
+        self._troubles = troubles
+        self._failure: str | None = None
+        self._machine = identity.machine
+        self._indicator = indicator
+        self._certificate_at = 0.0
+        self._client_certificate_ends: float | None = None
+        self._delivered = 0
+        self._moved_at = time.monotonic()
         self._info = MasterInfo()
         self._info_problem: str | None = None
         self._overlay_lost = False
         self._board = read_board()
-        self._wear = Wear(worker.outbox.last)
+        self._wear = Wear(worker.status.stored)
         self._metrics_problem: str | None = None
         self._source = gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
 
     def note_link(self, change: ConnectionChange) -> None:
         """A scanner came or went. Safe from any thread."""
         self._links.append(change)
-        if self.drift is not None and change.connection is ConnectionState.CONNECTED:
-            self.drift.connected(change.scanner)
+        if change.connection is ConnectionState.CONNECTED:
+            self._settings_monitor.connected(change.scanner)
 
-    def turn(self) -> str:
+    def poll_safely(self) -> str:
+        """Do what is due; a fault of it (no descriptor left, a disk that fails) is an alarm, and costs no scan."""
+        try:
+            line = self.poll()
+        except Exception as error:
+            if self._failure is None:
+                log.exception("looking after the box failed; it goes on")
+            self._failure = f"looking after the box failed: {type(error).__name__}: see the log"
+            return self._failure
+        self._failure = None
+        return line
+
+    def poll(self) -> str:
         """Do what is due; return one line that says how the box is."""
         self._write_registry()
-        if self.drift is not None:
-            self.drift.turn()
+        self._settings_monitor.turn()
         now = time.monotonic()
         if now >= self._clock_at:
             self._clock_at = now + CLOCK_SECONDS
             self._board = read_board()
-            if not self._clock.now().synchronised and self._clock.observe():
+            before = self._clock.now().synchronised
+            if self._clock.observe() and not before:
                 log.info("clock synchronised")
                 self._inbox.post(Notice.CLOCK_SET)
+        if self._config.broker is not None and now >= self._certificate_at:
+            self._certificate_at = now + CERTIFICATE_LOOK_SECONDS
+            self._look_at_certificate()
         self._look_at_master()
         if now >= self._completing_at:
             self._completing_at = now + COMPLETING_SECONDS
             self._keep_completing()
         current = self.examine()
-        if self._worker.publisher is not None:
-            self._worker.publisher.tell_articles(encode(self._told_master()))  # sent when it has changed
+        if self._delivery is not None:
+            self._delivery.publish_articles(encode(self._told_master()))  # sent when it has changed
         changed = self._told is None or essence(current) != essence(self._told)
         if changed or now - self._told_at >= self._config.health.interval:
             self._tell(current)
@@ -126,9 +166,8 @@ class Monitor:
         return f"{summary}; {current.alarms[0]}" if current.alarms else summary
 
     def _tell(self, current: Health) -> None:
-        publisher = self._worker.publisher
-        if publisher is not None:
-            publisher.tell_health(current.encode())
+        if self._delivery is not None:
+            self._delivery.publish_health(current.encode())
         metrics = self._config.health.prometheus_file
         if metrics is not None:
             try:
@@ -143,24 +182,33 @@ class Monitor:
 
     def examine(self) -> Health:
         """Say how the box is."""
-        outbox, worker = self._worker.outbox, self._worker
-        reading = self._clock.now()
-        room = outbox.room
-        publisher = worker.publisher
-        delivered = max(outbox.delivered, publisher.progress.delivered if publisher else 0)
-        waiting = max(0, outbox.last - delivered)
+        worker = self._worker.status
+        reading, now = self._clock.now(), time.monotonic()
+        capacity = worker.capacity
+        status = None if self._delivery is None else self._delivery.status
+        delivered = max(worker.delivered, self._delivery.delivered if self._delivery is not None else 0)
+        waiting = max(0, worker.stored - delivered)
         oldest = worker.oldest_waiting_ns if waiting else None
-        written, written_per_scan = self._wear.look(outbox.last)
-        master, feed = self._info, self.feed
+        oldest_seconds = None if oldest is None else max(0, (reading.wall_ns - oldest) // NS)
+        stalled = max(self._stalled(delivered, waiting, now), oldest_seconds or 0)
+        written, written_per_scan = self._wear.look(worker.stored)
+        master, feed = self._info, self._feed
         master_problem = self._info_problem or worker.master_trouble
         affected = None if feed is None else feed.affected
         found = (
             *self._start_alarms,
+            *(trouble for trouble in (self._failure, *self._troubles()) if trouble),
             *alarms.storing(worker, self._config.state_directory),
-            *alarms.delivering(None if publisher is None else publisher.progress),
+            *alarms.delivering(
+                status,
+                stalled_seconds=stalled,
+                client_certificate_ends=self._client_certificate_ends,
+                now=now,
+            ),
+            *alarms.impersonated(seen=self._identity.seen),
             *alarms.scanning(self._readers.values()),
             *alarms.drifting(self._settings_troubles),
-            *alarms.showing(worker.indicator),
+            *alarms.showing(self._indicator),
             *alarms.of_board(self._board),
             *((self._metrics_problem,) if self._metrics_problem else ()),
             *alarms.mastering(
@@ -169,28 +217,29 @@ class Monitor:
         )
         return Health(
             gateway=self._source,
+            machine=self._machine,
             version=VERSION,
             time=local_rfc3339(reading.wall_ns),
             uptime_seconds=int(time.monotonic() - self._started),
             ok=not found,
             alarms=found,
             sequence=SequenceHealth(
-                epoch=outbox.epoch,
-                epoch_begins=outbox.epoch_begins,
-                stored=outbox.last,
+                epoch=worker.epoch,
+                epoch_begins=worker.epoch_begins,
+                stored=worker.stored,
                 delivered=delivered,
                 waiting=waiting,
-                oldest_waiting_seconds=None if oldest is None else max(0, (reading.wall_ns - oldest) // NS),
-                dead_letters=outbox.dead_letters,
+                oldest_waiting_seconds=oldest_seconds,
+                dead_letters=worker.dead_letters,
             ),
             disk=DiskHealth(
-                room=room.room.value,
-                used_bytes=room.used_bytes,
-                free_bytes=room.free_bytes,
+                room=capacity.level.value,
+                used_bytes=capacity.used_bytes,
+                free_bytes=capacity.free_bytes,
                 written_bytes=written,
                 written_bytes_per_scan=written_per_scan,
             ),
-            broker=self._broker(),
+            broker=self._broker(status, now),
             scanners=tuple(
                 ScannerHealth(
                     name=reader.name,
@@ -216,12 +265,18 @@ class Monitor:
             clock=ClockHealth(synchronised=reading.synchronised, boot_id=reading.boot_id),
             board=self._board,
             counters=dict(worker.counters),
-            quality=dict(worker.quality.report().scanners),
+            quality=dict(self._worker.quality.report().scanners),
         )
 
     @property
     def _settings_troubles(self) -> dict[str, str]:
-        return {} if self.drift is None else self.drift.troubles
+        return self._settings_monitor.troubles
+
+    def _stalled(self, delivered: int, waiting: int, now: float) -> float:
+        """Return for how many seconds events have waited and none was delivered, whatever the wall clock does."""
+        if delivered != self._delivered or not waiting:
+            self._delivered, self._moved_at = delivered, now
+        return now - self._moved_at
 
     def status(self) -> dict[str, object]:
         """Return the box's health as plain values."""
@@ -252,28 +307,34 @@ class Monitor:
         return listed
 
     def close(self) -> None:
-        """Write what is left and let everything go."""
+        """Write what is left and close everything."""
         self._write_registry()
         self._keep_completing()
         self._master.close()
 
-    def _broker(self) -> BrokerHealth | None:
-        publisher = self._worker.publisher
-        if publisher is None:
+    def _broker(self, status: PublisherStatus | None, now: float) -> BrokerHealth | None:
+        if status is None:
             return None
-        progress = publisher.progress
-        proven = progress.protocol == "5" and progress.acknowledged > 0
         return BrokerHealth(
-            url=progress.url,
-            protocol=progress.protocol,
-            problem=progress.problem,
-            authorisation="proven" if proven else "unproven",
-            acknowledged=progress.acknowledged,
-            refused=progress.refused,
-            inbound_problem=progress.inbound_problem,
-            certificate_ends=_day(progress.broker_certificate_ends),
-            client_certificate_ends=_day(progress.client_certificate_ends),
+            url=status.url,
+            protocol=status.protocol,
+            problem=status.problem,
+            authorisation="proven" if status.path_proven else "unproven",
+            acknowledged=status.acknowledged,
+            refused=status.refused,
+            inbound_problem=status.inbound_problem,
+            certificate_ends=_day(status.broker_certificate_ends),
+            client_certificate_ends=_day(self._client_certificate_ends),
+            acks_awaited=status.acks_awaited,
+            reconnects=sum(now - at < alarms.FLAPPING_SECONDS for at in status.breaks),
+            replays=status.replays,
         )
+
+    def _look_at_certificate(self) -> None:
+        from gateway.mqtt.tls import file_ends  # it brings ssl along
+
+        broker = self._config.broker
+        self._client_certificate_ends = None if broker is None else file_ends(broker.cert_file)
 
     def _look_at_master(self) -> None:
         """Read the master's state; only here, because one thread uses it."""
@@ -300,7 +361,7 @@ class Monitor:
             self._info,
             self._clock.now().wall_ns,
             max_age_days=self._config.articles.max_age_days,
-            unknown=self._worker.unknown_articles,
+            unknown=self._worker.status.unknown_articles,
             problem=self._info_problem,
         )
 

@@ -1,16 +1,17 @@
 """What the central system may ask of a box over MQTT: each command and what it does."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
-from gateway.monitoring.monitor import Monitor
-from gateway.mqtt.command_envelope import CommandError, Handler
-from gateway.mqtt.publisher import Publisher
+from gateway.mqtt.command_envelope import Call, CommandError, Handler
+from gateway.mqtt.delivery_memory import ReplayRange
 from gateway.scanning.worker import Worker
 from gateway.system.control_socket import RequestError
 
+EPOCH: Final = re.compile(r"[0-9a-f]{16}")
 MAX_REPLAY: Final = 100_000
 """Events sent again at one command: some 150 MB. Who lost more begins with another `from`."""
 
@@ -22,24 +23,25 @@ class Remote:
         self,
         config: Config,
         worker: Worker,
-        housekeeping: Monitor,
-        publisher: Callable[[], Publisher],
+        status: Callable[[], dict[str, object]],
+        replay: Callable[[ReplayRange], bool],
         reload: Callable[[], str],
     ) -> None:
+        """`status`: the box's health; `replay` and `reload` begin what they say."""
         self._config = config
         self._worker = worker
-        self._housekeeping = housekeeping
-        self._publisher = publisher
+        self._status = status
+        self._replay = replay
         self._reload = reload
 
     def handlers(self) -> dict[str, Handler]:
         """Return what each command does."""
         return {
-            "identify": self.identify,
-            "health": lambda _: self._housekeeping.status(),
-            "articles-sync": self.sync,
+            "identify": lambda call: self.identify(call.args),
+            "health": lambda _: self._status(),
+            "articles-sync": lambda call: self.sync(call.args),
             "outbox-replay": self.replay,
-            "reload": self.reload,
+            "reload": lambda _: self.reload(),
         }
 
     def identify(self, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,20 +68,33 @@ class Remote:
                 raise CommandError(f"the sync cannot be asked for: {error.strerror}") from error
         return {"requested": chosen}
 
-    def replay(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a range of events again, as they were."""
-        first, last, stored = args.get("from"), args.get("to"), self._worker.outbox.last
-        if not (isinstance(first, int) and isinstance(last, int) and 1 <= first <= last):
-            raise CommandError('expected args {"from": SEQUENCE, "to": SEQUENCE}')
+    def replay(self, call: Call) -> dict[str, Any]:
+        """Send a range of events again, as they were: kept until each has its PUBACK, then replied to once more."""
+        args = call.args
+        epoch, first, last = args.get("epoch"), args.get("from"), args.get("to")
+        stored = self._worker.status.stored
+        if not (type(first) is int and type(last) is int and 1 <= first <= last):
+            raise CommandError('expected args {"from": SEQUENCE, "to": SEQUENCE}, and "epoch" where it matters')
+        if epoch is not None and not (isinstance(epoch, str) and EPOCH.fullmatch(epoch)):
+            raise CommandError("epoch is no epoch of an event")
         if last - first >= MAX_REPLAY:
             raise CommandError(f"at most {MAX_REPLAY} events at once")
         if first > stored:
             raise CommandError(f"the newest event is {stored}")
-        if not self._publisher().replay(first, min(last, stored)):
+        wanted = ReplayRange(
+            first=first,
+            last=min(last, stored),
+            following=first,
+            epoch=epoch,
+            command=call.id,
+            reply_topic=call.reply_topic,
+            correlation=call.correlation,
+        )
+        if not self._replay(wanted):
             raise CommandError("too many replays wait; try again later")
-        return {"from": first, "to": min(last, stored)}
+        return {"from": first, "to": wanted.last, "done": False}
 
-    def reload(self, _args: Mapping[str, Any]) -> str:
+    def reload(self) -> str:
         """Begin again with the configuration as it is now."""
         try:
             return self._reload()

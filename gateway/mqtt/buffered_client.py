@@ -2,13 +2,14 @@
 
 paho asks the kernel for every packet it sends, and three times for every acknowledgement it reads. Under a backlog
 that costs more than everything else about sending; so its socket stands behind a buffer each way, as its WebSocket
-does.
+does. This takes names of paho that are not public (`PRIVATE_NAMES`): pyproject.toml pins its minor version, and a
+test names what is used.
 """
 
 import socket
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
@@ -16,39 +17,67 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.mqtt.packet_filter import PacketFilter
+
 if TYPE_CHECKING:
     from paho.mqtt.client import SocketLike
 
+PRIVATE_NAMES: Final = (
+    "_create_socket", "_handle_pubackcomp", "_do_on_publish", "_in_packet", "_out_message_mutex", "_out_messages",
+)  # fmt: skip
+"""What of paho's Client is used without being part of its interface."""
 READ_BYTES: Final = 16 * 1024
 """A window's acknowledgements are some hundred bytes, and a TLS record has no more than this (RFC 8446, 5.1)."""
 GATHER_BYTES: Final = 32 * 1024
 """What is handed over is sent at the latest then: enough for the kernel to be asked once for twenty events."""
 SHORT_PUBACK_BYTES: Final = 2
 """A PUBACK of the packet identifier alone: in MQTT 5 that is success without properties (3.4.2.1), in 3.1.1 all."""
+PUBACK: Final = 0x40
 _SUCCESS: Final = ReasonCode(PacketTypes.PUBACK)
+_TOO_LARGE: Final = ReasonCode(PacketTypes.DISCONNECT, identifier=0x95)
+"""Brokers send it in a PUBACK, too (mosquitto for `message_size_limit`), though it is none of its reasons (MQTT 5,
+3.4.2.1); paho ends the connection upon it."""
 _NO_PROPERTIES: Final = Properties(PacketTypes.PUBACK)
 
 
-class Link:
+class BufferedSocket:
     """A connected socket between two buffers. Not blocking; used by one thread."""
 
-    def __init__(self, link: socket.socket) -> None:
-        self.raw = link
+    def __init__(self, raw: socket.socket, packets: PacketFilter | None = None) -> None:
+        """`packets`: leaves out what is too large to be read."""
+        self.raw = raw
         """The socket itself; an SSLSocket with TLS."""
+        self.error: OSError | None = None
+        """Why reading or writing failed: paho keeps it to itself."""
+        self._packets = packets
         self._read = b""
         self._position = 0
         self._gathered = bytearray()
-        self._broken = False
 
     def recv(self, limit: int) -> bytes:
         """Return up to `limit` bytes, none at the end. Raises as the socket does."""
         begin = self._position
         if begin == len(self._read):
-            self._read = self.raw.recv(READ_BYTES)
+            self._read = self._receive()
             begin = 0
         piece = self._read[begin : begin + limit]
         self._position = begin + len(piece)
         return piece
+
+    def _receive(self) -> bytes:
+        try:
+            data = self.raw.recv(READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError as error:
+            self.error = self.error or error
+            raise
+        if self._packets is None or not data:
+            return data
+        passed = self._packets.feed(data)
+        if not passed:
+            raise BlockingIOError  # nothing of it is to be read; the end of the stream would be empty, too
+        return passed
 
     def send(self, data: bytes | bytearray) -> int:
         """Take bytes that leave with the next `flush`. Raises BlockingIOError when the network does not keep up."""
@@ -56,7 +85,7 @@ class Link:
             self.flush()
             if len(self._gathered) >= GATHER_BYTES:
                 raise BlockingIOError
-        if self._broken:
+        if self.error is not None:
             raise ConnectionError("the connection is broken")
         self._gathered += data
         return len(data)
@@ -68,9 +97,13 @@ class Link:
                 del self._gathered[: self.raw.send(self._gathered)]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
-        except OSError:
-            self._broken = True
+        except OSError as error:
+            self.error = self.error or error
             self._gathered.clear()
+
+    def acknowledge(self, mid: int) -> None:
+        """Send a PUBACK for a message that was not read."""
+        self._gathered += bytes((PUBACK, SHORT_PUBACK_BYTES)) + mid.to_bytes(2, "big")
 
     def unsent(self) -> int:
         """Bytes that the kernel has not taken."""
@@ -90,17 +123,19 @@ class Link:
         self.raw.setblocking(flag)
 
     def close(self) -> None:
-        """Send what can be sent at once, and let the socket go."""
+        """Send what can be sent at once, and close the socket."""
         with suppress(OSError, ValueError):  # it may be closed already
             self.flush()
         self.raw.close()
 
 
 class BufferedClient(Client):
-    """A paho Client over a Link, with a short way for the answer that nearly every event gets.
+    """A paho Client over a BufferedSocket, with a short way for the answer that nearly every event gets."""
 
-    Both are paho's own methods, overridden: should a later paho no longer call them, it works as paho does.
-    """
+    def __init__(self, *args: Any, packets: PacketFilter | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+        """Take paho's own arguments; `packets`: leaves out what is too large to be read."""
+        super().__init__(*args, **kwargs)
+        self._packets = packets
 
     @property
     def arriving(self) -> int:
@@ -108,16 +143,21 @@ class BufferedClient(Client):
         return int(self._in_packet["remaining_length"])
 
     def _create_socket(self) -> "SocketLike":
-        link = super()._create_socket()
-        return Link(link) if isinstance(link, socket.socket) else link
+        raw = super()._create_socket()
+        return BufferedSocket(raw, self._packets) if isinstance(raw, socket.socket) else raw
 
     def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
         """Take an acknowledgement. For each, paho fills tables of all reasons and properties there are."""
         packet = self._in_packet["packet"]
-        if cmd != "PUBACK" or len(packet) != SHORT_PUBACK_BYTES:
+        if cmd != "PUBACK" or len(packet) < SHORT_PUBACK_BYTES:
             return super()._handle_pubackcomp(cmd)
-        mid = int.from_bytes(packet, "big")
+        mid = int.from_bytes(packet[:SHORT_PUBACK_BYTES], "big")
+        reason = _SUCCESS
+        if len(packet) > SHORT_PUBACK_BYTES:
+            if packet[SHORT_PUBACK_BYTES] != _TOO_LARGE.value:
+                return super()._handle_pubackcomp(cmd)
+            reason = _TOO_LARGE
         with self._out_message_mutex:
             if mid in self._out_messages:
-                return self._do_on_publish(mid, _SUCCESS, _NO_PROPERTIES)
+                return self._do_on_publish(mid, reason, _NO_PROPERTIES)
         return MQTTErrorCode.MQTT_ERR_SUCCESS

@@ -8,7 +8,7 @@ broker can keep and repeat what somebody once sent.
 
 import logging
 import re
-from collections import OrderedDict
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -18,8 +18,11 @@ from msgspec import Meta, Struct
 
 from gateway.events.topics import ROOT, Topics
 from gateway.mqtt.connection import Message
-from gateway.mqtt.delivery_state import Outgoing
+from gateway.mqtt.delivery_memory import DeliveryMemory, ObeyedCommand
+from gateway.mqtt.outgoing import Outgoing, Reply
+from gateway.mqtt.pacing import TokenBucket
 from gateway.system.clock import ClockReading
+from gateway.system.signed_envelope import SignatureRefusedError, Unseal
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +34,26 @@ AHEAD_SECONDS: Final = 60
 """Two clocks that are both set differ by less."""
 MAX_REMEMBERED: Final = 512
 """Identifiers of past commands, to know a repeated one; within STALE_SECONDS nobody sends more."""
+COMMANDS_PER_SECOND: Final = 5.0
+"""Commands looked at; people and scripts send a few a minute, and each costs a flush of the disk."""
+COMMANDS_AT_ONCE: Final = 20.0
+IGNORED_LOG_SECONDS: Final = 60.0
 MAX_TOPIC: Final = 256
 """A response topic of a client is short."""
 NS: Final = 1_000_000_000
 
-Handler = Callable[[dict[str, Any]], Any]
-"""Takes the arguments, returns the result. Called by the publisher's thread: it reads, or hands on."""
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One command as its handler gets it."""
+
+    id: str
+    args: dict[str, Any]
+    reply_topic: str
+    correlation: bytes | None
+
+
+Handler = Callable[[Call], Any]
+"""Takes a command, returns the result. Called by the publisher's thread: it reads, or hands on."""
 
 
 class CommandError(Exception):
@@ -53,16 +70,6 @@ class Command(Struct, frozen=True, kw_only=True, rename="camel"):
     args: dict[str, Any] = {}
 
 
-class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to one command."""
-
-    id: str | None
-    """None where the command could not be read."""
-    ok: bool
-    result: Any = None
-    error: str | None = None
-
-
 _decoder = msgspec.json.Decoder(Command)
 _name = re.compile(r"[a-z-]{1,32}")
 
@@ -76,51 +83,62 @@ class Commands:
         handlers: Mapping[str, Handler],
         now: Callable[[], ClockReading],
         send: Callable[[Outgoing], None],
+        memory: DeliveryMemory,
+        unseal: Unseal,
     ) -> None:
+        """`memory` knows the commands of earlier lives; `unseal` opens, and checks, what is signed."""
         self._topics = topics
         self._handlers = handlers
         self._now = now
         self._send = send
-        self._done: OrderedDict[str, None] = OrderedDict()
+        self._memory = memory
+        self._unseal = unseal
+        self._bucket = TokenBucket(COMMANDS_PER_SECOND, time.monotonic(), COMMANDS_AT_ONCE)
+        self._ignored = 0
+        self._ignored_at = 0.0
 
     def take(self, message: Message) -> None:
-        """Do what a message asks, or refuse it; reply in either case."""
+        """Do what a message asks, or refuse it; reply in either case. More than the rate are not looked at."""
+        now = time.monotonic()
+        if not self._bucket.take(now):
+            self._ignored += 1
+            return
+        if self._ignored and now - self._ignored_at > IGNORED_LOG_SECONDS:
+            log.error("too many commands: not looked at count=%d", self._ignored)
+            self._ignored, self._ignored_at = 0, now
         name = self._topics.command_of(message.topic)
-        reply = self._answer(name, message)
         shown = name if _name.fullmatch(name) else "?"
+        if shown == "?" and not _may_answer_to(message.response_topic):
+            log.warning("a command without a name that can be answered")
+            return
+        given = message.response_topic
+        topic = given if given is not None and _may_answer_to(given) else self._topics.reply_to(name)
+        reply = self._answer(name, message, topic)
         if reply.ok:
             log.info("command=%s id=%s done", shown, reply.id)
         else:
             log.warning("command=%s id=%s refused error=%r", shown, reply.id, reply.error)
-        if shown == "?" and not _may_answer_to(message.response_topic):
-            return  # no topic to answer on
-        topic = message.response_topic if _may_answer_to(message.response_topic) else None
-        self._send(
-            Outgoing(
-                topic=topic or self._topics.reply_to(name),
-                body=msgspec.json.encode(reply),
-                correlation=message.correlation,
-            )
-        )
+        self._send(Outgoing(topic=topic, body=msgspec.json.encode(reply), correlation=message.correlation))
 
-    def _answer(self, name: str, message: Message) -> Reply:
+    def _answer(self, name: str, message: Message, topic: str) -> Reply:
         if len(message.body) > MAX_COMMAND_BYTES:
             return Reply(id=None, ok=False, error=f"longer than {MAX_COMMAND_BYTES} bytes")
         try:
-            command = _decoder.decode(message.body)
+            command = _decoder.decode(self._unseal(message.body))
+        except SignatureRefusedError as error:
+            return Reply(id=None, ok=False, error=str(error))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             return Reply(id=None, ok=False, error=f'expected {{"id", "issuedAt", "args"}}: {error}')
         why = self._refused(message, command)
         if why is None:
-            self._done[command.id] = None
-            while len(self._done) > MAX_REMEMBERED:
-                self._done.popitem(last=False)
+            self._remember(command)
             handler = self._handlers.get(name)
             if handler is None:
                 why = f"unknown command; known: {', '.join(sorted(self._handlers))}"
             else:
+                call = Call(id=command.id, args=command.args, reply_topic=topic, correlation=message.correlation)
                 try:
-                    return Reply(id=command.id, ok=True, result=handler(command.args))
+                    return Reply(id=command.id, ok=True, result=handler(call))
                 except CommandError as error:
                     why = str(error)
                 except Exception as error:
@@ -128,26 +146,36 @@ class Commands:
                     why = f"{type(error).__name__}: see the box's log"
         return Reply(id=command.id, ok=False, error=why)
 
+    def _remember(self, command: Command) -> None:
+        """Bring the command's id to the disk before it is obeyed: a reload must not let it be obeyed again."""
+        obeyed = ObeyedCommand(id=command.id, issued=command.issued_at.timestamp())
+        self._memory.change(commands=(*self._memory.value.commands, obeyed)[-MAX_REMEMBERED:])
+
     def _refused(self, message: Message, command: Command) -> str | None:
         """Say why a command that can be read is not for now."""
         if message.retained:
             return "retained: a command is sent once, without the retain flag"
-        if command.id in self._done:
+        obeyed = self._memory.value.commands
+        if any(one.id == command.id for one in obeyed):
             return "repeated: this id has been used"
         if command.issued_at.tzinfo is None:
             return "issuedAt has no time zone"
-        clock = self._now()
-        if clock.synchronised:  # else this box cannot tell how old it is
-            age = clock.wall_ns / NS - command.issued_at.timestamp()
-            if age > STALE_SECONDS:
-                return f"stale: issued {age:.0f} s ago, allowed are {STALE_SECONDS}"
+        clock, issued = self._now(), command.issued_at.timestamp()
+        if not clock.synchronised:
+            # it cannot be older than what is known to have passed, nor much older than another sender's last word
+            newest = max((one.issued for one in obeyed), default=0.0)
+            age = max(clock.lower_bound_ns / NS, newest) - issued
+        else:
+            age = clock.wall_ns / NS - issued
             if age < -AHEAD_SECONDS:
                 return f"issued {-age:.0f} s in the future: a clock is wrong"
+        if age > STALE_SECONDS:
+            return f"stale: issued {age:.0f} s ago, allowed are {STALE_SECONDS}"
         return None
 
 
 def _may_answer_to(topic: str | None) -> bool:
-    """Tell whether a response topic can be used: no filter, and no box's own, where a reply could pass for more."""
+    """Return whether a response topic can be used: no filter, and no box's, where a reply could pass for more."""
     return (
         topic is not None
         and 0 < len(topic) <= MAX_TOPIC

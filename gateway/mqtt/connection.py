@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 from paho.mqtt.client import (
     MQTT_CLEAN_START_FIRST_ONLY,
     Client,
@@ -28,9 +29,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.mqtt.buffered_client import BufferedClient, Link
+from gateway.mqtt.buffered_client import BufferedClient, BufferedSocket
+from gateway.mqtt.packet_filter import PacketFilter
 from gateway.mqtt.settings import BrokerSettings
-from gateway.mqtt.tls import context_for
+from gateway.mqtt.tls import context_for, tls_words
 from gateway.system.credentials import read_secret
 
 CONNECT_SECONDS: Final = 5.0
@@ -52,13 +54,14 @@ noticed by its number."""
 RECEIVE_MAXIMUM_DEFAULT: Final = 65535
 """MQTT 5, 3.2.2.3.3: the value of a CONNACK that does not say."""
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
-CREDENTIAL_REASONS: Final = frozenset({0x86, 0x87, 0x8C})
-"""Bad user name or password, not authorised, bad authentication method: no other protocol version helps."""
-PROTOCOL_REASONS: Final = frozenset({0x81, 0x82, 0x84})
-"""Malformed packet, protocol error, unsupported version: a broker that does not know MQTT 5."""
+QOS_REFUSED: Final = 0x9B
+SESSION_TAKEN_OVER: Final = 0x8E
+"""MQTT 5, 3.14.2.1: another client has connected with this client identifier."""
+MAX_ECHOES: Final = 1000
+"""Events of one's own that came back and are to be looked at: a window's worth."""
 
 
-class Outcome(Enum):
+class ConnectResult(Enum):
     """How an attempt to connect ended."""
 
     CONNECTED = auto()
@@ -67,10 +70,31 @@ class Outcome(Enum):
     REFUSED = auto()
     """The broker is there and says no for now (busy, quota, moved)."""
     CREDENTIALS = auto()
+    UNFIT = auto()
+    """The broker takes QoS 0 only: nothing could be acknowledged."""
+    NO_RETAIN = auto()
+    """The broker refuses a retained will, because it keeps no retained messages."""
     OLD_PROTOCOL = auto()
     """The broker says that it does not speak MQTT 5."""
     SILENT = auto()
-    """The broker hung up or said nothing: it may not speak MQTT 5."""
+    """The broker hung up, said nothing or did not understand: it may not speak MQTT 5."""
+
+
+ANSWERS: Final = {
+    0: ConnectResult.CONNECTED,
+    0x81: ConnectResult.SILENT,
+    0x82: ConnectResult.SILENT,
+    0x84: ConnectResult.OLD_PROTOCOL,
+    0x86: ConnectResult.CREDENTIALS,
+    0x87: ConnectResult.CREDENTIALS,
+    0x8C: ConnectResult.CREDENTIALS,
+    0x9A: ConnectResult.NO_RETAIN,
+}
+"""Reason code of a CONNACK (MQTT 5, 3.2.2.2) -> what it means here; other refusals may pass.
+
+Malformed packet and protocol error are as good as no answer. 0x84, unsupported version, is what paho makes of MQTT
+3.1.1's return code 1, too. With bad credentials no other version helps. 0x9A: no retained messages.
+"""
 
 
 class Acknowledged(Struct, frozen=True, kw_only=True):
@@ -87,6 +111,11 @@ class Will(Struct, frozen=True, kw_only=True):
 
     topic: str
     body: bytes
+    retain: bool = True
+
+    def without_retain(self) -> "Will":
+        """Return the same for a broker that keeps no retained messages."""
+        return replace(self, retain=False)
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -121,6 +150,15 @@ class Connection:
 
     def __init__(self, url: str, settings: BrokerSettings, client_id: str, *, v5: bool) -> None:
         self.url = url
+        self.maximum_qos = 2
+        self.retain_available = True
+        self.taken_over = False
+        """Another client has connected with this client identifier, and the broker ended this connection."""
+        self.echo_topic: str | None = None
+        """Messages on this topic go to `echoes`."""
+        self.echoes: deque[bytes] = deque(maxlen=MAX_ECHOES)
+        self.refused_topics: dict[str, str] = {}
+        """Topic filter -> why the broker refuses the subscription."""
         self.v5 = v5
         self.lost: str | None = None
         self.receive_maximum = RECEIVE_MAXIMUM_DEFAULT
@@ -129,8 +167,13 @@ class Connection:
         self.messages: deque[Message] = deque(maxlen=MAX_INBOUND_MESSAGES)
         self.oversized: int | None = None
         """Bytes of a message that was too large to be read on, and ended the connection."""
-        self.subscriptions_refused: str | None = None
         self.subscribed = False
+        """The broker has answered every subscription."""
+        self._packets = PacketFilter(MAX_INBOUND_BYTES)
+        self.largest_left_out = 0
+        """Bytes of the largest message that was too large to be read, and was passed over."""
+        self._error: OSError | None = None
+        self._asked: dict[int, tuple[str, ...]] = {}
         self._settings = settings
         self._answer: int | None = None
         self._answer_name = ""
@@ -142,17 +185,18 @@ class Connection:
             protocol=MQTTv5 if v5 else MQTTv311,
             transport="websockets" if self._parts.scheme in WEBSOCKETS else "tcp",
             reconnect_on_failure=False,
+            packets=None if v5 else self._packets,  # MQTT 5 tells the broker the limit
         )
         self._properties = _scan_properties() if v5 else None
 
-    def open(self, will: "Will | None") -> tuple[Outcome, str]:
+    def open(self, will: Will | None) -> tuple[ConnectResult, str]:
         """Connect and wait for the broker's answer; return the outcome and why."""
         client = self._client
         client.connect_timeout = CONNECT_SECONDS
         client.max_inflight_messages_set(0)
         client.max_queued_messages_set(0)
         if will is not None:
-            client.will_set(will.topic, will.body, qos=1, retain=True)
+            client.will_set(will.topic, will.body, qos=1 if will.retain else 0, retain=will.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -160,23 +204,28 @@ class Connection:
         client.on_subscribe = self._on_subscribe
         try:
             self._dial()
+        except ssl.SSLError as error:
+            return ConnectResult.UNREACHABLE, tls_words(error)
         except (OSError, ValueError) as error:
-            return Outcome.UNREACHABLE, str(error) or type(error).__name__
+            return ConnectResult.UNREACHABLE, str(error) or type(error).__name__
         link = self._raw_link()
         if link is not None:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         deadline = time.monotonic() + CONNACK_SECONDS
         while self._answer is None and self.lost is None and time.monotonic() < deadline:
-            self.turn(None, 0.5)
+            self.poll(None, 0.5)
         if self._answer is None:
-            return Outcome.SILENT, self.lost or "no answer to CONNECT"
-        if self._answer == 0:
-            return Outcome.CONNECTED, ""
-        if self._answer in CREDENTIAL_REASONS:
-            return Outcome.CREDENTIALS, self._answer_name
-        if self._answer in PROTOCOL_REASONS:
-            return Outcome.OLD_PROTOCOL, self._answer_name
-        return Outcome.REFUSED, self._answer_name
+            return self._unanswered()
+        if self._answer == QOS_REFUSED or (self._answer == 0 and self.maximum_qos == 0):
+            return ConnectResult.UNFIT, "the broker takes QoS 0 only, and acknowledges nothing: allow QoS 1 there"
+        result = ANSWERS.get(self._answer, ConnectResult.REFUSED)
+        return result, self._answer_name if self._answer else ""
+
+    def _unanswered(self) -> tuple[ConnectResult, str]:
+        """Say what became of a CONNECT without CONNACK."""
+        if isinstance(self._error, ssl.SSLError):  # TLS 1.3 refuses a client's certificate after the handshake
+            return ConnectResult.CREDENTIALS, tls_words(self._error)
+        return ConnectResult.SILENT, self.lost or "no answer to CONNECT"
 
     def _dial(self) -> None:
         """Open the TCP or TLS connection and send CONNECT. Raises OSError, ValueError."""
@@ -198,7 +247,7 @@ class Connection:
             parts.hostname or "", port, self._settings.keepalive, clean_start=clean, properties=properties
         )
 
-    def turn(self, wake: int | None, timeout: float) -> bool:
+    def poll(self, wake: int | None, timeout: float) -> bool:
         """Let bytes flow for up to `timeout` seconds; True when the wake descriptor became readable."""
         link = self._client.socket()
         if link is None:
@@ -212,7 +261,10 @@ class Connection:
         readable, writable, _ = select.select(readers, writers, [], 0 if pending else timeout)
         if pending or link in readable:
             self._client.loop_read()
-            if self._client.arriving > MAX_INBOUND_BYTES:  # MQTT 3.1.1 has no way to tell the broker
+            if isinstance(link, BufferedSocket):
+                self._error = link.error
+                self._acknowledge_left_out(link)
+            if self._client.arriving > MAX_INBOUND_BYTES:  # MQTT 3.1.1 over a WebSocket
                 self.oversized = self._client.arriving
                 self.lost = f"a message of {self.oversized} bytes came in; at most {MAX_INBOUND_BYTES} are read"
                 self._drop()
@@ -224,10 +276,18 @@ class Connection:
             self.lost = self.lost or "connection closed"
         return wake is not None and wake in readable
 
+    def _acknowledge_left_out(self, link: BufferedSocket) -> None:
+        """Acknowledge what was too large to be read, or the broker would send it again."""
+        while self._packets.left_out:
+            packet = self._packets.left_out.pop()
+            self.largest_left_out = max(self.largest_left_out, packet.size)
+            if packet.mid is not None:
+                link.acknowledge(packet.mid)
+
     def publish(self, topic: str, body: bytes) -> int | None:
         """Hand one event over with QoS 1; return its packet identifier, or None when the connection is gone.
 
-        It leaves with the next `turn`, together with what else was handed over until then.
+        It leaves with the next `poll`, together with what else was handed over until then.
         """
         info = self._client.publish(topic, body, qos=1, properties=self._properties)
         return info.mid if info.rc == 0 else None
@@ -235,7 +295,7 @@ class Connection:
     def _flush(self) -> bool:
         """Send what is gathered; tell whether something is left that the network does not take yet."""
         link = self._client.socket()
-        if isinstance(link, Link):
+        if isinstance(link, BufferedSocket):
             link.flush()
             return link.unsent() > 0 or self._client.want_write()
         return self._client.want_write()
@@ -243,7 +303,7 @@ class Connection:
     def _raw_link(self) -> socket.socket | None:
         """Return the socket under whatever is wrapped around it; None when there is none."""
         link = self._client.socket()
-        raw = link.raw if isinstance(link, Link) else getattr(link, "_socket", link)  # paho's WebSocket
+        raw = link.raw if isinstance(link, BufferedSocket) else getattr(link, "_socket", link)  # paho's WebSocket
         return raw if isinstance(raw, socket.socket) else None
 
     def retain(self, topic: str, body: bytes, *, qos: int = 0) -> int:
@@ -251,7 +311,7 @@ class Connection:
 
         QoS 0 will do: a later one replaces it, and a lost connection tells more.
         """
-        return self._client.publish(topic, body, qos=qos, retain=True).mid
+        return self._client.publish(topic, body, qos=qos, retain=self.retain_available).mid
 
     def reply(self, topic: str, body: bytes, correlation: bytes | None) -> None:
         """Answer somebody, with QoS 0: who gets no answer asks again, and the window is left to the events."""
@@ -263,9 +323,16 @@ class Connection:
                 properties.CorrelationData = correlation
         self._client.publish(topic, body, qos=0, properties=properties)
 
-    def subscribe(self, *topics: str) -> None:
-        """Ask for topics; `subscribed` and `subscriptions_refused` tell what the broker answered."""
-        self._client.subscribe([(topic, 1) for topic in topics])
+    def subscribe(self, *topics: str, qos: int = 1) -> None:
+        """Ask for topics; `subscribed` and `refused_topics` say what the broker answered."""
+        _, mid = self._client.subscribe([(topic, qos) for topic in topics])
+        if mid is not None:
+            self._asked[mid] = topics
+            self.subscribed = False
+
+    def unsubscribe(self, topic: str) -> None:
+        """Ask for a topic no longer."""
+        self._client.unsubscribe(topic)
 
     def peer_certificate_expires(self) -> float | None:
         """When the broker's certificate ends, seconds since 1970; None without TLS."""
@@ -280,6 +347,10 @@ class Connection:
         properties = len(self._properties.pack()) if self._properties else 0
         return 5 + 2 + len(topic) + 2 + properties + len(body)
 
+    def fits(self, topic: str, body: bytes) -> bool:
+        """Return whether the broker takes a packet of this size (MQTT 5, 3.2.2.3.6), as far as it has said."""
+        return self.maximum_packet is None or self.packet_size(topic, body) <= self.maximum_packet
+
     def close(self) -> None:
         """Say goodbye if anybody listens."""
         for goodbye in (False, True):
@@ -288,7 +359,7 @@ class Connection:
             for _ in range(3):
                 if self._client.socket() is None or not self._flush():
                     break
-                self.turn(None, 0.1)
+                self.poll(None, 0.1)
         self._drop()
 
     def abandon(self) -> None:
@@ -299,6 +370,12 @@ class Connection:
         link = self._client.socket()
         if link is not None:
             link.close()
+
+    def why_lost(self) -> str:
+        """Return why the connection ended, for a person."""
+        if isinstance(self._error, ssl.SSLError):
+            return tls_words(self._error)
+        return self.lost or "connection closed"
 
     def _on_connect(
         self,
@@ -312,12 +389,15 @@ class Connection:
         self._answer_name = str(reason)
         self.receive_maximum = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM_DEFAULT)
         self.maximum_packet = getattr(properties, "MaximumPacketSize", None)
+        self.maximum_qos = getattr(properties, "MaximumQoS", 2)
+        self.retain_available = bool(getattr(properties, "RetainAvailable", 1))
 
     def _on_disconnect(
         self, _client: Client, _data: object, flags: DisconnectFlags, reason: ReasonCode, _properties: object
     ) -> None:
         who = "the broker hung up" if flags.is_disconnect_packet_from_server else "the connection broke"
         self.lost = f"{who}: {reason}"
+        self.taken_over = flags.is_disconnect_packet_from_server and reason.value == SESSION_TAKEN_OVER
 
     def _on_publish(
         self, _client: Client, _data: object, mid: int, reason: ReasonCode, _properties: Properties
@@ -334,6 +414,9 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:  # nothing that was subscribed
             return
+        if topic == self.echo_topic:
+            self.echoes.append(bytes(message.payload))
+            return
         self.messages.append(
             Message(
                 topic=topic,
@@ -345,32 +428,13 @@ class Connection:
         )
 
     def _on_subscribe(
-        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+        self, _client: Client, _data: object, mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
-        self.subscribed = True
-        refused = [str(reason) for reason in reasons if reason.is_failure]
-        self.subscriptions_refused = refused[0] if refused else None
-
-
-def connect(
-    url: str, settings: BrokerSettings, client_id: str, will: Will | None, plain: set[str]
-) -> tuple[Connection, Outcome, str]:
-    """Connect to a broker with MQTT 5, or with 3.1.1 where it does not know 5 and the settings allow it.
-
-    `plain` remembers the brokers that speak only 3.1.1. The connection is the caller's to let go, whatever came
-    of it.
-    """
-    v5 = settings.protocol != "3.1.1" and url not in plain
-    connection = Connection(url, settings, client_id, v5=v5)
-    outcome, why = connection.open(will)
-    if not v5 or settings.protocol != "auto" or outcome not in {Outcome.OLD_PROTOCOL, Outcome.SILENT}:
-        return connection, outcome, why
-    connection.abandon()
-    older = Connection(url, settings, client_id, v5=False)
-    older_outcome, older_why = older.open(will)
-    if older_outcome is Outcome.CONNECTED or outcome is Outcome.OLD_PROTOCOL:
-        plain.add(url)
-    return older, older_outcome, older_why or why
+        for topic, reason in zip(self._asked.pop(mid, ()), reasons, strict=False):
+            self.refused_topics.pop(topic, None)
+            if reason.is_failure:
+                self.refused_topics[topic] = str(reason)
+        self.subscribed = not self._asked
 
 
 def _scan_properties() -> Properties:
@@ -381,7 +445,7 @@ def _scan_properties() -> Properties:
 
 
 def answers(url: str) -> bool:
-    """Tell whether anything listens where a broker should be: TCP only, so that a look costs nobody a session."""
+    """Return whether anything listens where a broker should be: TCP only, so that a look costs nobody a session."""
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname or "", parts.port or PORTS[parts.scheme]), PROBE_SECONDS).close()

@@ -5,12 +5,11 @@ Alone, because a letter that breaks the connection must not take others' places 
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
 from gateway.mqtt.connection import Acknowledged, Connection
-from gateway.mqtt.delivery_state import DeliveryState
-from gateway.outbox.entry import Dead
+from gateway.mqtt.delivery_state import DeliveryState, Letter
 from gateway.outbox.reader import OutboxReader
 
 log = logging.getLogger(__name__)
@@ -24,28 +23,30 @@ BREAK_SECONDS: Final = 5.0
 
 
 class DeadLetterRetries:
-    """The letters' side of a session. Used by the publisher's thread.
+    """The letters of one connection. Used by the publisher's thread.
 
     `success`, `unfit`: reason codes that deliver a letter, and that make it a dead one again.
     """
 
     def __init__(
         self,
-        desk: DeliveryState,
         connection: Connection,
-        backlog: OutboxReader,
+        reader: OutboxReader,
+        state: DeliveryState,
+        topic: str,
+        stopping: Callable[[], bool],
         success: Collection[int],
         unfit: Collection[int],
     ) -> None:
-        self._desk = desk
         self._connection = connection
-        self._backlog = backlog
+        self._reader = reader
+        self._state = state
+        self._topic = topic
+        self._stopping = stopping
         self._success = success
         self._unfit = unfit
-        # Its own: what a session of a replaced outbox still reports goes nowhere.
-        self._parked, self._revived, self._told = desk.parked, desk.revived, desk.retried
-        self._sent: tuple[int, tuple[int, int], float] | None = None
-        """Packet identifier, letter (sequence, when it was asked for), and when it was sent."""
+        self._sent: tuple[int, Letter, float] | None = None
+        """Packet identifier, letter, and when it was sent."""
         self._look_at = 0.0
 
     @property
@@ -53,36 +54,38 @@ class DeadLetterRetries:
         """Letters that the broker has not acknowledged; they take room in its window."""
         return int(self._sent is not None)
 
-    def send(self) -> None:
-        """Send the next letter, if there is one. Called when no event is under way or waits to be sent."""
-        now = time.monotonic()
-        if self._sent is not None or now < self._look_at or self._desk.stopping.is_set():
-            return
-        self._look_at = now + LOOK_SECONDS
-        asked = self._backlog.asked_again()
-        self._told.intersection_update(asked)  # the rest is written: whoever asks once more means it
-        letter = next((one for one in asked if one not in self._told), None)
-        body = None if letter is None else self._backlog.body(letter[0])
-        if letter is None or body is None:
-            return
-        limit, topic = self._connection.maximum_packet, self._desk.topics.scan
-        if limit is not None and self._connection.packet_size(topic, body) > limit:
-            self._park(letter, f"larger than the broker's maximum packet size of {limit} bytes")
-            return
-        mid = self._connection.publish(topic, body)
-        if mid is not None:
-            self._sent = (mid, letter, now)
+    def send(self) -> list[bytes]:
+        """Send the next letter, if there is one; return what was handed over.
 
-    def answered(self, answer: Acknowledged) -> bool:
-        """Take the broker's answer; False when it is about something else."""
+        Called when no event is under way or waits to be sent.
+        """
+        now = time.monotonic()
+        if self._sent is not None or now < self._look_at or self._stopping():
+            return []
+        self._look_at = now + LOOK_SECONDS
+        letter = next(iter(self._state.unanswered(self._reader.asked_again())), None)
+        body = None if letter is None else self._reader.body(letter[0])
+        if letter is None or body is None:
+            return []
+        if not self._connection.fits(self._topic, body):
+            limit = self._connection.maximum_packet
+            self._park(letter, f"larger than the broker's maximum packet size of {limit} bytes")
+            return []
+        mid = self._connection.publish(self._topic, body)
+        if mid is None:
+            return []
+        self._sent = (mid, letter, now)
+        return [body]
+
+    def answered(self, answer: Acknowledged, *, believed: bool) -> bool:
+        """Take the broker's answer; False when it is about something else. `believed`: a success counts."""
         if self._sent is None or self._sent[0] != answer.mid:
             return False
         _, letter, _ = self._sent
         self._sent = None
-        if answer.reason in self._success:
+        if answer.reason in self._success and believed:
             log.info("dead letter delivered sequence=%d", letter[0])
-            self._told.add(letter)
-            self._revived.append(letter[0])
+            self._state.letter_delivered(letter)
             self._look_at = 0.0
         elif answer.reason in self._unfit:
             self._park(letter, f"refused by the broker: {answer.name}")
@@ -93,7 +96,7 @@ class DeadLetterRetries:
 
     def broke(self) -> bool:
         """Take the end of the connection; True when a letter is to blame for it."""
-        if self._sent is None or self._desk.stopping.is_set():
+        if self._sent is None or self._stopping():
             return False
         _, letter, at = self._sent
         if time.monotonic() - at > BREAK_SECONDS:
@@ -101,8 +104,7 @@ class DeadLetterRetries:
         self._park(letter, "the broker ended the connection when it was sent again")
         return True
 
-    def _park(self, letter: tuple[int, int], reason: str) -> None:
+    def _park(self, letter: Letter, reason: str) -> None:
         log.error("dead letter stays one sequence=%d reason=%r", letter[0], reason)
-        self._told.add(letter)
-        self._parked.append(Dead(sequence=letter[0], reason=reason))
+        self._state.letter_refused(letter, reason)
         self._look_at = 0.0

@@ -1,180 +1,104 @@
-"""What outlives a connection: the publisher and its sessions share it, and the daemon reads it."""
+"""How far one outbox file is delivered, as the publisher knows it before the file does.
 
-import logging
-import os
-import threading
-import time
-import weakref
+The publisher's thread writes it; the outbox's writer takes the marks and brings them to the disk. When a damaged
+outbox is salvaged into a new file, its state ends with it: a new `DeliveryState` takes its place, and what a
+session of the old file still reports goes nowhere.
+"""
+
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TypeVar
 
-from msgspec import Struct
+from gateway.outbox.entry import Dead, DeliveryMarks
 
-from gateway.events.topics import Topics
-from gateway.mqtt.connection import Message
-from gateway.mqtt.settings import BrokerSettings
-
-if TYPE_CHECKING:
-    from gateway.outbox.writer import Dead
-
-log = logging.getLogger(__name__)
-
-BREAKS_BEFORE_PARKED: Final = 2
-"""An event that was alone under way when the broker hung up, this often in a row, is the reason."""
-MAX_CONVICTIONS: Final = 3
-"""So many events in a row can be at fault. When not one goes through between them, it is the broker that hangs up
-on everything (some do on a topic that is not allowed), and the line waits instead of becoming dead letters."""
-DEAF_SECONDS: Final = 600.0
-"""A message too large for the box is mostly retained, and would come again with the next subscription."""
-MAX_REPLIES: Final = 64
-"""Replies that wait for a connection; who asked a box that is cut off asks again."""
-MAX_REPLAYS: Final = 16
-"""Ranges of events that wait to be sent again at a person's request."""
-
-Handler = Callable[[Message], None]
-"""Takes a message that came in. Called by the publisher's thread: it hands on and does not wait."""
-
-
-class Outgoing(Struct, frozen=True, kw_only=True):
-    """An answer to somebody: sent once, not kept."""
-
-    topic: str
-    body: bytes
-    correlation: bytes | None = None
-    """MQTT 5 correlation data of the question."""
-
-
-class Progress(Struct, kw_only=True):
-    """What the publisher says of itself. Written by its thread, read by others; every field is replaced whole."""
-
-    url: str | None = None
-    """The broker it is connected to."""
-    protocol: str | None = None
-    problem: str | None = None
-    """Why nothing is delivered now, for a person."""
-    connected_since: float | None = None
-    """CLOCK_MONOTONIC seconds."""
-    delivered: int = 0
-    """Every event up to this one is delivered or dead."""
-    acknowledged: int = 0
-    """PUBACKs with success since the start."""
-    refused: int = 0
-    """Other PUBACKs since the start."""
-    heartbeat: float = 0.0
-    """When its loop last turned."""
-    damaged: bool = False
-    """The outbox cannot be read on: whoever writes it is to salvage it."""
-    inbound_problem: str | None = None
-    """Why commands and deltas do not come in; None when they do."""
-    broker_certificate_ends: float | None = None
-    """Seconds since 1970; None without TLS. Of the connection made last."""
-    client_certificate_ends: float | None = None
-
-
-class PoisonDetector:
-    """Which event may be breaking connections."""
-
-    def __init__(self) -> None:
-        self.sequence: int | None = None
-        self._breaks = 0
-        self._convictions = 0
-
-    def broke(self, sequence: int, *, alone: bool) -> bool:
-        """A connection broke right after this event, the oldest under way; True when it is convicted."""
-        if self.sequence != sequence or not alone:
-            self.sequence = sequence
-            self._breaks = 0
-            return False
-        self._breaks += 1
-        if self._breaks < BREAKS_BEFORE_PARKED or self._convictions >= MAX_CONVICTIONS:
-            return False
-        self._convictions += 1
-        return True
-
-    def delivered(self) -> None:
-        """An event went through: the broker takes events."""
-        self._convictions = 0
-
-    def broker_was_down(self) -> None:
-        """The broker could not be reached: what broke before was its own doing."""
-        self._breaks = 0
-
-    def cleared(self) -> None:
-        """No event is suspect."""
-        self.sequence = None
-        self._breaks = 0
+_T = TypeVar("_T")
+Letter = tuple[int, int]
+"""A dead letter that is to be sent again: its sequence, and when a person asked for it (ns)."""
 
 
 class DeliveryState:
-    """What outlives a connection: shared by the publisher and its sessions, and read by the daemon."""
+    """The delivery of one outbox file."""
 
-    def __init__(
-        self,
-        settings: BrokerSettings,
-        topics: Topics,
-        outbox: Path,
-        *,
-        on_unsettled: Callable[[], None],
-        subscriptions: Mapping[str, Handler] | None = None,
-    ) -> None:
-        self.settings = settings
-        self.topics = topics
+    def __init__(self, outbox: Path) -> None:
         self.outbox = outbox
-        self.on_unsettled = on_unsettled
-        self.progress = Progress(heartbeat=time.monotonic())
-        self.parked: deque[Dead] = deque()
-        self.revived: deque[int] = deque()
-        """Dead letters that were sent again and delivered, which the outbox does not know yet."""
-        self.retried: set[tuple[int, int]] = set()
-        """Those that were answered, by sequence and time of asking, until the outbox has written it."""
-        self.suspicion = PoisonDetector()
-        self.stopping = threading.Event()
-        self.subscriptions = dict(subscriptions or {})
-        self.retained: dict[str, bytes] = {}
-        """Topic -> what is to stand there now."""
-        self.replies: deque[Outgoing] = deque(maxlen=MAX_REPLIES)
-        self.replays: deque[tuple[int, int]] = deque()
-        """First and last sequence of the events to be sent again, at most MAX_REPLAYS."""
-        self.deaf_until = 0.0
-        """CLOCK_MONOTONIC seconds: until then no connection asks for messages."""
-        self.go_home = False
-        """The preferred broker answers again: the session with another one ends in order."""
-        self.begin_again = False
-        """The outbox file was replaced: a session that reads the old one ends."""
-        self.wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.close = weakref.finalize(self, _close, self.wake_read, self._wake_write)
-        """Lets the pipe go; at the latest when nobody uses the desk any more."""
+        self._delivered = 0
+        self._published = 0
+        self._parked: deque[Dead] = deque()
+        self._revived: deque[int] = deque()
+        self._reasons: dict[int, str] = {}
+        self._answered: set[Letter] = set()
+        self._damaged = self._superseded = False
 
-    def wake(self) -> None:
-        """There is something new to send. Safe from any thread."""
-        if self.close.alive:
-            with suppress(BlockingIOError):  # a full pipe wakes just as well
-                os.write(self._wake_write, b"\0")
+    @property
+    def delivered(self) -> int:
+        """Every event up to this one is delivered, or a dead letter whose notice is."""
+        return self._delivered
 
-    def awake(self) -> None:
-        """Forget the wake-ups so far."""
-        with suppress(BlockingIOError):
-            os.read(self.wake_read, 4096)
+    @property
+    def published(self) -> int:
+        """Every event up to this one has its PUBACK."""
+        return self._published
 
-    def deafen(self, size: int) -> None:
-        """Ask for no messages for a while: one was so large that reading it would endanger the scans."""
-        self.deaf_until = time.monotonic() + DEAF_SECONDS
-        self.progress.inbound_problem = (
-            f"commands and deltas are not read: a message of {size} bytes is on the broker; "
-            "remove what is retained there"
+    @property
+    def damaged(self) -> bool:
+        """The file cannot be read on: whoever writes it is to salvage it."""
+        return self._damaged
+
+    @property
+    def superseded(self) -> bool:
+        """Another file has taken its place: a session that reads this one ends."""
+        return self._superseded
+
+    def report(self, delivered: int, published: int) -> None:
+        """Note how far delivery has come; it never goes back."""
+        self._published = max(self._published, published)
+        if delivered > self._delivered:
+            self._delivered = delivered
+            for sequence in [one for one in self._reasons if one <= delivered]:
+                del self._reasons[sequence]
+
+    def park(self, sequence: int, reason: str) -> None:
+        """Make an event a dead letter: its notice goes out in its place."""
+        self._reasons[sequence] = reason
+        self._parked.append(Dead(sequence=sequence, reason=reason))
+
+    def parked_because(self, sequence: int) -> str | None:
+        """Return why an event became a dead letter, where the file may not know yet; None for any other."""
+        return self._reasons.get(sequence)
+
+    def letter_delivered(self, letter: Letter) -> None:
+        """Note that a dead letter was sent again and delivered."""
+        self._answered.add(letter)
+        self._revived.append(letter[0])
+
+    def letter_refused(self, letter: Letter, reason: str) -> None:
+        """Note that a dead letter was sent again and stays one."""
+        self._answered.add(letter)
+        self._parked.append(Dead(sequence=letter[0], reason=reason))
+
+    def unanswered(self, letters: list[Letter]) -> list[Letter]:
+        """Return those of the letters on the disk that are still to be sent: an answer may not be written yet."""
+        self._answered.intersection_update(letters)  # the rest is written: whoever asks once more means it
+        return [one for one in letters if one not in self._answered]
+
+    def found_damaged(self) -> None:
+        """Note that the file cannot be read on."""
+        self._damaged = True
+
+    def supersede(self) -> None:
+        """Another file takes its place. Safe from any thread."""
+        self._superseded = True
+
+    def take_marks(self) -> DeliveryMarks:
+        """Return what the file does not know yet. Called by the thread that writes the file."""
+        delivered, published = self._delivered, self._published  # first: a dead letter is parked before it counts
+        return DeliveryMarks(
+            delivered=delivered, published=published, parked=_drain(self._parked), revived=_drain(self._revived)
         )
-        log.error("a message was too large bytes=%d: none is asked for in the next %.0f s", size, DEAF_SECONDS)
-
-    def problem(self, problem: str | None) -> None:
-        """Say why nothing is delivered, or that it is again."""
-        if problem != self.progress.problem and problem:
-            log.warning("not delivering problem=%r", problem)
-        self.progress.problem = problem
 
 
-def _close(*descriptors: int) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
+def _drain(queue: deque[_T]) -> tuple[_T, ...]:
+    taken = []
+    while queue:
+        taken.append(queue.popleft())
+    return tuple(taken)

@@ -1,7 +1,8 @@
-"""The publisher: takes events from the outbox to the broker, strictly in order, until the broker has said yes.
+"""The publisher: takes events from the outbox to the broker, strictly in order, until delivery is proved.
 
 It runs in a thread of its own and owns everything MQTT. The outbox is the only queue; here is no more than the
-window of events under way. Delivered means: a PUBACK with success for that very event.
+window of events under way. Delivered means: the intake has acknowledged it, or where none is known a PUBACK with
+success for that very event (MQTT 5), or a PUBACK and its echo (MQTT 3.1.1).
 """
 
 import logging
@@ -9,21 +10,27 @@ import random
 import select
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from gateway.events.topics import Topics
-from gateway.mqtt.connection import Connection, Outcome, Will, connect
-from gateway.mqtt.delivery_state import MAX_REPLAYS, DeliveryState, Handler, Outgoing, Progress
-from gateway.mqtt.session import TURN_SECONDS, Session
+from gateway.mqtt.connection import Connection, ConnectResult, Will
+from gateway.mqtt.delivery_memory import DeliveryMemory, ReplayRange
+from gateway.mqtt.delivery_state import DeliveryState
+from gateway.mqtt.inbound import Handler, Inbound
+from gateway.mqtt.outgoing import Outgoing, Replies
+from gateway.mqtt.poison_detector import PoisonDetector
+from gateway.mqtt.protocol_choice import Attempt, ProtocolChoice
+from gateway.mqtt.publisher_status import PublisherStatus, StatusReporter
+from gateway.mqtt.replayer import Replayer
+from gateway.mqtt.retained_state import RetainedState
+from gateway.mqtt.session import POLL_SECONDS, Services, Session, successes
 from gateway.mqtt.settings import BrokerSettings
-from gateway.mqtt.tls import client_certificate_ends
+from gateway.outbox.entry import DeliveryMarks
 from gateway.outbox.schema import CorruptOutboxError
-from gateway.outbox.writer import Dead, Outbox
+from gateway.system.signed_envelope import Unseal
+from gateway.system.wake_pipe import WakePipe
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +41,11 @@ BACKOFF_CREDENTIALS: Final = 300.0
 """Wrong credentials mend themselves only when a person acts; brokers lock out who tries often."""
 STABLE_SECONDS: Final = 30.0
 """A connection that held so long was a good one: the next back-off begins small again."""
+MAX_DOUBLINGS: Final = 10
+
+
+def _as_it_is(body: bytes) -> bytes:
+    return body
 
 
 class Publisher:
@@ -47,20 +59,41 @@ class Publisher:
         outbox: Path,
         *,
         on_unsettled: Callable[[], None],
+        memory: DeliveryMemory | None = None,
         subscriptions: Mapping[str, Handler] | None = None,
+        unseal: Unseal = _as_it_is,
     ) -> None:
-        """Describe the way; `subscriptions`: topic filter -> who takes what comes there."""
+        """Describe the way; `subscriptions`: topic filter -> who takes what comes there.
+
+        `memory`: what is remembered over restarts; without, nothing is. `unseal`: opens, and checks, what the
+        central system has signed.
+        """
         self._settings = settings
-        self._client_id = client_id
-        self._desk = DeliveryState(
-            settings,
-            topics,
-            outbox,
-            on_unsettled=on_unsettled,
-            subscriptions=subscriptions,
+        self._topics = topics
+        self._memory = memory or DeliveryMemory(None)
+        self._choice = ProtocolChoice(settings, client_id, self._memory)
+        self._reporter = reporter = StatusReporter()
+        reporter.change(
+            broker_certificate_ends=self._memory.value.broker_certificate_ends, memory_problem=self._memory.problem
         )
-        self._plain: set[str] = set()
-        """Brokers that were found to speak only 3.1.1; MQTT 5 is tried again at the next start."""
+        self._stopping = threading.Event()
+        self._wake = wake = WakePipe()
+        self._state = DeliveryState(outbox)
+        self._services = Services(
+            settings=settings,
+            topics=topics,
+            memory=self._memory,
+            reporter=reporter,
+            wake=wake,
+            retained=RetainedState(wake, reporter),
+            replies=Replies(wake),
+            replayer=Replayer(self._memory, wake, reporter, successes(settings)),
+            inbound=Inbound(subscriptions or {}, reporter, optional={topics.health}),
+            poison=PoisonDetector(),
+            unseal=unseal,
+            stopping=self._stopping.is_set,
+            on_unsettled=on_unsettled,
+        )
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -70,104 +103,86 @@ class Publisher:
 
     def wake(self) -> None:
         """There is something new to send. Safe from any thread."""
-        self._desk.wake()
+        self._wake.wake()
 
-    def tell_health(self, body: bytes) -> None:
-        """Publish this as the box's retained health now and after every reconnect."""
-        self._retain(self._desk.topics.health, body)
+    def publish_health(self, body: bytes) -> None:
+        """Publish this as the box's retained health now and after every reconnect. Safe from any thread."""
+        self._services.retained.put(self._topics.health, body)
 
-    def tell_articles(self, body: bytes) -> None:
+    def publish_articles(self, body: bytes) -> None:
         """Publish this as the retained state of the article master now and after every reconnect."""
-        self._retain(self._desk.topics.articles, body)
+        self._services.retained.put(self._topics.articles, body)
 
     def reply(self, reply: Outgoing) -> None:
         """Answer somebody as soon as there is a connection. Safe from any thread."""
-        self._desk.replies.append(reply)
-        self._desk.wake()
+        self._services.replies.put(reply)
 
-    def replay(self, first: int, last: int) -> bool:
-        """Send these events again, behind what waits; False when too many wishes wait. Safe from any thread."""
-        if len(self._desk.replays) >= MAX_REPLAYS:
-            return False
-        self._desk.replays.append((first, last))
-        self._desk.wake()
-        return True
+    def replay(self, wanted: ReplayRange) -> bool:
+        """Send events again, behind what waits; False when too many wishes wait. Safe from any thread."""
+        return self._services.replayer.ask(wanted)
 
-    def _retain(self, topic: str, body: bytes) -> None:
-        if self._desk.retained.get(topic) != body:
-            self._desk.retained[topic] = body
-            self._desk.wake()
-
-    def tell_outbox(self, outbox: Outbox) -> None:
-        """Have the outbox note what was delivered and what was not to be. Called by the thread that writes it."""
-        delivered = self.progress.delivered  # first: a dead letter is parked before it counts
-        while self.parked:
-            outbox.park(self.parked.popleft())
-        while self.revived:
-            outbox.revive(self.revived.popleft())
-        outbox.mark_delivered(delivered)
+    def take_marks(self) -> DeliveryMarks:
+        """Return what the outbox is to note of delivery. Called by the thread that writes it."""
+        return self._state.take_marks()
 
     def outbox_replaced(self) -> None:
-        """The outbox was salvaged into a new file: read that one."""
-        self._desk.progress = msgspec.structs.replace(self._desk.progress, delivered=0, damaged=False)
-        self._desk.parked = deque()
-        self._desk.revived = deque()
-        self._desk.retried = set()
-        self._desk.begin_again = True
-        self._desk.wake()
+        """The outbox was salvaged into a new file: read that one. Safe from any thread."""
+        former, self._state = self._state, DeliveryState(self._state.outbox)
+        former.supersede()
+        self._wake.wake()
 
     def stop(self, seconds: float) -> bool:
         """End in order: wait for acknowledgements under way, say `offline`. False if it did not end in time."""
-        self._desk.stopping.set()
-        self._desk.wake()
-        self._thread.join(seconds)
-        if self._thread.is_alive():
-            return False
-        self._desk.close()
+        self._stopping.set()
+        self._wake.wake()
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                return False
+        self._wake.close()
         return True
 
     def stuck(self, seconds: float) -> bool:
-        """Tell whether its loop has not turned for so long, or its thread is gone."""
-        return not self._thread.is_alive() or time.monotonic() - self.progress.heartbeat > seconds
+        """Return whether its loop has not turned for so long, or its thread is gone."""
+        return not self._thread.is_alive() or time.monotonic() - self.status.heartbeat > seconds
 
     @property
-    def progress(self) -> Progress:
-        """What it says of itself."""
-        return self._desk.progress
+    def status(self) -> PublisherStatus:
+        """What it says of itself. Safe from any thread."""
+        return self._reporter.value
 
     @property
-    def parked(self) -> deque[Dead]:
-        """Dead letters that the outbox does not know yet. Read `progress.delivered` before taking them."""
-        return self._desk.parked
+    def delivered(self) -> int:
+        """Every event up to this one is delivered or a dead letter. Safe from any thread."""
+        return self._state.delivered
 
     @property
-    def revived(self) -> deque[int]:
-        """Dead letters that were sent again and delivered, which the outbox does not know yet."""
-        return self._desk.revived
+    def outbox_damaged(self) -> bool:
+        """The outbox cannot be read on: whoever writes it is to salvage it. Safe from any thread."""
+        return self._state.damaged
 
     @property
     def connected(self) -> bool:
-        """A broker has accepted the connection and it has not broken."""
-        return self.progress.connected_since is not None
+        """A broker has accepted the connection and it has not broken. Safe from any thread."""
+        return self.status.connected_since is not None
 
     def _run(self) -> None:
         waits: list[float] = []
-        while not self._desk.stopping.is_set():
+        while not self._stopping.is_set():
             url = self._settings.urls[len(waits)]
+            state = self._state
             try:
-                wait = self._visit(url)
+                wait = self._visit(url, state)
             except Exception as error:  # a thread that died would look like a quiet network
-                if isinstance(error, CorruptOutboxError) and not self._desk.begin_again:
-                    self.progress.damaged = True
-                self._desk.problem(f"{type(error).__name__}: {error}")
+                if isinstance(error, CorruptOutboxError):
+                    state.found_damaged()
+                self._reporter.problem(f"{type(error).__name__}: {error}")
                 log.exception("publisher failed; it goes on")
                 wait = self._back_off()
-            self.progress.connected_since = None
-            self.progress.url = None
-            if self._desk.stopping.is_set():
+            self._reporter.change(connected_since=None, url=None, memory_problem=self._memory.problem)
+            if self._stopping.is_set():
                 break
-            if self._desk.go_home:
-                self._desk.go_home = False
+            if wait is None:
                 waits = []
                 continue
             waits.append(wait)
@@ -175,49 +190,69 @@ class Publisher:
                 self._sleep(min(waits))  # one broker's wrong password does not keep the box from the others
                 waits = []
 
-    def _visit(self, url: str) -> float:
-        """Connect to one broker and deliver until the connection ends; return how long to wait before the next."""
-        self.progress.heartbeat = time.monotonic()
-        will = Will(topic=self._desk.topics.status, body=b"offline")
-        connection, outcome, why = connect(url, self._settings, self._client_id, will, self._plain)
-        if outcome is not Outcome.CONNECTED:
+    def _visit(self, url: str, state: DeliveryState) -> float | None:
+        """Connect to one broker and deliver until the connection ends; return how long to wait before the next.
+
+        None: begin at once with the first broker.
+        """
+        self._reporter.change(heartbeat=time.monotonic())
+        attempt = self._choice.connect(url, Will(topic=self._topics.status, body=b"offline"))
+        connection = attempt.connection
+        if attempt.result is not ConnectResult.CONNECTED:
             connection.abandon()
-            if outcome is Outcome.UNREACHABLE:
-                self._desk.suspicion.broker_was_down()
-            self._desk.problem(f"{url}: {outcome.name.lower()}: {why}")
-            return BACKOFF_CREDENTIALS if outcome is Outcome.CREDENTIALS else self._back_off()
-        self._desk.problem(None)
+            return self._not_connected(url, attempt)
+        self._reporter.problem(None)
         began = time.monotonic()
-        self.progress.url = url
-        self.progress.protocol = "5" if connection.v5 else "3.1.1"
-        self.progress.connected_since = began
-        self._note_certificates(connection)
-        log.info("connected url=%s protocol=%s", url, self.progress.protocol)
+        ends = connection.peer_certificate_expires()
+        self._memory.change(broker_certificate_ends=ends)
+        self._reporter.change(
+            url=url,
+            protocol="5" if connection.v5 else "3.1.1",
+            downgraded=attempt.downgraded,
+            connected_since=began,
+            path_proven=None,
+            broker_certificate_ends=ends,
+            memory_problem=self._memory.problem,
+        )
+        log.info("connected url=%s protocol=%s", url, self.status.protocol)
+        session: Session | None = None
         try:
-            Session(self._desk, connection).deliver()
+            session = Session(self._services, connection, state)
+            session.deliver()
         finally:
             connection.abandon()
             if time.monotonic() - began > STABLE_SECONDS:
                 self._failures = 0
-        if self._desk.stopping.is_set() or self._desk.go_home:
-            return 0.0
-        self._desk.problem(f"{url}: {connection.lost}")
-        return self._back_off()
+        if self._stopping.is_set() or session.go_elsewhere:
+            return None
+        return self._broke(url, connection)
 
-    def _note_certificates(self, connection: Connection) -> None:
-        self.progress.broker_certificate_ends = connection.peer_certificate_expires()
-        self.progress.client_certificate_ends = client_certificate_ends(self._settings)
+    def _not_connected(self, url: str, attempt: Attempt) -> float:
+        if attempt.result is ConnectResult.UNREACHABLE:
+            self._services.poison.broker_was_down()
+        what = attempt.result.name.lower().replace("_", " ")
+        self._reporter.problem(f"{url}: {what}: {attempt.why}")
+        lasting = attempt.result in {ConnectResult.CREDENTIALS, ConnectResult.UNFIT}
+        return BACKOFF_CREDENTIALS if lasting else self._back_off()
+
+    def _broke(self, url: str, connection: Connection) -> float:
+        self._reporter.broke(time.monotonic())
+        self._reporter.problem(f"{url}: {connection.why_lost()}")
+        if connection.taken_over:
+            self._reporter.change(taken_over_at=time.monotonic())
+        return self._back_off()
 
     def _back_off(self) -> float:
         ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2**self._failures)
-        self._failures = min(self._failures + 1, 10)
+        self._failures = min(self._failures + 1, MAX_DOUBLINGS)
         return random.uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
 
     def _sleep(self, seconds: float) -> None:
         """Wait, unless stopped. New scans do not shorten it: they are safe where they are."""
         until = time.monotonic() + seconds
-        while not self._desk.stopping.is_set() and (left := until - time.monotonic()) > 0:
-            self.progress.heartbeat = time.monotonic()
-            readable, _, _ = select.select([self._desk.wake_read], [], [], min(left, TURN_SECONDS))
+        while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
+            self._reporter.change(heartbeat=time.monotonic())
+            readable, _, _ = select.select([self._wake.fileno()], [], [], min(left, POLL_SECONDS))
             if readable:
-                self._desk.awake()
+                self._wake.clear()
+                self._services.replayer.keep()

@@ -29,9 +29,21 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Events under way without an acknowledgement, at most; the broker's Receive Maximum can lower it."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """auto: MQTT 5, and 3.1.1 with brokers that refuse it."""
-    confirm: Literal["puback", "ack"] = "puback"
-    """What counts as delivered: the broker's acknowledgement, or the central system's own on the topic `ack`."""
+    confirm: Literal["auto", "puback", "ack"] = "auto"
+    """What counts as delivered: the broker's acknowledgement, or the central system's own on the topic `ack`. auto:
+    its own once an intake has announced itself, which the box remembers; until then the broker's."""
+    proof: Literal["echo", "none"] = "echo"
+    """MQTT 3.1.1 acknowledges what it drops: there an event counts as delivered when it has come back to this box.
+    none: where the broker denies this box to read its own `scan` topic."""
     no_subscribers: Literal["hold", "delivered"] = "hold"
     """What a broker's word that nobody subscribes means (MQTT 5, reason 0x10): not delivered, or good enough."""
     replay_per_second: Annotated[float, Meta(gt=0)] | None = None
     """Events a second, at most, while a backlog is sent; no limit when left out."""
+
+
+class CentralSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[central]`: how messages of the central system are known to be its own."""
+
+    key_file: str | None = None
+    """Ed25519 public key: article deltas, commands and acknowledgements must be signed by it. Without, whoever may
+    publish on the broker commands this box."""

@@ -4,10 +4,12 @@ import time
 from collections.abc import Iterator
 from typing import Final, Self
 
-from gateway.mqtt.connection import Connection, Message, Outcome, connect
+from gateway.mqtt.connection import Connection, ConnectResult, Message
+from gateway.mqtt.delivery_memory import DeliveryMemory
+from gateway.mqtt.protocol_choice import SILENCES, ProtocolChoice
 from gateway.mqtt.settings import BrokerSettings
 
-TURN_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 0.5
 SUBSCRIBE_SECONDS: Final = 10.0
 """A broker that asks a directory about permissions takes its time; longer is silence."""
 
@@ -33,13 +35,18 @@ class Subscriber:
 
     def __enter__(self) -> Self:
         problems = []
+        choice = ProtocolChoice(self._settings, self._client_id, DeliveryMemory(None))
         for url in self._settings.urls:
-            connection, outcome, why = connect(url, self._settings, self._client_id, None, set())
-            if outcome is Outcome.CONNECTED:
-                self._open = connection
+            attempt = choice.connect(url, None)
+            for _ in range(SILENCES - 1):
+                if attempt.result is ConnectResult.SILENT:
+                    attempt.connection.abandon()
+                    attempt = choice.connect(url, None)
+            if attempt.result is ConnectResult.CONNECTED:
+                self._open = attempt.connection
                 return self
-            connection.abandon()
-            problems.append(f"{url}: {outcome.name.lower().replace('_', ' ')}: {why}")
+            attempt.connection.abandon()
+            problems.append(f"{url}: {attempt.result.name.lower().replace('_', ' ')}: {attempt.why}")
         raise BrokerUnreachableError(
             f"cannot connect to the broker: {'; '.join(problems)}; check urls, certificates and credentials"
         )
@@ -51,12 +58,11 @@ class Subscriber:
 
     def subscribe(self, topic: str) -> None:
         """Ask for a topic and wait for the broker's answer."""
-        self.connection.subscribed = False
         self.connection.subscribe(topic)
         until = time.monotonic() + SUBSCRIBE_SECONDS
         while not self.connection.subscribed and self.connection.lost is None and time.monotonic() < until:
-            self.connection.turn(None, TURN_SECONDS)
-        refused = self.connection.subscriptions_refused
+            self.connection.poll(None, POLL_SECONDS)
+        refused = self.connection.refused_topics.get(topic)
         if refused or not self.connection.subscribed:
             why = refused or self.connection.lost or "no answer"
             raise BrokerUnreachableError(f"cannot subscribe to {topic}: {why}; check the broker's access list")
@@ -69,4 +75,4 @@ class Subscriber:
                 yield self.connection.messages.popleft()
             if self.connection.lost is not None:
                 raise BrokerUnreachableError(f"the connection ended: {self.connection.lost}; try again")
-            self.connection.turn(None, TURN_SECONDS)
+            self.connection.poll(None, POLL_SECONDS)

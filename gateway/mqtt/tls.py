@@ -18,21 +18,56 @@ UTC_TIME: Final = 0x17
 LONG_FORM: Final = 0x80
 
 
+ALERTS: Final = {
+    "CERTIFICATE_REQUIRED": "the broker demands a client certificate: set broker.cert_file and broker.key_file",
+    "CERTIFICATE_EXPIRED": "the broker says that this box's certificate has expired: renew broker.cert_file",
+    "CERTIFICATE_REVOKED": "the broker says that this box's certificate was revoked",
+    "CERTIFICATE_UNKNOWN": "the broker does not accept this box's certificate",
+    "BAD_CERTIFICATE": "the broker does not accept this box's certificate",
+    "UNKNOWN_CA": "the broker does not know who issued this box's certificate",
+    "HANDSHAKE_FAILURE": "the broker refuses the handshake: mostly a client certificate that is missing or wrong",
+}
+"""Part of OpenSSL's name of a TLS alert (RFC 8446, 6.2) -> what it means for a person."""
+
+
 def context_for(settings: BrokerSettings) -> ssl.SSLContext:
-    """Verified TLS 1.2 or newer, or an error: there is no way to less. Raises OSError, ValueError."""
+    """Return verified TLS 1.2 or newer, or an error: there is no way to less. Raises OSError, ValueError.
+
+    Files are read anew for each connection, so that a renewed certificate is used without a restart. Python 3.13
+    sets VERIFY_X509_STRICT by itself, which refuses a CA without keyUsage, as openssl's usual recipe makes it; the
+    flags are the same here under every Python.
+    """
     context = ssl.create_default_context(cafile=locate(settings.ca_file) if settings.ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     if settings.cert_file and settings.key_file:
         context.load_cert_chain(locate(settings.cert_file), locate(settings.key_file))
     return context
 
 
-def client_certificate_ends(settings: BrokerSettings) -> float | None:
-    """Return when this box's own certificate ends, seconds since 1970; None where there is none to read."""
-    if not settings.cert_file:
+def tls_words(error: ssl.SSLError) -> str:
+    """Say what a TLS failure means, for a person."""
+    reason = error.reason or ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the broker's certificate is not trusted: certificate verify failed: {error.verify_message}; "
+            "check broker.ca_file and the host name"
+        )
+    for name, words in ALERTS.items():
+        if name in reason:
+            return words
+    return str(error)
+
+
+def file_ends(name: str | None) -> float | None:
+    """Return when the certificate in a configured file ends, seconds since 1970; None where there is none to read.
+
+    It is read when it is asked for: a renewed one shows at once, and an end shows also while no broker answers.
+    """
+    if not name:
         return None
     with suppress(OSError, ValueError, IndexError):
-        return certificate_ends(locate(settings.cert_file))
+        return certificate_ends(locate(name))
     return None
 
 

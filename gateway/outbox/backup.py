@@ -12,7 +12,7 @@ from msgspec import Struct
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import flush, keep_aside, put_in_place, remove, replacement
-from gateway.outbox.schema import OutboxError, connect, is_damage, open_writer, refuse_newer
+from gateway.outbox.schema import OutboxError, connect, forget_identity, is_damage, open_writer, refuse_newer
 from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.writer import Outbox
 from gateway.system.clock import NS, ClockReading
@@ -94,7 +94,7 @@ def restore(
             _copy(source, building)
         fresh = open_writer(building)
         with contextlib.closing(fresh):
-            fresh.execute("DELETE FROM meta WHERE key <> 'untrusted_boot'")  # whose it is, and its epoch
+            forget_identity(fresh)
             fresh.execute("PRAGMA journal_mode = DELETE")  # one file, and everything in it
         aside = keep_aside(path, f"before-restore-{clock.wall_ns // NS}")
         building.replace(replacement(path))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.events import cloudevent
 from gateway.outbox import entry as drafting
+from gateway.outbox.checksums import of_event
 from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote, Write
 from gateway.system.clock import ClockReading
 
@@ -18,9 +19,13 @@ class Batch:
         epoch: str,
         source: str,
         clock: ClockReading,
+        *,
+        sealed: bool,
     ) -> None:
+        """`first`: the next sequence number; `sealed`: the events' times are final."""
         self.drafts: list[NewEvent] = []
-        self.events: list[tuple[int, bytes]] = []
+        self.events: list[tuple[int, int, int, int, bytes, int]] = []
+        """Rows of the table `event`."""
         self.closed: set[str] = set()
         """Scanners whose open item became an event."""
         self.holds: dict[str, bytes] = {}
@@ -44,7 +49,9 @@ class Batch:
                 waiting.pop(draft.closes, None)
             sequence = first + len(self.events)
             at = cloudevent.Position(epoch=epoch, sequence=sequence, recorded_ns=clock.wall_ns)
-            self.events.append((sequence, cloudevent.scan_event(draft.id, source, draft.time_ns, draft.data, at)))
+            body = cloudevent.scan_event(draft.id, source, draft.time_ns, draft.data, at)
+            row = (sequence, clock.wall_ns, int(clock.synchronised), int(sealed), body)
+            self.events.append((*row, of_event(*row)))
             self.drafts.append(draft)
             settled.extend(_symbol_rows(sequence, draft))
         self.symbols = [*settled, *(row for rows in waiting.values() for row in rows)]

@@ -28,10 +28,10 @@ class Capacity(StrEnum):
 LEVELS: Final = ((1.0, Capacity.FULL), (0.9, Capacity.NEARLY_FULL), (0.7, Capacity.FILLING))
 
 
-class RoomReport(Struct, frozen=True, kw_only=True):
+class CapacityReport(Struct, frozen=True, kw_only=True):
     """One look at the disk and the database."""
 
-    room: Capacity
+    level: Capacity
     used_bytes: int
     """Pages of the database that hold something."""
     free_bytes: int
@@ -49,7 +49,7 @@ class RoomReport(Struct, frozen=True, kw_only=True):
         )
 
 
-def measure(db: sqlite3.Connection, directory: Path, settings: OutboxSettings) -> RoomReport:
+def measure(db: sqlite3.Connection, directory: Path, settings: OutboxSettings) -> CapacityReport:
     """Look at how much room there is. Raises sqlite3.Error, OSError."""
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     (unused,) = db.execute("PRAGMA freelist_count").fetchone()
@@ -59,6 +59,6 @@ def measure(db: sqlite3.Connection, directory: Path, settings: OutboxSettings) -
     free_bytes = disk.f_bavail * disk.f_frsize + unused * page_bytes
     of_size, of_disk = used_bytes / settings.max_bytes, settings.min_free_bytes / (free_bytes or 1)
     used = max(of_size, of_disk)
-    room = next((room for level, room in LEVELS if used >= level), Capacity.FREE)
+    level = next((name for share, name in LEVELS if used >= share), Capacity.FREE)
     bound: Bound = "max_bytes" if of_size >= of_disk else "min_free_bytes"
-    return RoomReport(room=room, used_bytes=used_bytes, free_bytes=free_bytes, bound=bound)
+    return CapacityReport(level=level, used_bytes=used_bytes, free_bytes=free_bytes, bound=bound)

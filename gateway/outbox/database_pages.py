@@ -25,7 +25,6 @@ from gateway.outbox.schema import PAGE_BYTES
 MAGIC: Final = b"SQLite format 3\0"
 LEAF: Final = 0x0D
 """First byte of a leaf page of a table."""
-WAL_MAGIC: Final = frozenset({0x377F0682, 0x377F0683})
 WAL_HEADER: Final = 32
 FRAME_HEADER: Final = 24
 MAX_EVENT_BYTES: Final = 1 << 20
@@ -37,8 +36,16 @@ _MORE: Final = 0x80
 _INTEGER_BYTES: Final = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
 """Serial type -> bytes of an integer's value (8 and 9 are the constants 0 and 1; 0 is NULL)."""
 
-Row = tuple[int, int, int, int, bytes]
-"""sequence, recorded_ns, trusted, sealed, body: as the table has it."""
+CONSTANTS: Final[dict[int, int | None]] = {0: None, 8: 0, 9: 1}
+BODY: Final = 3
+"""Place of the body among the columns behind the number: recorded_ns, trusted, sealed, body, checksum."""
+COLUMNS: Final = 5
+MAX_PAGES: Final = 1 << 26
+"""64 GiB of pages: a number beyond is no page of an outbox."""
+
+Row = tuple[int, int, int, int, bytes, int | None]
+"""sequence, recorded_ns, trusted, sealed, body, checksum: as the table has it. The checksum is None in a row from
+before there were any."""
 
 
 class _Own(Struct, frozen=True):
@@ -73,7 +80,8 @@ def events(path: Path, delivered: int) -> Iterator[Row]:
         free = pages.free()
         for number in range(1, pages.count + 1):
             if free is None or number not in free:
-                yield from (row for row in _rows(pages, number) if free is not None or row[0] > delivered)
+                for page in pages.images(number):
+                    yield from (row for row in _rows(pages, page) if free is not None or row[0] > delivered)
 
 
 class Pages:
@@ -98,6 +106,14 @@ class Pages:
             raise DamagedError(number)
         return page
 
+    def images(self, number: int) -> Iterator[bytes]:
+        """Yield a page's newest image, and the one in the file beneath it: what one has lost the other may have."""
+        with suppress(DamagedError):
+            yield self.read(number)
+        beneath = os.pread(self._file, PAGE_BYTES, (number - 1) * PAGE_BYTES)
+        if number in self._in_wal and len(beneath) == PAGE_BYTES:
+            yield beneath
+
     def free(self) -> set[int] | None:
         """Return the numbers of the pages that hold nothing; None when the list of them cannot be believed."""
         free: set[int] = set()
@@ -121,27 +137,33 @@ def _frames(wal: int) -> dict[int, int]:
 
     Checksums are not looked at: every row is checked by its event.
     """
-    header = os.pread(wal, WAL_HEADER, 0)
-    if len(header) < WAL_HEADER or int.from_bytes(header[:4], "big") not in WAL_MAGIC:
-        return {}
-    salts = header[16:24]
+    size = os.fstat(wal).st_size
+    salts = _salts(wal, size)
     committed: dict[int, int] = {}
     under_way: dict[int, int] = {}
-    at = WAL_HEADER
-    while len(frame := os.pread(wal, FRAME_HEADER, at)) == FRAME_HEADER and frame[8:16] == salts:
+    for at in range(WAL_HEADER, size - FRAME_HEADER - PAGE_BYTES + 1, FRAME_HEADER + PAGE_BYTES):
+        frame = os.pread(wal, FRAME_HEADER, at)
+        if frame[8:12] != salts[:4] and frame[12:16] != salts[4:]:
+            continue  # of an older log; a damaged salt leaves the other one
         number, size_after_commit = struct.unpack_from(">II", frame)
-        under_way[number] = at + FRAME_HEADER
+        if 0 < number <= MAX_PAGES:
+            under_way[number] = at + FRAME_HEADER
         if size_after_commit:
             committed.update(under_way)
             under_way.clear()
-        at += FRAME_HEADER + PAGE_BYTES
     return committed
 
 
-def _rows(pages: Pages, number: int) -> Iterator[Row]:
+def _salts(wal: int, size: int) -> bytes:
+    """Return the salts of a log: as its header has them, or where that is damaged as two frames in a row do."""
+    header = os.pread(wal, WAL_HEADER, 0)
+    first, second = (os.pread(wal, 8, WAL_HEADER + place * (FRAME_HEADER + PAGE_BYTES) + 8) for place in (0, 1))
+    return first if first == second and size > WAL_HEADER else header[16:24]
+
+
+def _rows(pages: Pages, page: bytes) -> Iterator[Row]:
     """Yield the events of one page, if it is a leaf of the table."""
     try:
-        page = pages.read(number)
         if page[0] != LEAF:
             return
         (cells,) = struct.unpack_from(">H", page, 3)
@@ -157,39 +179,61 @@ def _row(pages: Pages, page: bytes, at: int) -> Row:
     """Read one row. Raises DamagedError, IndexError."""
     length, at = _varint(page, at)
     sequence, at = _varint(page, at)
-    widths, header = _record_header(page, at)
+    types, header = _record_header(page, at)
+    widths = [_width(one) for one in types]
     if not header + sum(widths) == length <= MAX_EVENT_BYTES:
         raise DamagedError(at)
     record = _payload(pages, page, at, length)
-    values, position = [], header
-    for width, constant in zip(widths[:3], record[2:5], strict=True):
-        one = {8: 0, 9: 1}.get(constant)
-        values.append(
-            int.from_bytes(record[position : position + width], "big", signed=True) if one is None else one
-        )
+    values: list[int | None] = []
+    position = header
+    body = b""
+    for place, (kind, width) in enumerate(zip(types, widths, strict=True)):
+        column = record[position : position + width]
         position += width
-    body = record[position:]
+        if place == BODY:
+            body = column
+        elif kind in CONSTANTS:
+            values.append(CONSTANTS[kind])
+        else:
+            values.append(int.from_bytes(column, "big", signed=True))
     try:
         own = _decoder.decode(body)
     except UNREADABLE as error:
         raise DamagedError(at) from error
-    if own.sequence.lstrip("0") != str(sequence) or not is_event(body):
+    recorded_ns, trusted, sealed, *checksum = values
+    if own.sequence.lstrip("0") != str(sequence) or not is_event(body) or None in (recorded_ns, trusted, sealed):
         raise DamagedError(at)
-    return sequence, values[0], values[1], values[2], body
+    return sequence, recorded_ns or 0, trusted or 0, sealed or 0, body, checksum[0] if checksum else None
 
 
 def _record_header(page: bytes, at: int) -> tuple[list[int], int]:
-    """Return the widths of the columns behind the number, and where the values begin; DamagedError for others.
+    """Return the serial types of the columns behind the number, and where the values begin. Raises DamagedError.
 
-    The number is the row's own key and stands as NULL in the record: a type of one byte, as the integers have.
+    The number is the row's own key and stands as NULL in the record. Behind the body stands the checksum, in a row
+    that has one.
     """
     begin = at
     header, at = _varint(page, at)
-    key, *types = page[at : at + 4]
-    blob, at = _varint(page, at + 4)
-    if key != 0 or at - begin != header or blob < _BLOB or blob % 2 or not _INTEGER_BYTES.keys() >= set(types):
+    key, at = _varint(page, at)
+    types: list[int] = []
+    while at - begin < header and len(types) <= COLUMNS:
+        kind, at = _varint(page, at)
+        types.append(kind)
+    numbers = [kind for place, kind in enumerate(types) if place != BODY]
+    if (
+        key != 0
+        or at - begin != header
+        or len(types) not in {COLUMNS - 1, COLUMNS}
+        or types[BODY] < _BLOB
+        or types[BODY] % 2
+        or not _INTEGER_BYTES.keys() >= set(numbers)
+    ):
         raise DamagedError(at)
-    return [*(_INTEGER_BYTES[one] for one in types), (blob - _BLOB) // 2], header
+    return types, header
+
+
+def _width(kind: int) -> int:
+    return _INTEGER_BYTES[kind] if kind in _INTEGER_BYTES else (kind - _BLOB) // 2
 
 
 def _payload(pages: Pages, page: bytes, at: int, length: int) -> bytes:

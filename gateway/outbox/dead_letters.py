@@ -5,13 +5,19 @@ went long ago, so it comes late, and consumers know its place by its number.
 """
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.events.cloudevent import UNREADABLE
+from gateway.outbox.checksums import check, of_values
 from gateway.outbox.entry import Dead
+
+DAMAGED: Final = "damaged on the disk"
+"""Reason of a letter that was found not to hold what was written: it is never sent."""
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
@@ -28,10 +34,22 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
 def listed(db: sqlite3.Connection) -> list[DeadLetter]:
     """Return all dead letters, in order; also of an outbox of version 1, in a backup. Raises sqlite3.Error."""
+    rows = db.execute("SELECT * FROM dead ORDER BY sequence")
+    names = [column for column, *_ in rows.description]
+    retry = names.index("retry") if "retry" in names else None
     return [
-        DeadLetter(sequence=row[0], parked_ns=row[1], reason=row[2], asked_ns=(*row, 0)[3])
-        for row in db.execute("SELECT * FROM dead ORDER BY sequence")
+        DeadLetter(sequence=row[0], parked_ns=row[1], reason=row[2], asked_ns=0 if retry is None else row[retry])
+        for row in rows
     ]
+
+
+def verify(db: sqlite3.Connection) -> None:
+    """Make sure that each row holds what was written: a wrong one would keep an event back.
+
+    Raises sqlite3.Error.
+    """
+    for *values, checksum in db.execute("SELECT sequence, parked_ns, reason, retry, checksum FROM dead"):
+        check("dead", checksum, *values)
 
 
 def ask_again(db: sqlite3.Connection, wanted: Collection[int] | None, wall_ns: int) -> list[int]:
@@ -40,11 +58,8 @@ def ask_again(db: sqlite3.Connection, wanted: Collection[int] | None, wall_ns: i
     Returns those that will be: a letter whose bytes are damaged is none of them. Raises sqlite3.Error.
     """
     found = [letter for letter in listed(db) if wanted is None or letter.sequence in wanted]
-    will_be = [letter for letter in found if _can_be_sent(db, letter.sequence)]
-    db.executemany(
-        "UPDATE dead SET retry = ? WHERE sequence = ?",
-        [(wall_ns, letter.sequence) for letter in will_be if not letter.asked_ns],
-    )
+    will_be = [one for one in found if one.reason != DAMAGED and _can_be_sent(db, one.sequence)]
+    _put(db, [replace(letter, asked_ns=wall_ns) for letter in will_be if not letter.asked_ns])
     return [letter.sequence for letter in will_be]
 
 
@@ -53,22 +68,32 @@ def write(db: sqlite3.Connection, parked: Collection[Dead], revived: Collection[
 
     Returns how many there are now. Raises sqlite3.Error.
     """
-    db.executemany(
-        "REPLACE INTO dead (sequence, parked_ns, reason) VALUES (?, ?, ?)",
-        [(one.sequence, wall_ns, one.reason) for one in parked],
+    _put(
+        db,
+        [DeadLetter(sequence=one.sequence, parked_ns=wall_ns, reason=one.reason, asked_ns=0) for one in parked],
     )
     db.executemany("DELETE FROM dead WHERE sequence = ?", [(sequence,) for sequence in revived])
     return count(db)
 
 
+def _put(db: sqlite3.Connection, letters: Iterable[DeadLetter]) -> None:
+    rows = [(one.sequence, one.parked_ns, one.reason, one.asked_ns) for one in letters]
+    db.executemany("REPLACE INTO dead VALUES (?, ?, ?, ?, ?)", [(*row, of_values(*row)) for row in rows])
+
+
+def put(db: sqlite3.Connection, letter: DeadLetter) -> None:
+    """Write one dead letter as it is, within a transaction of the caller. Raises sqlite3.Error."""
+    _put(db, [letter])
+
+
 def count(db: sqlite3.Connection) -> int:
-    """Tell how many dead letters there are. Raises sqlite3.Error."""
+    """Return how many dead letters there are. Raises sqlite3.Error."""
     ((letters,),) = db.execute("SELECT count(*) FROM dead").fetchall()
     return int(letters)
 
 
 def is_event(body: object) -> bool:
-    """Tell whether these bytes are still JSON: what a damaged disk has changed is never sent."""
+    """Return whether these bytes are still JSON: what a damaged disk has changed is never sent."""
     if not isinstance(body, bytes):
         return False
     try:

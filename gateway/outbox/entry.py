@@ -57,6 +57,19 @@ class Dead(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class DeliveryMarks(Struct, frozen=True, kw_only=True):
+    """What delivery has come to since the outbox was told last."""
+
+    delivered: int = 0
+    """Every event up to this one is delivered, or dead and its notice delivered."""
+    published: int = 0
+    """Every event up to this one has its PUBACK."""
+    parked: tuple[Dead, ...] = ()
+    """New dead letters."""
+    revived: tuple[int, ...] = ()
+    """Dead letters that were sent again and delivered."""
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(NewEvent)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.events import cloudevent
 from gateway.outbox import used_pieces
+from gateway.outbox.checksums import EVENT_COLUMNS, DamagedRowError, event_is_sound, of_event
 from gateway.outbox.schema import BUSY_MS
 from gateway.system.clock import ClockReading
 
@@ -71,11 +72,20 @@ def _forget_settled(db: sqlite3.Connection) -> int:
     return db.execute("DELETE FROM unknown WHERE resolved_ns IS NOT NULL").rowcount
 
 
-def unsettled(db: sqlite3.Connection) -> list[tuple[int, int, bytes]]:
-    """Return sequence, time of recording and body of the next SEAL_ROWS events whose times are not settled."""
-    return db.execute(
-        "SELECT sequence, recorded_ns, body FROM event WHERE sealed = 0 ORDER BY sequence LIMIT ?", (SEAL_ROWS,)
+def unsettled(db: sqlite3.Connection, unchecked: int) -> list[tuple[int, int, bytes]]:
+    """Return sequence, time of recording and body of the next SEAL_ROWS events whose times are not settled.
+
+    `unchecked`: events up to this one have no checksum. Raises sqlite3.Error, also for a row that does not hold what
+    was written: it would get a right checksum.
+    """
+    rows = db.execute(
+        f"SELECT {EVENT_COLUMNS} FROM event WHERE sealed = 0 ORDER BY sequence LIMIT ?",  # noqa: S608 - our own names
+        (SEAL_ROWS,),
     ).fetchall()
+    for row in rows:
+        if not event_is_sound(row, unchecked):
+            raise DamagedRowError(f"event {row[0]} does not hold what was written")
+    return [(row[0], row[1], row[4]) for row in rows]
 
 
 def settle(db: sqlite3.Connection, rows: list[tuple[int, int, bytes]], clock: ClockReading) -> None:
@@ -88,8 +98,8 @@ def settle(db: sqlite3.Connection, rows: list[tuple[int, int, bytes]], clock: Cl
         )
         final, final_ns, trusted = settled
         db.execute(
-            "UPDATE event SET recorded_ns = ?, trusted = ?, sealed = 1, body = ? WHERE sequence = ?",
-            (final_ns, int(trusted), final, sequence),
+            "UPDATE event SET recorded_ns = ?, trusted = ?, sealed = 1, body = ?, checksum = ? WHERE sequence = ?",
+            (final_ns, int(trusted), final, of_event(sequence, final_ns, int(trusted), 1, final), sequence),
         )
 
 

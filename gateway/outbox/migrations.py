@@ -61,6 +61,19 @@ MIGRATIONS: Final = (
             FROM (SELECT CAST(body AS TEXT) AS body FROM event) WHERE json_valid(body))
     ELSE 0 END;
     """,
+    """
+    ALTER TABLE event ADD COLUMN checksum INTEGER;
+    ALTER TABLE open_item ADD COLUMN checksum INTEGER;
+    ALTER TABLE dead ADD COLUMN checksum INTEGER;
+    ALTER TABLE cursor ADD COLUMN published INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE cursor ADD COLUMN unchecked INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE cursor ADD COLUMN checksum INTEGER;
+    UPDATE cursor SET published = delivered, unchecked = (SELECT ifnull(max(sequence), 0) FROM event);
+    CREATE TABLE untrusted_boot (boot_id TEXT PRIMARY KEY, not_before_ns INTEGER NOT NULL, handed INTEGER NOT NULL)
+        WITHOUT ROWID;
+    INSERT INTO untrusted_boot SELECT value, 0, 1 FROM meta WHERE key = 'untrusted_boot';
+    DELETE FROM meta WHERE key = 'untrusted_boot';
+    """,
 )
 """Statement blocks: number n leads from version n to n + 1.
 
@@ -72,6 +85,11 @@ nanoseconds; 0 while nobody has.
 
 used_piece: which event in force consumed a piece with a serial number; piece is issuer, device identifier and
 serial number with a unit separator between them.
+
+checksum: `gateway.outbox.checksums` of the row; NULL in `event` up to cursor.unchecked, whose rows were stored
+before. cursor.published: every event up to it has had the broker's PUBACK. untrusted_boot: boots of which events
+were stored whose clock had not been set, the earliest time that it can have been then, and whether one of them was
+handed over.
 
 unknown.identifier: the device identifier, or where issuer is NULL the text of a label that is no UDI. first_ns,
 last_ns: wall time. resolved_ns: when the master was seen to know it; NULL while it does not.

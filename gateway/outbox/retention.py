@@ -18,7 +18,7 @@ AWAY_NS: Final = 3 * DAY_NS
 """A box that was off for longer, by its own clock, may have been off, or its clock may be wrong."""
 
 
-class Ageing:
+class Retention:
     """Follows the clock. `last_trusted_ns`: when the newest event with a synchronised clock was recorded."""
 
     def __init__(self, last_trusted_ns: int | None) -> None:

@@ -5,15 +5,29 @@ import itertools
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
-from gateway.outbox import database_pages, dead_letters, unknown_articles, used_pieces
+from gateway.events.cloudevent import MAX_TIME_NS, UNREADABLE, parked_event
+from gateway.outbox import database_pages, dead_letters, unknown_articles, used_pieces, wal_check
 from gateway.outbox.box_identity import BoxIdentity
-from gateway.outbox.schema import CorruptOutboxError, OutboxError, connect, open_writer
+from gateway.outbox.checksums import EVENT_COLUMNS, MAX_SEQUENCE, event_is_sound, of_event, of_values
+from gateway.outbox.dead_letters import DeadLetter
+from gateway.outbox.schema import (
+    PAGE_BYTES,
+    CorruptOutboxError,
+    Cursor,
+    OutboxError,
+    connect,
+    open_writer,
+    read_cursor,
+    write_cursor,
+    write_meta,
+)
 from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.writer import Outbox
 from gateway.system.clock import NS, ClockReading
@@ -27,7 +41,26 @@ COMMIT_EVENTS: Final = 1000
 """Carried over in one transaction: the WAL of a full outbox must not need the room of another one."""
 AtWork = Callable[[], None]
 """Told again and again while a salvage goes on: it may take minutes, and must not be taken for a standstill."""
-_SELECT: Final = "SELECT sequence, recorded_ns, trusted, sealed, body FROM event WHERE"
+MAX_LOST: Final = 100_000
+"""Numbers of lost events for which notices are written; more are not lost to a damaged place but to a lost disk."""
+MAX_RANGES: Final = 20
+"""Ranges of lost numbers that are named one by one."""
+
+
+LOST: Final = "lost to a damaged disk"
+"""Reason of the notice in the place of an event that could not be read."""
+
+
+UNKNOWN: Final = Cursor(0, 0, MAX_SEQUENCE)
+"""Marks that cannot be believed: everything is sent again, and rows without a checksum are taken as they are."""
+
+
+class _Owner(Struct, frozen=True):
+    source: str
+    epoch: str
+
+
+_owner_decoder = msgspec.json.Decoder(_Owner)
 
 
 def _nobody_waits() -> None:
@@ -43,6 +76,8 @@ class Salvage(Struct, frozen=True, kw_only=True):
     """Events carried over."""
     delivered: int
     """The delivery mark that was found; 0 sends everything again, which loses nothing."""
+    lost: str | None
+    """Which events could not be read, for a person; None where none is missing."""
 
 
 def salvage(path: Path, now_ns: int, at_work: AtWork) -> Salvage:
@@ -57,13 +92,13 @@ def salvage(path: Path, now_ns: int, at_work: AtWork) -> Salvage:
     remove(building, "", "-wal", "-shm", "-journal")
     fresh = open_writer(building)
     try:
-        events, delivered = _carry_over(quarantine, fresh, at_work)
+        events, delivered, lost = _carry_over(quarantine, fresh, at_work)
         fresh.execute("PRAGMA journal_mode = DELETE")  # one file, and everything in it
     finally:
         fresh.close()
     building.replace(replacement(path))
     put_in_place(path)
-    return Salvage(quarantine=quarantine, events=events, delivered=delivered)
+    return Salvage(quarantine=quarantine, events=events, delivered=delivered, lost=lost)
 
 
 def put_in_place(path: Path) -> None:
@@ -126,11 +161,22 @@ def open_outbox(
     except OSError as error:
         raise OutboxError("finish salvaging", path, error, "check the directory's owner and the disk") from error
     try:
+        examine(path)
         return Outbox(path, settings, identity)
     except CorruptOutboxError as error:
         log.critical("outbox damaged: %s", error)
         _set_aside(path, clock, at_work)
         return Outbox(path, settings, identity)
+
+
+def examine(path: Path) -> None:
+    """Look at an outbox's log before SQLite drops what it takes for a torn tail. Raises CorruptOutboxError."""
+    try:
+        problem = wal_check.damage(Path(f"{path}-wal"), Path(f"{path}-shm"), PAGE_BYTES)
+    except OSError as error:
+        raise OutboxError("read the log of", path, error, "check the directory's owner and the disk") from error
+    if problem is not None:
+        raise CorruptOutboxError("open", path, problem, "it will be set aside and salvaged")
 
 
 def salvaged(outbox: Outbox, clock: ClockReading, at_work: AtWork = _nobody_waits) -> Outbox:
@@ -165,73 +211,169 @@ def _set_aside(path: Path, clock: ClockReading, at_work: AtWork) -> None:
     except (OSError, sqlite3.Error) as error:
         raise OutboxError("salvage", path, error, "replace the disk; the damaged file is kept") from error
     log.critical(
-        "outbox salvaged quarantine=%s events=%d delivered=%d", result.quarantine, result.events, result.delivered
+        "outbox salvaged quarantine=%s events=%d delivered=%d lost=%s",
+        *(result.quarantine, result.events, result.delivered, result.lost or "none"),
     )
 
 
-def _carry_over(damaged: Path, fresh: sqlite3.Connection, at_work: AtWork) -> tuple[int, int]:
-    """Copy what can be read: first as SQLite finds it, then what it finds no way to; return events and mark."""
+def _carry_over(damaged: Path, fresh: sqlite3.Connection, at_work: AtWork) -> tuple[int, int, str | None]:
+    """Copy what can be read: first as SQLite finds it, then what it finds no way to.
+
+    Returns how many events, the delivery mark, and which events are lost.
+    """
     with contextlib.ExitStack() as stack:
         source = None
         with contextlib.suppress(sqlite3.DatabaseError):  # its first page is damaged
             source = stack.enter_context(contextlib.closing(connect(damaged, read_only=True)))
-        delivered = 0 if source is None else _number(source, "SELECT delivered FROM cursor")
-        found = () if source is None else _readable(source, delivered)
+        cursor, facts = _marks(source)
+        found = () if source is None else _readable(source, cursor.delivered)
+        doubtful: dict[int, database_pages.Row] = {}
         events = 0
         fresh.execute("BEGIN IMMEDIATE")
-        for number, row in enumerate(itertools.chain(found, database_pages.events(damaged, delivered)), 1):
-            events += fresh.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?)", row).rowcount
-            if row[0] > delivered and not dead_letters.is_event(row[4]):
-                fresh.execute(
-                    "INSERT OR IGNORE INTO dead (sequence, parked_ns, reason) VALUES (?, ?, ?)",
-                    (row[0], row[1], "damaged on the disk"),
-                )
+        pages = database_pages.events(damaged, cursor.delivered)
+        for number, row in enumerate(itertools.chain(found, pages), 1):
+            if event_is_sound(row, cursor.unchecked) and (row[5] is not None or dead_letters.is_event(row[4])):
+                events += _put(fresh, row)
+            elif 0 < row[0] < MAX_SEQUENCE and isinstance(row[4], bytes):
+                doubtful.setdefault(row[0], row)
             if number % COMMIT_EVENTS == 0:
                 at_work()
                 fresh.execute("COMMIT")
                 fresh.execute("BEGIN IMMEDIATE")
+        for row in doubtful.values():  # no whole copy has been found beside it
+            kept = _put(fresh, row)
+            events += kept
+            if kept and row[0] > cursor.delivered:
+                letter = DeadLetter(sequence=row[0], parked_ns=row[1], reason=dead_letters.DAMAGED, asked_ns=0)
+                dead_letters.put(fresh, letter)
         if source is not None:
             _carry_over_the_rest(source, fresh)
+        lost = _fill_gaps(fresh, cursor, facts)
+        oldest = fresh.execute("SELECT min(sequence) FROM event").fetchone()[0]
+        if cursor == UNKNOWN and oldest is not None:
+            cursor = Cursor(oldest - 1, oldest - 1, 0)  # what lay in front was delivered, and removed by age
         used_pieces.fill(fresh)
-        fresh.execute("UPDATE cursor SET delivered = ?", (delivered,))
+        write_cursor(fresh, Cursor(cursor.delivered, max(cursor.published, cursor.delivered), 0))
+        write_meta(fresh, {"lost": lost})
         fresh.execute("COMMIT")
-    return events, delivered
+    return events, cursor.delivered, lost
+
+
+def _put(fresh: sqlite3.Connection, row: database_pages.Row) -> int:
+    """Write one event, unless it is there; return how many were written."""
+    sequence, recorded_ns, trusted, sealed, body = row[:5]
+    values = (sequence, _small(recorded_ns), int(trusted == 1), int(sealed != 0), body)
+    return fresh.execute(
+        "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?)", (*values, of_event(*values))
+    ).rowcount
+
+
+def _small(moment_ns: object) -> int:
+    return moment_ns if isinstance(moment_ns, int) and 0 <= moment_ns < MAX_TIME_NS else 0
+
+
+def _marks(source: sqlite3.Connection | None) -> tuple[Cursor, dict[str, str]]:
+    """Return how far delivery had come, and whose file it is; what is not certain counts for nothing."""
+    cursor, facts = UNKNOWN, {}
+    if source is not None:
+        with contextlib.suppress(sqlite3.DatabaseError):
+            cursor = _old_cursor(source) or read_cursor(source)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            facts = dict(source.execute("SELECT key, value FROM meta").fetchall())
+    return cursor, {key: value for key, value in facts.items() if isinstance(value, str)}
+
+
+def _old_cursor(source: sqlite3.Connection) -> Cursor | None:
+    """Return the marks of a file from before there were checksums; None for a newer one. Raises sqlite3.Error."""
+    columns = [name for _, name, *_ in source.execute("PRAGMA table_info(cursor)")]
+    if "checksum" in columns:
+        return None
+    ((delivered,),) = source.execute("SELECT delivered FROM cursor").fetchall()
+    whole = isinstance(delivered, int) and 0 <= delivered < MAX_SEQUENCE
+    return Cursor(delivered, 0, MAX_SEQUENCE - 1) if whole else UNKNOWN
+
+
+def _fill_gaps(fresh: sqlite3.Connection, cursor: Cursor, facts: Mapping[str, str]) -> str | None:
+    """Write a notice for each number that was given and whose event is lost; return which they are.
+
+    So every number reaches the central system. Where the marks could not be read, the oldest event is the first.
+    """
+    rows = fresh.execute(
+        "SELECT sequence, body FROM event WHERE sequence > ? ORDER BY sequence", (cursor.delivered,)
+    )
+    missing: list[tuple[int, int]] = []
+    expected, own = None if cursor.unchecked == UNKNOWN.unchecked else cursor.delivered + 1, None
+    for sequence, body in rows:
+        if expected is not None and sequence > expected:
+            missing.append((expected, sequence - 1))
+        expected, own = sequence + 1, own or _owner(body)
+    if expected is not None and cursor.published >= expected:
+        missing.append((expected, cursor.published))
+    if not missing:
+        return None
+    source, epoch = own or (facts.get("gateway", ""), facts.get("epoch", ""))
+    written = 0
+    for first, last in missing:
+        for sequence in range(first, min(last, first + MAX_LOST - written - 1) + 1):
+            body = parked_event(None, sequence, LOST, source, epoch, 0)
+            _put(fresh, (sequence, 0, 0, 1, body, None))
+            written += 1
+    names = [str(first) if first == last else f"{first}-{last}" for first, last in missing[:MAX_RANGES]]
+    return ", ".join(names) + (" and more" if len(missing) > MAX_RANGES else "")
+
+
+def _owner(body: bytes) -> tuple[str, str] | None:
+    """Return the source and epoch that an event names."""
+    with contextlib.suppress(*UNREADABLE):
+        head = _owner_decoder.decode(body)
+        return head.source, head.epoch
+    return None
 
 
 def _carry_over_the_rest(source: sqlite3.Connection, fresh: sqlite3.Connection) -> None:
-    """Copy what can be read beside the events: dead letters, open items, unknown articles, the clock's state."""
+    """Copy what can be read beside the events: dead letters, open items, unknown articles, the clock's state.
+
+    A dead letter or open item that does not hold what was written is left: the event is sent, the item's symbols
+    stay in the quarantined file.
+    """
+    for letter in _sound_letters(source):
+        dead_letters.put(fresh, letter)
     with contextlib.suppress(sqlite3.DatabaseError):
-        for letter in dead_letters.listed(source):
-            fresh.execute(
-                "INSERT OR IGNORE INTO dead VALUES (?, ?, ?, ?)",
-                (letter.sequence, letter.parked_ns, letter.reason, letter.asked_ns),
-            )
+        for *values, checksum in source.execute("SELECT scanner, draft, checksum FROM open_item"):
+            if checksum == of_values(*values):
+                fresh.execute("INSERT OR IGNORE INTO open_item VALUES (?, ?, ?)", (*values, checksum))
     with contextlib.suppress(sqlite3.DatabaseError):
-        for row in source.execute("SELECT scanner, draft FROM open_item"):
-            fresh.execute("INSERT OR IGNORE INTO open_item VALUES (?, ?)", row)
-    unknown_articles.carry_over(source, fresh)
+        unknown_articles.carry_over(source, fresh)
     with contextlib.suppress(sqlite3.DatabaseError):
-        for row in source.execute("SELECT key, value FROM meta WHERE key = 'untrusted_boot'"):
-            fresh.execute("REPLACE INTO meta VALUES (?, ?)", row)
+        for boot, not_before_ns, handed in source.execute("SELECT * FROM untrusted_boot"):
+            row = (str(boot), _small(not_before_ns), int(bool(handed)))
+            fresh.execute("REPLACE INTO untrusted_boot VALUES (?, ?, ?)", row)
 
 
-def _readable(source: sqlite3.Connection, delivered: int) -> Iterator[tuple[int, int, int, int, bytes]]:
+def _sound_letters(source: sqlite3.Connection) -> Iterator[DeadLetter]:
+    with contextlib.suppress(sqlite3.DatabaseError):
+        for row in source.execute("SELECT sequence, parked_ns, reason, retry, checksum FROM dead"):
+            if row[4] == of_values(*row[:4]):
+                yield DeadLetter(sequence=row[0], parked_ns=row[1], reason=row[2], asked_ns=row[3])
+
+
+def _readable(source: sqlite3.Connection, delivered: int) -> Iterator[database_pages.Row]:
     """Yield each event that can be read; where a page is damaged, go on behind it.
 
     What lies behind a place that is too large to be crossed is reached from what was delivered last, and then from
     the end.
     """
+    select = _select(source)
     position = 0
     gap = 0
     while gap < MAX_GAP:
         try:
-            for row in source.execute(f"{_SELECT} sequence > ? ORDER BY sequence", (position,)):
+            for row in source.execute(f"{select} sequence > ? ORDER BY sequence", (position,)):
                 if row[0] <= position:
                     continue  # a damaged tree leads back
                 position = row[0]
                 gap = 0
-                if isinstance(row[4], bytes):
-                    yield row
+                yield row
         except sqlite3.DatabaseError:
             position += 1
             gap += 1
@@ -240,14 +382,13 @@ def _readable(source: sqlite3.Connection, delivered: int) -> Iterator[tuple[int,
                 gap = 0
         else:
             return
+    with contextlib.suppress(sqlite3.DatabaseError, OverflowError):
+        yield from source.execute(f"{select} sequence > ? ORDER BY sequence DESC", (position,))
+
+
+def _select(source: sqlite3.Connection) -> str:
+    """Return the beginning of a query for events, also of a file from before there were checksums."""
     with contextlib.suppress(sqlite3.DatabaseError):
-        for row in source.execute(f"{_SELECT} sequence > ? ORDER BY sequence DESC", (position,)):
-            if isinstance(row[4], bytes):
-                yield row
-
-
-def _number(source: sqlite3.Connection, query: str) -> int:
-    try:
-        return int(source.execute(query).fetchone()[0] or 0)
-    except (sqlite3.DatabaseError, TypeError, ValueError):
-        return 0
+        if "checksum" not in [name for _, name, *_ in source.execute("PRAGMA table_info(event)")]:
+            return "SELECT sequence, recorded_ns, trusted, sealed, body, NULL FROM event WHERE"
+    return f"SELECT {EVENT_COLUMNS} FROM event WHERE"  # noqa: S608 - our own names

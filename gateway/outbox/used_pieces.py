@@ -32,9 +32,9 @@ def piece_of(udi: Decoded | None) -> Piece | None:
     return None if serial is None else (udi.issuer, udi.device_identifier, serial)
 
 
-def note(db: sqlite3.Connection, drafts: Sequence[NewEvent], events: Sequence[tuple[int, bytes]]) -> None:
+def note(db: sqlite3.Connection, drafts: Sequence[NewEvent], sequences: Sequence[int]) -> None:
     """Keep the list with new events. Called within the transaction that stores them. Raises sqlite3.Error."""
-    for draft, (sequence, _) in zip(drafts, events, strict=True):
+    for draft, sequence in zip(drafts, sequences, strict=True):
         data, key = draft.data, _key(draft.data)
         if key is None:
             continue

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -19,19 +19,48 @@ from gateway.outbox import entry as drafting
 from gateway.outbox.batch import Batch
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.capacity import Capacity, measure
-from gateway.outbox.entry import Dead, JournalledSymbol, NewEvent, Write
+from gateway.outbox.checksums import (
+    EVENT_COLUMNS,
+    NOTE_PREFIX,
+    DamagedRowError,
+    check,
+    event_is_sound,
+    of_event,
+    of_values,
+)
+from gateway.outbox.entry import Dead, DeliveryMarks, JournalledSymbol, NewEvent, Write
 from gateway.outbox.maintenance import SEAL_ROWS
-from gateway.outbox.retention import Ageing
-from gateway.outbox.schema import CorruptOutboxError, OutboxError, is_damage, open_writer
+from gateway.outbox.retention import Retention
+from gateway.outbox.schema import (
+    CorruptOutboxError,
+    Cursor,
+    OutboxError,
+    is_damage,
+    open_writer,
+    read_cursor,
+    read_meta,
+    write_cursor,
+    write_meta,
+)
 from gateway.outbox.settings import OutboxSettings
-from gateway.system.clock import ClockReading
+from gateway.system.clock import ClockReading, local_rfc3339
 
-ROOM_CHECK_SCANS: Final = 64
+MEASURE_SCANS: Final = 64
 """Scans stored between two looks at the free space: 0.2 MB, far below any sensible margin."""
-NOTE_PREFIX: Final = "station."
-"""Of the keys of a station's notes in the table `meta`."""
 TRUSTED_LOOK_BACK: Final = 10_000
 """Events searched at a start for the last trusted time: a box that never had one must not read all its history."""
+
+
+MAX_UNTRUSTED_BOOTS: Final = 1000
+"""Boots without a set clock that are remembered: three years of a box that is switched on every day."""
+
+
+class UntrustedBoot(NamedTuple):
+    """A row of `untrusted_boot`."""
+
+    boot_id: str
+    not_before_ns: int
+    handed: int
 
 
 class FullOutboxError(OutboxError):
@@ -49,18 +78,21 @@ class Outbox:
         self._db = open_writer(path)
         self._open = True
         self._next = 1
-        self._mark: int | None = None
+        self._delivered_mark = self._published_mark = 0
         self._dead: list[Dead] = []
         self._revived: list[int] = []
-        self._until_room_check = 0
-        self._untrusted_boot: str | None = None
+        self._until_measured = 0
+        self._untrusted: dict[str, UntrustedBoot] = {}
+        self.lost: str | None = None
+        """Which events a salvage could not read, for a person; None where there is none."""
         self.left_open: tuple[NewEvent, ...] = ()
         """Items that an earlier life left half scanned. The next append makes events of them."""
         try:
             self.new_epoch_because = self._settle_epoch(identity)
             self._resume()
-        except sqlite3.Error as error:
-            failed = self._failed("read", error)
+        except (sqlite3.Error, *cloudevent.UNREADABLE, LookupError, TypeError, ArithmeticError) as error:
+            # a value that is none of ours is damage, whatever it trips
+            failed = self._failed("read", error if isinstance(error, sqlite3.Error) else DamagedRowError(error))
             self._db.close()
             raise failed from error
         except BaseException:
@@ -76,15 +108,11 @@ class Outbox:
         """
         self._make_room(len(writes), clock)
         left, self.left_open = self.left_open, ()  # making room may fail; what follows puts them back when it does
-        batch = Batch((*left, *writes), self._next, self.epoch, self._source, clock)
-        trusted = int(clock.synchronised)
-        sealed = int(seal or clock.synchronised)
+        sealed = seal or clock.synchronised
+        batch = Batch((*left, *writes), self._next, self.epoch, self._source, clock, sealed=sealed)
         try:
             with self._transaction("store a scan in", clock):
-                self._db.executemany(
-                    "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
-                    [(sequence, clock.wall_ns, trusted, sealed, body) for sequence, body in batch.events],
-                )
+                self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", batch.events)
                 if batch.closed or batch.holds:
                     self._write_open(batch)
                 self._db.executemany("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", batch.symbols)
@@ -92,15 +120,15 @@ class Outbox:
                     "REPLACE INTO meta VALUES (?, ?)",
                     [(f"{NOTE_PREFIX}{key}", text) for key, text in batch.notes.items()],
                 )
-                used_pieces.note(self._db, batch.drafts, batch.events)
+                used_pieces.note(self._db, batch.drafts, [row[0] for row in batch.events])
                 unknown_articles.note(self._db, batch.drafts, clock.wall_ns)
-                if sealed and not trusted and batch.events:
-                    self._remember_untrusted(clock)
+                if not clock.synchronised and batch.events:
+                    self._note_untrusted(clock, handed=sealed)
         except BaseException:
             self.left_open = left
             raise
         self._next += len(batch.events)
-        return [sequence for sequence, _ in batch.events]
+        return [row[0] for row in batch.events]
 
     def _write_open(self, batch: Batch) -> None:
         """Bring the open items up to date: those that became events go, those that grew are replaced."""
@@ -108,7 +136,8 @@ class Outbox:
             self._db.execute("DELETE FROM open_item WHERE scanner = ?", (scanner,))
             self._db.execute("DELETE FROM symbol WHERE event IS NULL AND scanner = ?", (scanner,))
         for scanner, draft in batch.holds.items():
-            self._db.execute("REPLACE INTO open_item VALUES (?, ?)", (scanner, draft))
+            row = (scanner, draft)
+            self._db.execute("REPLACE INTO open_item VALUES (?, ?, ?)", (*row, of_values(*row)))
 
     def recent(self, limit: int) -> list[bytes]:
         """Return the newest events, the oldest of them first."""
@@ -121,22 +150,29 @@ class Outbox:
     def station_note(self, key: str) -> str | None:
         """Return what a station has kept under a key, or None."""
         try:
-            return self._meta(f"{NOTE_PREFIX}{key}")
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (f"{NOTE_PREFIX}{key}",)).fetchone()
         except sqlite3.DatabaseError as error:
             raise self._failed("read", error) from error
+        return None if row is None else str(row[0])
+
+    def note(self, marks: DeliveryMarks) -> None:
+        """Note what delivery has come to; durable with the next write."""
+        self._delivered_mark = max(self._delivered_mark, min(marks.delivered, self.last))
+        self._published_mark = max(self._published_mark, min(marks.published, self.last))
+        self._dead += marks.parked
+        self._revived += marks.revived
 
     def mark_delivered(self, upto: int) -> None:
         """Note that every event up to this one is delivered or dead; durable with the next write."""
-        if upto > max(self._mark or 0, self.delivered):
-            self._mark = upto
+        self.note(DeliveryMarks(delivered=upto, published=upto))
 
     def park(self, dead: Dead) -> None:
         """Note that an event went to the dead letters; durable with the next write."""
-        self._dead.append(dead)
+        self.note(DeliveryMarks(parked=(dead,)))
 
     def revive(self, sequence: int) -> None:
         """Note that a dead letter was sent again and delivered; durable with the next write."""
-        self._revived.append(sequence)
+        self.note(DeliveryMarks(revived=(sequence,)))
 
     def retry(self, wanted: Collection[int] | None, clock: ClockReading) -> list[int]:
         """Have dead letters sent again, those named or all; return which will be. They keep sequence and id."""
@@ -147,7 +183,27 @@ class Outbox:
     @property
     def marks_pending(self) -> bool:
         """There are marks that are not on disk yet."""
-        return self._mark is not None or bool(self._dead) or bool(self._revived)
+        return self._marked != self._cursor or bool(self._dead) or bool(self._revived)
+
+    @property
+    def _marked(self) -> Cursor:
+        """The cursor with the marks that are not on disk yet."""
+        cursor = self._cursor
+        return Cursor(
+            max(cursor.delivered, self._delivered_mark),
+            max(cursor.published, self._published_mark),
+            cursor.unchecked,
+        )
+
+    @property
+    def delivered(self) -> int:
+        """Every event up to this one is delivered or dead, as the disk has it."""
+        return self._cursor.delivered
+
+    @property
+    def published(self) -> int:
+        """Every event up to this one has its PUBACK, as the disk has it."""
+        return self._cursor.published
 
     def write_marks(self, clock: ClockReading) -> None:
         """Write the marks in a transaction of their own, for when no scan comes."""
@@ -161,37 +217,54 @@ class Outbox:
         A clock that has been set in the meantime corrects the events of this boot; the others keep their times.
         """
         try:
-            rows = maintenance.unsettled(self._db)
+            rows = maintenance.unsettled(self._db, self._cursor.unchecked)
         except sqlite3.Error as error:
             raise self._failed("settle times in", error) from error
         if rows:
             with self._transaction("settle times in", clock):
                 maintenance.settle(self._db, rows, clock)
                 if not clock.synchronised:
-                    self._remember_untrusted(clock)
+                    self._note_untrusted(clock, handed=True)
         return len(rows)
 
-    def clock_learnt(self, identity: str, clock: ClockReading) -> int | None:
-        """Append a clock event if events of this boot were handed over with a time that could not be believed."""
-        if not clock.synchronised or self._meta("untrusted_boot") != clock.boot_id:
-            return None
-        at = cloudevent.Position(epoch=self.epoch, sequence=self._next, recorded_ns=clock.wall_ns)
-        data = cloudevent.ClockData(boot_id=clock.boot_id, offset_ns=clock.wall_ns - clock.monotonic_ns)
-        with self._transaction("store a clock event in", clock):
-            self._db.execute(
-                "INSERT INTO event VALUES (?, ?, 1, 1, ?)",
-                (self._next, clock.wall_ns, cloudevent.clock_event(identity, self._source, data, at)),
-            )
-            self._db.execute("DELETE FROM meta WHERE key = 'untrusted_boot'")
-        self._untrusted_boot = None
-        self._next += 1
-        return self.last
+    def clock_learnt(self, new_id: Callable[[], str], clock: ClockReading) -> list[int]:
+        """Append clock events for boots of which events have times that could not be believed.
 
-    def tidy(self, clock: ClockReading) -> bool:
-        """Do one piece of housekeeping while no scan comes; True when there is more to do."""
-        self._look_at_room()
-        too_old_ns = self._ageing.cutoff(clock, self.settings.keep_delivered_days)
-        scarce = self.room.room in {Capacity.NEARLY_FULL, Capacity.FULL}
+        For the present boot, where one was handed over so, the offset to its true time; for an earlier one, whose
+        clock was never set, the bounds. Returns their sequence numbers.
+        """
+        if not clock.synchronised or not self._untrusted:
+            return []
+        began_ns = clock.wall_ns - clock.monotonic_ns
+        rows: list[tuple[int, int, int, int, bytes]] = []
+        for boot in self._untrusted.values():
+            if boot.boot_id != clock.boot_id:
+                data = cloudevent.ClockData(
+                    boot_id=boot.boot_id,
+                    not_before=local_rfc3339(boot.not_before_ns),
+                    not_after=local_rfc3339(max(began_ns, boot.not_before_ns)),
+                )
+            elif boot.handed:
+                data = cloudevent.ClockData(boot_id=clock.boot_id, offset_ns=began_ns)
+            else:
+                continue  # its events were corrected before they left
+            sequence = self._next + len(rows)
+            at = cloudevent.Position(epoch=self.epoch, sequence=sequence, recorded_ns=clock.wall_ns)
+            rows.append((sequence, clock.wall_ns, 1, 1, cloudevent.clock_event(new_id(), self._source, data, at)))
+        with self._transaction("store a clock event in", clock):
+            self._db.executemany(
+                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", [(*row, of_event(*row)) for row in rows]
+            )
+            self._db.execute("DELETE FROM untrusted_boot")
+        self._untrusted = {}
+        self._next += len(rows)
+        return [row[0] for row in rows]
+
+    def maintain(self, clock: ClockReading) -> bool:
+        """Do one piece of maintenance while no scan comes; True when there is more to do."""
+        self._measure_capacity()
+        too_old_ns = self._retention.cutoff(clock, self.settings.days(alone=False))
+        scarce = self.capacity.level in {Capacity.NEARLY_FULL, Capacity.FULL}
         if (scarce or too_old_ns is not None) and self._prune(None if scarce else too_old_ns):
             return True
         self._checkpoint()
@@ -248,89 +321,105 @@ class Outbox:
 
     def _settle_epoch(self, identity: BoxIdentity) -> str | None:
         """Keep the epoch, or begin a new one when this file came from another box. Returns why."""
-        stored = self._meta("epoch")
+        facts = read_meta(self._db)
+        self.lost = facts.get("lost")
+        stored = facts.get("epoch")
         known = BoxIdentity(
-            machine=self._meta("machine"), board=self._meta("board"), gateway=self._meta("gateway") or ""
+            machine=facts.get("machine"), board=facts.get("board"), gateway=facts.get("gateway") or ""
         )
         because = identity.differs_from(known) if stored else "first start"
         if stored and because is None:
             self.epoch = stored
-            self.epoch_begins = int(self._meta("epoch_begins") or 1)
+            self.epoch_begins = int(facts["epoch_begins"])
         else:
             self.epoch = os.urandom(8).hex()
             self.epoch_begins = self._read_next()
-        facts = {
+        now = {
             "epoch": self.epoch,
             "epoch_begins": str(self.epoch_begins),
             "machine": identity.machine,
             "board": identity.board,
             "gateway": identity.gateway,
         }
-        news = [(key, value) for key, value in facts.items() if value is not None and self._meta(key) != value]
+        news = {key: value for key, value in now.items() if value is not None and facts.get(key) != value}
         if news:  # also what could not be told before, so that a later copy is noticed
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("REPLACE INTO meta VALUES (?, ?)", news)
+            write_meta(self._db, news)
             self._db.execute("COMMIT")
         return because if stored else None
 
     def _resume(self) -> None:
         self._next = self._read_next()
+        self._verify()
         self.dead_letters = dead_letters.count(self._db)
-        self._untrusted_boot = self._meta("untrusted_boot")
         row = self._db.execute(
             "SELECT recorded_ns FROM event WHERE trusted = 1 AND sequence > ? ORDER BY sequence DESC LIMIT 1",
             (self.last - TRUSTED_LOOK_BACK,),
         ).fetchone()
         self._last_trusted_ns = None if row is None else int(row[0])
-        self._ageing = Ageing(self._last_trusted_ns)
+        self._retention = Retention(self._last_trusted_ns)
         self.left_open = tuple(self._read_left_open())
-        self._look_at_room()
+        self._measure_capacity()
+
+    def _verify(self) -> None:
+        """Make sure that what everything else rests on holds what was written. Raises sqlite3.Error."""
+        dead_letters.verify(self._db)
+        newest = self._db.execute(
+            f"SELECT {EVENT_COLUMNS} FROM event ORDER BY sequence DESC LIMIT 1"  # noqa: S608 - our own names
+        ).fetchone()
+        if newest is not None and not event_is_sound(newest, self._cursor.unchecked):
+            raise DamagedRowError(f"event {newest[0]} does not hold what was written")
+        waiting = self._db.execute(
+            "SELECT min(sequence) FROM event WHERE sequence > ?", (self._cursor.delivered,)
+        ).fetchone()[0]
+        if waiting not in {None, self._cursor.delivered + 1}:
+            raise DamagedRowError(f"event {self._cursor.delivered + 1} is gone")
 
     def _read_left_open(self) -> Iterator[NewEvent]:
         """Yield the items that were half scanned when the daemon ended: as they stand they become events."""
-        for scanner, text in self._db.execute("SELECT scanner, draft FROM open_item ORDER BY scanner"):
-            with suppress(*cloudevent.UNREADABLE):  # a damaged disk; its symbols stay in the journal
-                yield msgspec.structs.replace(drafting.decode(text), closes=scanner)
+        for scanner, text, checksum in self._db.execute(
+            "SELECT scanner, draft, checksum FROM open_item ORDER BY scanner"
+        ):
+            check("open_item", checksum, scanner, text)
+            yield msgspec.structs.replace(drafting.decode(text), closes=scanner)
 
     def _read_next(self) -> int:
         """Next sequence number. Only delivered events are ever removed, so the cursor remembers the highest."""
-        newest, delivered = self._db.execute(
-            "SELECT ifnull((SELECT max(sequence) FROM event), 0), delivered FROM cursor"
-        ).fetchone()
-        self.delivered = int(delivered)
-        return max(int(newest), self.delivered) + 1
+        self._cursor = read_cursor(self._db)
+        self._untrusted = {
+            row[0]: UntrustedBoot(*row)
+            for row in self._db.execute("SELECT boot_id, not_before_ns, handed FROM untrusted_boot")
+        }
+        newest: int = self._db.execute("SELECT ifnull(max(sequence), 0) FROM event").fetchone()[0]
+        return max(newest, *self._cursor[:2]) + 1
 
-    def _meta(self, key: str) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def _remember_untrusted(self, clock: ClockReading) -> None:
-        if self._untrusted_boot != clock.boot_id:
-            self._db.execute("REPLACE INTO meta VALUES ('untrusted_boot', ?)", (clock.boot_id,))
-            self._untrusted_boot = clock.boot_id
+    def _note_untrusted(self, clock: ClockReading, *, handed: bool) -> None:
+        """Remember a boot whose clock has not been set, and whether an event of it leaves with such a time."""
+        known = self._untrusted.get(clock.boot_id)
+        if known is not None and (known.handed or not handed):
+            return
+        boot = UntrustedBoot(clock.boot_id, known.not_before_ns if known else clock.lower_bound_ns, int(handed))
+        if len(self._untrusted) < MAX_UNTRUSTED_BOOTS or known is not None:
+            self._db.execute("REPLACE INTO untrusted_boot VALUES (?, ?, ?)", boot)
+            self._untrusted = {**self._untrusted, clock.boot_id: boot}
 
     @contextmanager
     def _transaction(self, operation: str, clock: ClockReading) -> Iterator[None]:
         """Do what is within in one transaction, and write the marks of delivery along with it."""
+        marked = self._marked
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
-            self._write_marks(clock.wall_ns)
+            if marked != self._cursor:
+                write_cursor(self._db, marked)
+            if self._dead or self._revived:
+                letters = dead_letters.write(self._db, self._dead, self._revived, clock.wall_ns)
+            else:
+                letters = self.dead_letters
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._failed(operation, error) from error
-        self._marks_written()
-
-    def _write_marks(self, now_ns: int) -> None:
-        if self._mark is not None:
-            self._db.execute("UPDATE cursor SET delivered = ?", (self._mark,))
-        if self._dead or self._revived:
-            self.dead_letters = dead_letters.write(self._db, self._dead, self._revived, now_ns)
-
-    def _marks_written(self) -> None:
-        if self._mark is not None:
-            self.delivered = self._mark
-            self._mark = None
+        self._cursor, self.dead_letters = marked, letters
         self._dead, self._revived = [], []
 
     def _failed(self, operation: str, error: sqlite3.Error) -> OutboxError:
@@ -339,7 +428,6 @@ class Outbox:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self._next = self._read_next()
-            self._untrusted_boot = self._meta("untrusted_boot")
         except sqlite3.DatabaseError:
             pass  # the first error says more; the next operation meets this one again
         if is_damage(error):
@@ -350,30 +438,30 @@ class Outbox:
 
     def _make_room(self, scans: int, clock: ClockReading) -> None:
         """Refuse visibly rather than fill the disk; what is told elsewhere, then what is delivered, goes first."""
-        self._until_room_check -= scans
-        if self._until_room_check <= 0 or self.room.room is Capacity.FULL:
-            self._look_at_room()
-        while self.room.room is Capacity.FULL:
+        self._until_measured -= scans
+        if self._until_measured <= 0 or self.capacity.level is Capacity.FULL:
+            self._measure_capacity()
+        while self.capacity.level is Capacity.FULL:
             self.write_marks(clock)
             if not self._prune(None):
                 raise FullOutboxError(
                     "store a scan in",
                     self.path,
                     "its room is used up by scans that are not delivered"
-                    if self.room.bound == "max_bytes"
+                    if self.capacity.bound == "max_bytes"
                     else "the disk is as full as it may become",
-                    self.room.remedy(self.settings),
+                    self.capacity.remedy(self.settings),
                 )
-            self._look_at_room()
+            self._measure_capacity()
 
-    def _look_at_room(self) -> None:
+    def _measure_capacity(self) -> None:
         try:
-            self.room = measure(self._db, self.path.parent, self.settings)
+            self.capacity = measure(self._db, self.path.parent, self.settings)
         except sqlite3.Error as error:
             raise self._failed("measure", error) from error
         except OSError as error:
             raise OutboxError("measure", self.path, error.strerror, "check the disk") from error
-        self._until_room_check = ROOM_CHECK_SCANS
+        self._until_measured = MEASURE_SCANS
 
     def _prune(self, recorded_before_ns: int | None) -> int:
         try:

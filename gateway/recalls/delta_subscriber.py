@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -17,9 +17,11 @@ from gateway.articles.overlay.signing import KeyFileError, read_public_key, veri
 from gateway.articles.overlay.statements import Recalled, Refused
 from gateway.articles.overlay.store import Overlay
 from gateway.articles.sync.request import request_sync
-from gateway.mqtt.connection import Message
 from gateway.outbox.schema import OutboxError
 from gateway.system.clock import Clock
+
+if TYPE_CHECKING:  # it brings paho along
+    from gateway.mqtt.connection import Message
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class DeltaSubscriber:
         if recalls:
             self._follow_up(tuple(recalls))
 
-    def take(self, message: Message) -> None:
+    def take(self, message: "Message") -> None:
         """Apply one delta; what it brings is in force within a fraction of a second."""
         try:
             key = self._key()
@@ -89,7 +91,7 @@ class DeltaSubscriber:
         if outcome.recalls:
             self._follow_up(outcome.recalls)
 
-    def take_state(self, message: Message) -> None:
+    def take_state(self, message: "Message") -> None:
         """Compare what has come with what there is: `{"source": number, ...}`, retained, at every connect."""
         if not message.body:
             return

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from drivers.model import ScannerInput
+from drivers.model import ConnectionChange, ScannerInput
 
 MAX_SCANS: Final = 256
 """What the readers may run ahead of the disk: half a minute of the fastest operator, in some 100 KB."""
@@ -35,16 +35,23 @@ class Inbox:
 
     def __init__(self) -> None:
         self._scans: deque[ScannerInput] = deque()
+        self._changes: dict[str, ConnectionChange] = {}
         self._notices: dict[Notice, None] = {}
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition(threading.Lock())
 
     def offer(self, scan: ScannerInput) -> bool:
-        """Hand in what a scanner brought; False when the queue is full, and then it is not taken."""
+        """Hand in what a scanner brought; False when the queue is full, and then it is not taken.
+
+        That a scanner came or went is taken always; of several such, the newest of each scanner counts.
+        """
         with self._changed:
-            if len(self._scans) >= MAX_SCANS:
+            if isinstance(scan, ConnectionChange):
+                self._changes[scan.scanner] = scan  # the newest says how it is, and there is room for it always
+            elif len(self._scans) >= MAX_SCANS:
                 return False
-            self._scans.append(scan)
+            else:
+                self._scans.append(scan)
             self._changed.notify()
         return True
 
@@ -71,9 +78,12 @@ class Inbox:
     def take(self, timeout: float) -> tuple[list[ScannerInput], list[Notice]]:
         """Wait up to `timeout` seconds for something, or a job; return the scans and notices, in order."""
         with self._changed:
-            if not self._scans and not self._notices and not self._jobs:
+            if not (self._scans or self._changes or self._notices or self._jobs):
                 self._changed.wait(timeout)
-            batch = [self._scans.popleft() for _ in range(min(len(self._scans), MAX_BATCH))]
+            changes = list(self._changes.values())
+            self._changes.clear()
+            batch: list[ScannerInput] = [*changes]
+            batch += [self._scans.popleft() for _ in range(min(len(self._scans), MAX_BATCH))]
             notices = list(self._notices)
             if Notice.STOP in self._notices and self._scans:
                 notices.remove(Notice.STOP)

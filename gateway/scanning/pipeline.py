@@ -53,12 +53,18 @@ class Pipeline:
         master: ArticleMaster,
         keys: StationKeys | None = None,
         used_pieces: UsedPieces | None = None,
+        *,
+        station: Station = Station(),  # noqa: B008 - frozen
+        completing: CompletingSymbols | None = None,
     ) -> None:
-        """`keys`: those of the configuration where they are not given. `used_pieces`: what the journal knows."""
+        """`keys`: those of the configuration where they are not given. `used_pieces`: what the journal knows.
+
+        `station`: what an earlier life has chosen. `completing`: what it has learned of labels.
+        """
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
-        self.memory = StationState()
-        self.completing: Final = CompletingSymbols()
+        self.memory = StationState(station=station)
+        self.completing: Final = completing or CompletingSymbols()
         """Which symbol of an article's label completes it."""
         self.key_trouble: Final = keys.trouble
         """Why a configured key cannot be used, one line each."""

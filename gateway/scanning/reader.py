@@ -8,7 +8,7 @@ from typing import Final
 
 from drivers.base import DriverError, Scanner, ScannerSettings
 from drivers.catalogue import open_scanner
-from drivers.model import ConnectionChange, ConnectionState
+from drivers.model import ConnectionChange, ConnectionState, Discarded, DiscardReason, RawScan
 from gateway.devices.scanner_reader import AnswerFilter
 from gateway.scanning.inbox import Inbox
 
@@ -39,14 +39,16 @@ class Reader:
         self.failure: str | None = None
         """What its driver said last, while it reads nothing."""
         self.dropped = 0
-        """Scans that found the queue full; the worker has told the operator about `dropped_told` of them."""
-        self.dropped_told = 0
+        """Scans that found the queue full."""
         self.heard_at = time.monotonic()
         """When it last brought something, or came."""
+        self.unterminated = 0
+        """Codes in a row that came without the configured terminator, and were refused for that."""
         self._answers: AnswerFilter | None = None
         self._inbox = inbox
         self._on_connected = on_connected
         self._stopping = threading.Event()
+        self._close_at_end = False
         self._turned = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"reader-{self.name}", daemon=True)
 
@@ -77,6 +79,12 @@ class Reader:
         """Wait for its end."""
         self._thread.join(seconds)
 
+    def close(self) -> None:
+        """Close the port, once the worker has answered the last scan; a thread that hangs closes its own."""
+        self._close_at_end = True
+        if not self._thread.is_alive():
+            self.scanner.close()
+
     @property
     def trouble(self) -> str | None:
         """Why it reads nothing, where waiting for the scanner does not help."""
@@ -102,7 +110,8 @@ class Reader:
             if self.failure is None:
                 self._drain()
         finally:
-            self.scanner.close()
+            if self._close_at_end:
+                self.scanner.close()
 
     def _make_anew(self) -> None:
         failed = self.scanner
@@ -131,6 +140,10 @@ class Reader:
         if answers is not None and answers.withholds(item):
             return True
         self.heard_at = time.monotonic()
+        if isinstance(item, Discarded) and item.reason is DiscardReason.UNTERMINATED:
+            self.unterminated += 1
+        elif isinstance(item, RawScan):
+            self.unterminated = 0
         if not self._inbox.offer(item) and not isinstance(item, ConnectionChange):
             self.dropped += 1
         return True

@@ -6,7 +6,6 @@ from typing import Final
 
 from gateway.outbox.schema import OutboxError
 from gateway.scanning.worker import Worker
-from gateway.system.clock import Clock
 from gateway.system.control_socket import RequestError
 
 SECONDS: Final = 8.0
@@ -16,21 +15,20 @@ SECONDS: Final = 8.0
 class DeadLetters:
     """Called by the control socket's threads. The worker, who alone writes to the outbox, does it between scans."""
 
-    def __init__(self, worker: Worker, clock: Clock) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._clock = clock
 
     def retry(self, args: Mapping[str, object]) -> dict[str, list[int]]:
         """Have the letters of `{"sequences": [...]}` sent again, or all (`null`); return which will be."""
         wanted = args.get("sequences")
-        if wanted is not None and not (isinstance(wanted, list) and all(isinstance(one, int) for one in wanted)):
+        if wanted is not None and not (isinstance(wanted, list) and all(type(one) is int for one in wanted)):
             raise RequestError('expected args {"sequences": [SEQUENCE, ...]}, or null: all')
         done = threading.Event()
         outcome: list[list[int] | OutboxError] = []
 
         def ask() -> None:
             try:
-                outcome.append(self._worker.outbox.retry(wanted, self._clock.now()))
+                outcome.append(self._worker.retry(wanted))
             except OutboxError as error:
                 outcome.append(error)
             finally:

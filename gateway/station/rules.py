@@ -69,6 +69,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "ARTICLE_BLOCKED": _everywhere(
         "The article master says that the article must not be used.", _ERROR, "the article master"
     ),
+    "ARTICLE_DISCONTINUED": _everywhere(
+        "The article is no longer sold; what is on the shelf may be used.", _INFO, "the article master"
+    ),
     "ARTICLE_RECALLED": _everywhere(
         "The article, or this lot or serial number of it, has been recalled.",
         _ERROR,

@@ -147,6 +147,8 @@ def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bo
         return
     if article.status is ArticleStatus.BLOCKED and _in_force(article.status_from, clock):
         yield "ARTICLE_BLOCKED", _with_reason("blocked", article.status_reason), None
+    if article.status is ArticleStatus.DISCONTINUED:
+        yield "ARTICLE_DISCONTINUED", _with_reason("no longer sold", article.status_reason), None
     if look_up.match not in SHELF_LABELS:
         yield from _required(decoded, article)
     if look_up.match is Match.UNIT_OF_USE or article.package_level == "unitOfUse":

@@ -20,6 +20,10 @@ SYNCHRONISED_FLAG: Final = Path("/run/systemd/timesync/synchronized")
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 ASK_SECONDS: Final = 2.0
 """timedate1 is started on demand; a bus that does not answer by then is taken as a no."""
+ASK_AGAIN_SECONDS: Final = 10.0
+ASK_MOST_SECONDS: Final = 600.0
+"""Between two questions to timedate1, which systemd starts for each: soon at first, then every ten minutes."""
+LOCAL_TIME: Final = "/etc/localtime"
 NS: Final = 1_000_000_000
 
 
@@ -46,7 +50,7 @@ class ClockReading(Struct, frozen=True, kw_only=True):
         return datetime.fromtimestamp(ns / NS).astimezone().date()
 
     def certain_date(self) -> date:
-        """Tell the earliest local date it can be now."""
+        """Return the earliest local date it can be now."""
         ns = self.wall_ns if self.synchronised else self.lower_bound_ns
         return datetime.fromtimestamp(ns / NS).astimezone().date()
 
@@ -57,6 +61,9 @@ class Clock:
     def __init__(self) -> None:
         self._boot_id = boot_id()
         self._synchronised = SYNCHRONISED_FLAG.exists()
+        self._ask_at = 0.0
+        self._ask_pause = ASK_AGAIN_SECONDS
+        self._zone = _zone()
         released = datetime.fromisoformat(RELEASED).replace(tzinfo=UTC)
         self._lower_bound_ns = int(released.timestamp()) * NS
 
@@ -78,10 +85,33 @@ class Clock:
         self._lower_bound_ns = max(self._lower_bound_ns, wall_ns)
 
     def observe(self) -> bool:
-        """Ask systemd whether the clock is synchronised; may take seconds, so never on the scan path."""
+        """Ask systemd whether the clock is synchronised; may take seconds, so never on the scan path.
+
+        The flag file costs nothing. timedate1, which knows other time services, is started for each question, so it
+        is asked at growing intervals. A changed time zone is taken up, too.
+        """
+        if (zone := _zone()) != self._zone:
+            self._zone = zone
+            time.tzset()
         if not self._synchronised:
-            self._synchronised = SYNCHRONISED_FLAG.exists() or _timedate_says_synchronised()
+            self._synchronised = SYNCHRONISED_FLAG.exists() or self._ask()
         return self._synchronised
+
+    def _ask(self) -> bool:
+        now = time.monotonic()
+        if now < self._ask_at:
+            return False
+        self._ask_at = now + self._ask_pause
+        self._ask_pause = min(ASK_MOST_SECONDS, 2 * self._ask_pause)
+        return _timedate_says_synchronised()
+
+
+def _zone() -> tuple[str, int] | None:
+    """Return what changes with the box's time zone: where /etc/localtime leads, and when that was written."""
+    try:
+        return os.path.realpath(LOCAL_TIME), os.stat(LOCAL_TIME).st_mtime_ns  # noqa: PTH116 - follows the link
+    except OSError:
+        return None
 
 
 def boot_id() -> str:

@@ -10,9 +10,11 @@ import json
 import logging
 import os
 import queue
+import select
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -30,6 +32,12 @@ WATCH_QUEUE: Final = 64
 """Lines kept for a watcher that does not read; what comes then, it misses."""
 CLIENT_SECONDS: Final = 10.0
 """A client that sends no request, or does not read its answer, is hung up on."""
+COMMAND_SEATS: Final = 4
+"""Clients that `watch` leave so many of them free: somebody must be able to ask what is wrong."""
+LISTEN_SECONDS: Final = 0.5
+"""Between two looks whether the daemon stops."""
+ACCEPT_AGAIN_SECONDS: Final = 0.2
+"""After a client that could not be accepted: the reason does not pass in no time."""
 MODE: Final = 0o660
 
 
@@ -76,36 +84,58 @@ class RequestError(Exception):
 
 
 class ControlServer:
-    """Answers requests in threads of its own. `handlers` run there: they only read, or hand on."""
+    """Answers requests in threads of its own. `handlers` run there: they only read, or hand on.
+
+    Whoever may connect to the socket may ask everything; over the one at `reading` only what `readers` names.
+    """
 
     def __init__(
         self,
         path: Path,
         handlers: Mapping[str, Handler],
         talks: Mapping[str, Callable[[dict[str, Any]], Conversation]] | None = None,
+        *,
+        reading: Path | None = None,
+        readers: Collection[str] = (),
     ) -> None:
-        self._path = path
         self._handlers = handlers
         self._talks = talks or {}
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._clients = threading.BoundedSemaphore(MAX_CLIENTS)
+        self._readers = frozenset(readers)
+        self._paths = [path] if reading is None else [path, reading]
+        self._listeners = [
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+            for _ in self._paths
+        ]
+        self._seats = threading.BoundedSemaphore(MAX_CLIENTS)
+        self._watching_seats = threading.BoundedSemaphore(MAX_CLIENTS - COMMAND_SEATS)
+        self._clients: set[socket.socket] = set()
         self._watchers: set[queue.Queue[bytes | None]] = set()
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._failed = ""
         self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
 
     def start(self) -> None:
-        """Open the socket and answer. Raises OSError when it cannot be made."""
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()  # left by a daemon that was killed; the state lock proves that none runs
+        """Open the sockets and answer. Raises OSError when one cannot be made."""
         before = os.umask(0o777 & ~MODE)
         try:
-            self._socket.bind(str(self._path))
+            for path, listener in zip(self._paths, self._listeners, strict=True):
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()  # left by a daemon that was killed; the state lock proves that none runs
+                listener.bind(str(path))
+                listener.listen(MAX_CLIENTS)
         finally:
             os.umask(before)
-        self._socket.listen(MAX_CLIENTS)
         self._thread.start()
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    @property
+    def trouble(self) -> str | None:
+        """Why nobody, or somebody, cannot ask the daemon; None when all is well."""
+        if self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set():
+            return "the control socket is not served any more: restart the daemon"
+        return self._failed or None
+
+    def show(self, event: Mapping[str, Any]) -> None:
         """Show an event to everybody who watches. Never waits."""
         if not self._watchers:
             return
@@ -116,47 +146,90 @@ class ControlServer:
                     watcher.put_nowait(line)
 
     def stop(self) -> None:
-        """Close the socket and hang up on everybody."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        """Close the sockets and hang up on everybody: what is asked later is the next life's to answer."""
+        self._stopping.set()
+        for path in self._paths:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+        if self._thread.ident is not None:
+            self._thread.join(2 * LISTEN_SECONDS)
+        for listener in self._listeners:
+            listener.close()
         with self._lock:
             for watcher in self._watchers:
                 with contextlib.suppress(queue.Full):
                     watcher.put_nowait(None)
+            for client in self._clients:
+                with contextlib.suppress(OSError):
+                    client.shutdown(socket.SHUT_RDWR)
 
     def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._socket.accept()
-            except OSError:
-                return  # stopped
-            if not self._clients.acquire(blocking=False):
-                client.close()
-                continue
-            threading.Thread(target=self._attend, args=(client,), name="control-client", daemon=True).start()
+        while not self._stopping.is_set():
+            ready, _, _ = select.select(self._listeners, [], [], LISTEN_SECONDS)
+            for listener in ready:
+                self._accept(listener)
 
-    def _attend(self, client: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
+        """Take one client, or turn it away: what fails here must not end the socket for everybody else."""
+        try:
+            client, _ = listener.accept()
+        except BlockingIOError:
+            return  # it went away
+        except OSError as error:  # too many open files, mostly
+            self._fail(f"a client of the control socket cannot be answered: {error.strerror}")
+            self._stopping.wait(ACCEPT_AGAIN_SECONDS)
+            return
+        if not self._seats.acquire(blocking=False):
+            client.close()
+            return
+        reads_only = len(self._listeners) > 1 and listener is self._listeners[1]
+        thread = threading.Thread(
+            target=self._attend, args=(client, reads_only), name="control-client", daemon=True
+        )
+        with self._lock:
+            self._clients.add(client)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread can be started (TasksMax=)
+            self._fail(f"a client of the control socket cannot be answered: {error}")
+            self._dismiss(client)
+            return
+        self._failed = ""
+
+    def _fail(self, problem: str) -> None:
+        if problem != self._failed:
+            log.error("%s", problem)
+        self._failed = problem
+
+    def _dismiss(self, client: socket.socket) -> None:
+        with self._lock:
+            self._clients.discard(client)
+        client.close()
+        self._seats.release()
+
+    def _attend(self, client: socket.socket, reads_only: bool) -> None:  # noqa: FBT001 - a thread's argument
         conversations: list[Conversation] = []
         try:
-            with client:
+            for request in _lines(client):
+                answer, watches = self._answer(request, conversations, reads_only=reads_only)
                 client.settimeout(CLIENT_SECONDS)
-                for request in _lines(client):
-                    answer, watches = self._answer(request, conversations)
-                    client.sendall(msgspec.json.encode(answer) + b"\n")
-                    if watches:
+                client.sendall(msgspec.json.encode(answer) + b"\n")
+                if watches:
+                    try:
                         self._show(client)
-                        return
+                    finally:
+                        self._watching_seats.release()
+                    return
         except OSError:
             pass  # the client went away
         finally:
             for conversation in conversations:
                 conversation.close()
-            self._clients.release()
+            self._dismiss(client)
 
-    def _answer(self, line: bytes, conversations: list[Conversation]) -> tuple[dict[str, Any], bool]:
+    def _answer(
+        self, line: bytes, conversations: list[Conversation], *, reads_only: bool
+    ) -> tuple[dict[str, Any], bool]:
         """Return the answer to one request, and whether the client watches from now on.
 
         `conversations`: the one this connection holds, if any; it is added and removed here.
@@ -168,7 +241,11 @@ class ControlServer:
                 if conversations[0].over:
                     conversations.clear()
                 return answer, False
+            if reads_only and request.do not in self._readers:
+                raise RequestError(f"not over this socket; it answers: {', '.join(sorted(self._readers))}")  # noqa: TRY301 - answered below
             if request.do == "watch":
+                if not self._watching_seats.acquire(blocking=False):
+                    raise RequestError("too many watch already; end one of them")  # noqa: TRY301
                 return {"ok": True, "result": {"watching": True}}, True
             handler: Handler = self._handlers.get(request.do) or self._talk(request.do, conversations)
             answer = {"ok": True, "result": handler(request.args)}
@@ -212,13 +289,18 @@ class ControlServer:
 
 
 def _lines(client: socket.socket) -> Iterator[bytes]:
+    """Yield requests. The whole of one must come within CLIENT_SECONDS: a byte now and then keeps no seat."""
     buffer = b""
+    deadline = time.monotonic() + CLIENT_SECONDS
     while True:
         while b"\n" in buffer:
             line, _, buffer = buffer.partition(b"\n")
             yield line
-        if len(buffer) > MAX_REQUEST_BYTES:
+            deadline = time.monotonic() + CLIENT_SECONDS
+        left = deadline - time.monotonic()
+        if len(buffer) > MAX_REQUEST_BYTES or left <= 0:
             return
+        client.settimeout(left)
         data = client.recv(4096)
         if not data:
             return

@@ -4,6 +4,8 @@ import logging
 import os
 import re
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from traceback import extract_tb
 from types import TracebackType
@@ -12,6 +14,10 @@ from typing import Final
 PRIORITIES: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """logging level -> syslog priority (sd-daemon(3))."""
 
+
+LINES_IN_A_WHILE: Final = 30
+WHILE_SECONDS: Final = 60.0
+"""Of each kind of line, half a line a second is enough to see what goes on."""
 
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 """What could begin another line or drive a terminal."""
@@ -35,6 +41,34 @@ class _KeyValue(logging.Formatter):
         return f"time={self.formatTime(record, '%Y-%m-%dT%H:%M:%S')} {line}"
 
 
+class Repeats(logging.Filter):
+    """Lets so many lines of one kind pass in a while: what goes wrong a thousand times a second fills no disk.
+
+    Lines are of one kind when they come from one place in the program. How many were left out is said with the next
+    one that passes.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._kinds: dict[tuple[str, int], list[float]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line is written."""
+        now = self._now()
+        key = (record.pathname, record.lineno)
+        begun, passed, left_out = self._kinds.get(key, [now, 0.0, 0.0])
+        if now - begun >= WHILE_SECONDS:
+            begun, passed = now, 0.0
+        if passed >= LINES_IN_A_WHILE:
+            self._kinds[key] = [begun, passed, left_out + 1]
+            return False
+        if left_out:
+            record.msg = f"{record.msg} (left out before: {left_out:.0f})"
+        self._kinds[key] = [begun, passed + 1, 0.0]
+        return True
+
+
 def _origin(kind: type[BaseException], trace: TracebackType | None) -> str:
     """Say which exception and where. Its own words are left out: they quote what could not be read."""
     places = [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in extract_tb(trace)]
@@ -44,5 +78,6 @@ def _origin(kind: type[BaseException], trace: TracebackType | None) -> str:
 def set_up(level: int = logging.INFO) -> None:
     """Send this process's log to stderr."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Repeats())
     handler.setFormatter(_KeyValue(journal="JOURNAL_STREAM" in os.environ))
     logging.basicConfig(level=level, handlers=[handler], force=True)

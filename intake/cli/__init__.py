@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from intake.cli import deltas, forward, run, status
+from intake.cli import deltas, forward, maintenance, run, status
 
 DONE: Final = 0
 NOT_WELL: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
-GROUPS: Final = (run, status, deltas, forward)
+GROUPS: Final = (run, status, deltas, forward, maintenance)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

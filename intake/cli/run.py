@@ -52,6 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
     from intake.signing import Signer
     from intake.store import Store
     from intake.topics import TenantTopics
+    from intake.web.server import Pages, WebServer
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("alembic", "nats"):
@@ -68,18 +69,36 @@ def run(chosen: argparse.Namespace) -> int:
     if engine is None:
         return 0
     # an MQTT session is one client's: a second intake stands by until the first is gone
+    ready = Readiness()
+    web = WebServer(settings.listen, Pages(engine, counters, ready, now)) if settings.listen else None
+    if web is not None:
+        web.start()
     lock = None if settings.nats else ExclusiveLock(engine, f"mqtt {settings.checked_tenant()}")
     try:
         while not stop.is_set() and (lock is None or wait_for_lock(lock, stop)):
             source = make_source(settings, topics)
             deltas = DeltaSender(source, Deltas(engine, now), topics, signer)
             intake = Intake(source, Store(engine, now), topics, signer, now, counters, deltas)
+            ready.source = source
             intake.run(stop, lock.held if lock else lambda: True)
     finally:
+        if web is not None:
+            web.close()
         if lock is not None:
             lock.release()
         engine.dispose()
     return 0
+
+
+class Readiness:
+    """Whether the present source is ready; none while another intake has the session."""
+
+    def __init__(self) -> None:
+        self.source: Source | None = None
+
+    def __call__(self) -> bool:
+        """Return it."""
+        return self.source is not None and self.source.ready
 
 
 def open_patiently(url: str, stop: threading.Event) -> "sa.Engine | None":

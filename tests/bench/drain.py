@@ -70,7 +70,7 @@ def by_publisher(port: int, outbox: Path) -> float:
     publisher = Publisher(settings, TOPICS, "bench-publisher", outbox, on_unsettled=lambda: None)
     began = perf_counter()
     publisher.start()
-    wait_until(lambda: publisher.progress.delivered == EVENTS, "the backlog is delivered", SECONDS)
+    wait_until(lambda: publisher.delivered == EVENTS, "the backlog is delivered", SECONDS)
     seconds = perf_counter() - began
     publisher.stop(SECONDS)
     return seconds

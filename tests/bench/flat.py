@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
+from gateway.outbox.checksums import of_event
 from tests.bench import samples
 from tests.bench.harness import BenchError, Daemon, broker, daemon, sink, wait_until, workplace
 from tests.bench.rows import Benchmark, Row, row
@@ -50,12 +51,13 @@ def _fill(outbox: Path) -> None:
     database = sqlite3.connect(outbox)
     with contextlib.closing(database):
         database.execute("PRAGMA synchronous = OFF")
+        database.create_function("checksum_of", 5, of_event)
         (made,) = database.execute("SELECT max(sequence) FROM event").fetchone()
         for first in range(made, EVENTS, made):
             with database:  # small transactions keep the WAL small
                 database.execute(
-                    "INSERT INTO event SELECT sequence + ?, recorded_ns, trusted, sealed, body FROM event"
-                    " WHERE sequence <= ?",
+                    "INSERT INTO event SELECT sequence + ?1, recorded_ns, trusted, sealed, body,"
+                    " checksum_of(sequence + ?1, recorded_ns, trusted, sealed, body) FROM event WHERE sequence <= ?2",
                     (first, min(made, EVENTS - first)),
                 )
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.outbox.schema import Cursor, write_cursor
 from tests.bench import samples
 from tests.bench.harness import (
     BenchError,
@@ -69,7 +70,7 @@ def _waiting(box: Daemon) -> int:
 def _forget_deliveries(outbox: Path) -> None:
     database = sqlite3.connect(outbox)
     with contextlib.closing(database), database:
-        database.execute("UPDATE cursor SET delivered = 0")
+        write_cursor(database, Cursor(0, 0, 0))
 
 
 BENCHMARK = Benchmark(names=("daemon.rss_mib", "daemon.rss_tls_mib"), run=run)

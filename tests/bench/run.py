@@ -22,6 +22,7 @@ from tests.bench import (
     feedback,
     flat,
     instructions,
+    intake_events,
     latency,
     memory,
     outbox_append,
@@ -48,6 +49,7 @@ BENCHMARKS: Final[tuple[Benchmark, ...]] = (
     start.BENCHMARK,
     memory.BENCHMARK,
     articles.BENCHMARK,
+    intake_events.BENCHMARK,
 )
 
 

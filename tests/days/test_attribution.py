@@ -1,6 +1,6 @@
-"""Whatever is scanned, by whom, however long nobody scans, and however often the power fails: a piece is never said
-to belong to a case, patient, place or member of staff that was not set for it.
+"""A piece is never said to belong to a case, patient, place or member of staff that was not set for it.
 
+That holds whatever is scanned, by whom, however long nobody scans, and however often the power fails.
 The model is the rules of docs/integration.md in plain words: who is set, since when, and when something was scanned
 last. It knows nothing of labels, tables or outputs.
 """
@@ -54,7 +54,7 @@ class Model:
             self.asked_until = None
 
     def _end(self, now: float, *, asks: bool) -> None:
-        lost = {kind: one for kind, one in self.set.items()}
+        lost = dict(self.set)
         if {"case", "patient"} & lost.keys():
             self.ended, self.ended_badges = lost, dict(self.badges)
             self.asked_until = now + QUESTION if asks else None

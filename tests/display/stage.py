@@ -49,7 +49,7 @@ class Stage:
         assert self._control is not None
         for event in events:
             before = self.follower._version
-            self._control.tell(event)
+            self._control.show(event)
             assert self.follower.wait(before, 10) != before, "the display does not take it"
 
     def end(self) -> None:

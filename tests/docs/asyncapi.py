@@ -14,12 +14,13 @@ from msgspec import Struct
 from gateway.articles.lookup.status_message import StatusMessage
 from gateway.articles.overlay.delta_message import DeltaMessage
 from gateway.config.struct_docs import describe
-from gateway.events.cloudevent import ClockEvent, ScanEvent
+from gateway.events.cloudevent import ClockEvent, ParkedEvent, ProbeEvent, ScanEvent
 from gateway.events.topics import Topics
 from gateway.monitoring.health import Health
-from gateway.mqtt.application_ack import Acknowledgement
-from gateway.mqtt.command_envelope import Command, Reply
+from gateway.mqtt.application_ack import Acknowledgement, Announcement
+from gateway.mqtt.command_envelope import Command
 from gateway.mqtt.connection import CONTENT_TYPE
+from gateway.mqtt.outgoing import Reply
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -59,6 +60,11 @@ SCAN: Final = Message(
     "scan", ScanEvent, CONTENT_TYPE, "One scan of a label: CloudEvents 1.0, structured JSON mode."
 )
 CLOCK: Final = Message("clock", ClockEvent, CONTENT_TYPE, "The true time of earlier events of one boot.")
+PARKED: Final = Message(
+    "parked", ParkedEvent, CONTENT_TYPE, "What stands in the place of an event that cannot be delivered as it is."
+)
+PROBE: Final = Message("probe", ProbeEvent, CONTENT_TYPE, "A box looks whether its events pass; ignore it.")
+INTAKE: Final = Message("intake", Announcement, JSON, "An intake acknowledges, or does so no longer.")
 HEALTH: Final = Message("health", Health, JSON, "How the box is.")
 COMMAND: Final = Message("command", Command, JSON, "What somebody asks of the box.")
 REPLY: Final = Message("reply", Reply, JSON, "What became of a command.")
@@ -66,7 +72,7 @@ ACK: Final = Message("ack", Acknowledgement, JSON, "The central system has store
 ARTICLES: Final = Message("articles", StatusMessage, JSON, "The article master of the box.")
 DELTA: Final = Message("delta", DeltaMessage, JSON, "Changes of articles; signed, in base64 beside the signature.")
 CHANNELS: Final = (
-    Channel("scan", TOPICS.scan, "send", False, 1, "Scan and clock events, in one sequence.", (SCAN, CLOCK)),
+    Channel("scan", TOPICS.scan, "send", False, 1, "Events, in one sequence.", (SCAN, CLOCK, PARKED, PROBE)),
     Channel("health", TOPICS.health, "send", True, 0, "The box's health, every minute and on change.", (HEALTH,)),
     Channel("command", TOPICS.commands.replace("+", "{command}"), "receive", False, 1, "Commands.", (COMMAND,)),
     Channel("reply", TOPICS.reply_to("{command}"), "send", False, 0, "Answers to commands.", (REPLY,)),
@@ -74,7 +80,8 @@ CHANNELS: Final = (
         "articles", TOPICS.articles, "send", True, 0, "Sources, versions, rows and age, on change.", (ARTICLES,)
     ),
     Channel("delta", TOPICS.deltas, "receive", False, 1, "For all boxes of a tenant.", (DELTA,)),
-    Channel("ack", TOPICS.ack, "receive", False, 1, 'Needed with confirm = "ack" only.', (ACK,)),
+    Channel("ack", TOPICS.ack, "receive", False, 1, "What counts as delivered, where an intake is there.", (ACK,)),
+    Channel("intake", TOPICS.intake, "receive", True, 1, "For all boxes of a tenant.", (INTAKE,)),
 )
 
 

@@ -75,6 +75,9 @@ def events(state: Path) -> Iterator[tuple[str, bytes]]:
     offset = SCANNED_NS - clock.monotonic_ns
     clock_data = cloudevent.ClockData(boot_id=clock.boot_id, offset_ns=offset)
     yield "clock", cloudevent.clock_event("00000000-0000-4000-8000-000000009999", SOURCE, clock_data, at)
+    refused = cloudevent.scan_event("00000000-0000-4000-8000-000000009998", SOURCE, SCANNED_NS, draft.data, at)
+    reason = "larger than the broker's maximum packet size of 16384 bytes"
+    yield "parked", cloudevent.parked_event(refused, at.sequence, reason, SOURCE, at.epoch, at.recorded_ns)
     theatre.close()
     store.close()
 

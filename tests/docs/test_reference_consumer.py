@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.events import cloudevent
 from gateway.events.topics import Topics
 from gateway.outbox.writer import Outbox
-from tests.brokers import Broker, wait_for
+from tests.brokers import Broker, Subscriber, wait_for
 from tests.mqtt.courier import courier
 from tests.outbox.events import BOX, ROOMY, draft, stored
 
@@ -47,7 +47,7 @@ def rows(consumer: Any, query: str) -> list[tuple[Any, ...]]:  # noqa: ANN401 - 
 
 
 def test_it_is_short() -> None:
-    assert len((DOCS / "reference_consumer.py").read_text().splitlines()) <= 60
+    assert len((DOCS / "reference_consumer.py").read_text().splitlines()) <= 100
 
 
 def test_a_box_that_waits_for_its_word_delivers(tmp_path: Path, consumer: tuple[Broker, Any]) -> None:
@@ -55,6 +55,10 @@ def test_a_box_that_waits_for_its_word_delivers(tmp_path: Path, consumer: tuple[
     outbox = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
     with courier(outbox, urls=(broker.url,), confirm="ack") as box:
         box.store(30)
+        wait_for(lambda: rows(one, "SELECT count(*) FROM event") == [(30,)], "they are stored")
+        assert box.delivered == 0, "where the row of numbers begins is not known"
+        said = {"epoch": outbox.epoch, "epochBegins": outbox.epoch_begins, "delivered": 0}
+        box.publisher.publish_health(msgspec.json.encode({"sequence": said}))
         box.until_delivered()
     outbox.abandon()
     assert [body.encode() for (body,) in rows(one, "SELECT body FROM event ORDER BY sequence")] == list(
@@ -79,3 +83,33 @@ def test_copies_gaps_and_undo(consumer: tuple[Broker, Any]) -> None:
     assert rows(one, "SELECT id FROM in_force ORDER BY sequence") == [("id-1",), ("id-5",)]
     say.disconnect()
     say.loop_stop()
+
+
+def test_it_acknowledges_an_unbroken_row_only_and_survives_poison(consumer: tuple[Broker, Any]) -> None:
+    """A consumer that began in the middle and acknowledged the end of what it saw lost all in front of it."""
+    broker, one = consumer
+    acks = Subscriber(broker.port, "udi/v1/vgr/su/gw01/ack")
+    acks.subscribed()
+    say = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
+    say.connect("127.0.0.1", broker.port)
+    say.loop_start()
+
+    def event(number: int, source: str = "urn:scangate:vgr:su:gw01", **changes: object) -> bytes:
+        data = msgspec.structs.replace(draft(number).data, **changes)
+        at = cloudevent.Position(epoch="e1", sequence=number, recorded_ns=draft(number).time_ns)
+        return cloudevent.scan_event(f"id-{source[-4:]}-{number}", source, draft(number).time_ns, data, at)
+
+    probe = cloudevent.probe_event("00000000-0000-4000-8000-000000000000", "urn:scangate:vgr:su:gw01", 0)
+    health = {"sequence": {"epoch": "e1", "epochBegins": 1, "delivered": 2}}
+    say.publish("udi/v1/vgr/su/gw01/health", msgspec.json.encode(health), qos=1, retain=True).wait_for_publish(10)
+    undo = event(9, source="urn:scangate:vgr:su:gw02", action="undo", undoes="id-gw01-3")
+    for body in (event(5), b"not json", probe, undo, event(3), b"[]", b"\xff", event(4), event(7)):
+        say.publish(TOPIC, body, qos=1).wait_for_publish(10)
+    wait_for(lambda: rows(one, "SELECT count(*) FROM event") == [(4,)], "the four of this box")
+    wait_for(lambda: acks.bodies and b'"upTo": 5' in acks.bodies[-1], "up to the hole at 6")
+    assert all(int(msgspec.json.decode(body)["upTo"]) <= 5 for body in acks.bodies)
+    assert len(rows(one, "SELECT * FROM poison")) == 4
+    assert len(rows(one, "SELECT * FROM in_force")) == 4, "another box's undo takes nothing back"
+    say.disconnect()
+    say.loop_stop()
+    acks.close()

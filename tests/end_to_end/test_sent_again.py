@@ -1,10 +1,13 @@
 """A dead letter, a technician, and the daemon at work: asked for once, it arrives as it was stored."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from gateway.cli import main
+from gateway.outbox import dead_letters
+from gateway.outbox.dead_letters import DeadLetter
 from tests.end_to_end.plant import label, plant, wait_for
 
 SCANS = 5
@@ -21,7 +24,7 @@ def test_a_dead_letter_is_sent_again_while_the_daemon_runs(tmp_path: Path) -> No
         wait_for(lambda: gateway.stored() == SCANS, "all are stored")
         gateway.stop()
         with closing(sqlite3.connect(gateway.state / "outbox.db")) as db, db:
-            db.execute("INSERT INTO dead (sequence, parked_ns, reason) VALUES (?, 1, 'refused')", (DEAD,))
+            dead_letters.put(db, DeadLetter(sequence=DEAD, parked_ns=1, reason="refused", asked_ns=0))
         one.broker.start()
         consumer = one.listen()
         gateway.start()
@@ -37,8 +40,9 @@ def test_a_dead_letter_is_sent_again_while_the_daemon_runs(tmp_path: Path) -> No
 
         assert asked()
         wait_for(lambda: gateway.status()["sequence"]["deadLetters"] == 0, "it is delivered, and no dead letter")
-        others = [body for number, body in enumerate(journal, 1) if number != DEAD]
-        assert consumer.bodies == [*others, journal[DEAD - 1]]
+        bodies = consumer.bodies
+        assert json.loads(bodies[DEAD - 1])["type"] == "scangate.parked.v1", "its notice stood in its place"
+        assert bodies == [*journal[: DEAD - 1], bodies[DEAD - 1], *journal[DEAD:], journal[DEAD - 1]]
         assert not asked(), "it is no dead letter any more"
         written = gateway.status()["disk"]["writtenBytes"]
         assert written is None or written >= 0

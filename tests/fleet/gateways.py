@@ -95,11 +95,9 @@ class Gateway:
 
     def settle(self) -> bool:
         """Take over what was delivered; tell whether that is everything."""
-        delivered = self.publisher.progress.delivered
-        while self.publisher.parked:
-            self.outbox.park(self.publisher.parked.popleft())
-        self.outbox.mark_delivered(delivered)
-        return delivered >= self.outbox.last
+        marks = self.publisher.take_marks()
+        self.outbox.note(marks)
+        return marks.delivered >= self.outbox.last
 
     def stop(self) -> None:
         """End in order."""
@@ -151,7 +149,7 @@ def main() -> None:
         return
     _scan(gateways, settings)
     wait_until(lambda: all(one.settle() for one in gateways), "all is delivered", PATIENCE_SECONDS)
-    progress = [one.publisher.progress for one in gateways]
+    progress = [one.publisher.status for one in gateways]
     protocols = sorted({one.protocol or "" for one in progress})
     for one in gateways:
         one.stop()

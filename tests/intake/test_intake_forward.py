@@ -152,7 +152,7 @@ def once(engine: sa.Engine, url: str, form: Form = "fhir-r4") -> Forwarder:
 
 
 def identifiers(http: HttpServer) -> list[str]:
-    return [sent["entry"][1]["resource"]["identifier"][0]["value"][-36:] for _, sent in http.taken]
+    return [sent["entry"][-1]["resource"]["identifier"][0]["value"][-36:] for _, sent in http.taken]
 
 
 def test_events_go_on_in_order_up_to_the_frontier(engine: sa.Engine, http: HttpServer) -> None:
@@ -218,7 +218,7 @@ def test_undos_follow_and_numbers_without_events_are_passed(engine: sa.Engine, h
     fill(engine, row(1), undo, received, row(5))
     Store(engine, lambda: NOW).stand_in([Place(source=source(), epoch=EPOCH, sequence=3)], "gone")
     done = once(engine, http.url)
-    assert [sent["entry"][1]["resource"]["status"] for _, sent in http.taken] == [
+    assert [sent["entry"][-1]["resource"]["status"] for _, sent in http.taken] == [
         *("completed", "entered-in-error", "completed")
     ]
     assert (done.progress.confirmed, done.progress.left_out) == (3, 1)

@@ -18,8 +18,10 @@ def test_a_scanner_that_never_sends_the_separator_is_one_alarm() -> None:
         (scan,) = inputs_of(reader.scanner, [Frame(data=WITHOUT_GS + b"%d" % number, started_ns=number)])
         assert isinstance(scan, RawScan)
     assert [one for one in alarms.scanning([reader]) if "separator" in one] == [
-        "scanner front: has never sent the separator GS, and elements of a label may run together: scan the page of "
-        "`scangate scanners calibrate front`"
+        (
+            "scanner front: has never sent the separator GS, and elements of a label may run together: "
+            "scan the page of `scangate scanners calibrate front`"
+        )
     ]
     inputs_of(reader.scanner, [Frame(data=WITH_GS, started_ns=99)])
     assert not [one for one in alarms.scanning([reader]) if "separator" in one]

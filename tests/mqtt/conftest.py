@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.mqtt import application_ack, publisher, session, side
+from gateway.mqtt import application_ack, broker_probe, echo_proof, pacing, publisher, session
 
 
 @pytest.fixture
@@ -10,8 +10,11 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten every back-off."""
     monkeypatch.setattr(publisher, "BACKOFF_FIRST", 0.05)
     monkeypatch.setattr(publisher, "BACKOFF_MOST", 0.2)
-    monkeypatch.setattr(session, "HOLD_FIRST", 0.05)
-    monkeypatch.setattr(session, "HOLD_MOST", 0.1)
-    monkeypatch.setattr(session, "TURN_SECONDS", 0.1)
-    monkeypatch.setattr(side, "LOOK_HOME_SECONDS", 0.3)
+    monkeypatch.setattr(pacing, "HOLD_FIRST", 0.05)
+    monkeypatch.setattr(pacing, "HOLD_MOST", 0.1)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(broker_probe, "LOOK_SECONDS", 0.3)
     monkeypatch.setattr(application_ack, "ACK_SECONDS", 0.5)
+    monkeypatch.setattr(application_ack, "ANNOUNCEMENT_SECONDS", 0.5)
+    monkeypatch.setattr(session, "ACK_SECONDS", 0.5)
+    monkeypatch.setattr(echo_proof, "ECHO_SECONDS", 0.5)

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from gateway.events.topics import Topics
-from gateway.mqtt.delivery_state import Handler
+from gateway.mqtt.delivery_memory import DeliveryMemory
+from gateway.mqtt.inbound import Handler
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.settings import BrokerSettings
 from gateway.outbox.writer import Dead, Outbox
@@ -24,6 +25,7 @@ class Courier:
         outbox: Outbox,
         subscriptions: Mapping[str, Handler] | None = None,
         /,
+        memory: DeliveryMemory | None = None,
         **broker: Any,  # noqa: ANN401 - keys of [broker]
     ) -> None:
         self.outbox = outbox
@@ -36,6 +38,7 @@ class Courier:
             outbox.path,
             on_unsettled=self.unsettled.set,
             subscriptions=subscriptions,
+            memory=memory,
         )
 
     def store(self, count: int, size: int = 0) -> None:
@@ -46,24 +49,20 @@ class Courier:
     @property
     def delivered(self) -> int:
         """Take over what was delivered, and return how far it has come."""
-        delivered = self.publisher.progress.delivered
-        while self.publisher.parked:
-            self.dead.append(self.publisher.parked.popleft())
-            self.outbox.park(self.dead[-1])
-        while self.publisher.revived:
-            self.outbox.revive(self.publisher.revived.popleft())
-        self.outbox.mark_delivered(delivered)
-        return delivered
+        marks = self.publisher.take_marks()
+        self.dead += marks.parked
+        self.outbox.note(marks)
+        return marks.delivered
 
     def until_delivered(self, upto: int | None = None) -> None:
         """Wait until that event, or all, are delivered or dead."""
         goal = self.outbox.last if upto is None else upto
-        wait_for(lambda: self.delivered >= goal, f"delivered up to {goal} ({self.publisher.progress})")
+        wait_for(lambda: self.delivered >= goal, f"delivered up to {goal} ({self.publisher.status})")
 
     def until_problem(self, words: str) -> str:
         """Wait until it says what is wrong in such words."""
-        wait_for(lambda: words in (self.publisher.progress.problem or ""), f"{words!r} ({self.publisher.progress})")
-        return self.publisher.progress.problem or ""
+        wait_for(lambda: words in (self.publisher.status.problem or ""), f"{words!r} ({self.publisher.status})")
+        return self.publisher.status.problem or ""
 
 
 @contextmanager

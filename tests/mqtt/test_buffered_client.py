@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mqtt.buffered_client import GATHER_BYTES, Link
-from gateway.mqtt.connection import Connection, Outcome
+from gateway.mqtt.buffered_client import GATHER_BYTES, BufferedSocket
+from gateway.mqtt.connection import Connection, ConnectResult
 from gateway.mqtt.settings import BrokerSettings
 from tests.brokers import Broker
 
-Ends = tuple[Link, socket.socket]
+Ends = tuple[BufferedSocket, socket.socket]
 
 
 def ends() -> Ends:
     here, there = socket.socketpair()
     here.setblocking(False)
     there.settimeout(10)
-    return Link(here), there
+    return BufferedSocket(here), there
 
 
 @pytest.fixture
@@ -109,18 +109,20 @@ def test_paho_runs_over_it(tmp_path: Path, mosquitto: Callable[..., Broker], *, 
     def reason(topic: str) -> int:
         mid = connection.publish(topic, b"{}")
         while not connection.acknowledgements:
-            connection.turn(None, 1.0)
+            connection.poll(None, 1.0)
             assert connection.lost is None
         answer = connection.acknowledgements.popleft()
         assert answer.mid == mid
         return answer.reason
 
     try:
-        assert connection.open(None) == (Outcome.CONNECTED, "")
-        assert isinstance(connection._client.socket(), Link), "paho makes its socket elsewhere: no buffers"
+        assert connection.open(None) == (ConnectResult.CONNECTED, "")
+        assert isinstance(connection._client.socket(), BufferedSocket), (
+            "paho makes its socket elsewhere: no buffers"
+        )
         connection.subscribe("heard")
         while not connection.subscribed:
-            connection.turn(None, 1.0)
+            connection.poll(None, 1.0)
         assert reason("unheard") == unheard
         assert reason("heard") == 0
     finally:

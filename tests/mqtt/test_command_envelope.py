@@ -2,17 +2,27 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.events.topics import Topics
-from gateway.mqtt.command_envelope import MAX_COMMAND_BYTES, MAX_REMEMBERED, CommandError, Commands
+from gateway.mqtt import command_envelope
+from gateway.mqtt.command_envelope import (
+    MAX_COMMAND_BYTES,
+    MAX_REMEMBERED,
+    STALE_SECONDS,
+    Call,
+    CommandError,
+    Commands,
+)
 from gateway.mqtt.connection import Message
+from gateway.mqtt.delivery_memory import DeliveryMemory
 from tests.outbox.events import NOW_NS, reading
 
 if TYPE_CHECKING:
-    from gateway.mqtt.delivery_state import Outgoing
+    from gateway.mqtt.outgoing import Outgoing
 
 TOPICS = Topics.of("vgr", "su", "gw01")
 BASE = "udi/v1/vgr/su/gw01/cmd"
@@ -22,7 +32,8 @@ NOW = datetime.fromtimestamp(NOW_NS / 1e9, UTC)
 class Box:
     """Commands with two handlers, and what was answered."""
 
-    def __init__(self, *, synchronised: bool = True) -> None:
+    def __init__(self, *, synchronised: bool = True, memory: DeliveryMemory | None = None) -> None:
+        self.memory = memory or DeliveryMemory(None)
         self.asked: list[dict[str, Any]] = []
         self.sent: list[Outgoing] = []
         self.commands = Commands(
@@ -30,16 +41,18 @@ class Box:
             {"health": self._health, "reload": self._reload, "identify": self._broken},
             lambda: reading(set_=synchronised),
             self.sent.append,
+            self.memory,
+            bytes,
         )
 
-    def _health(self, args: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append(args)
+    def _health(self, call: Call) -> dict[str, Any]:
+        self.asked.append(call.args)
         return {"ok": True}
 
-    def _reload(self, _args: dict[str, Any]) -> None:
+    def _reload(self, _call: Call) -> None:
         raise CommandError("the present configuration stays: it has a fault")
 
-    def _broken(self, _args: dict[str, Any]) -> None:
+    def _broken(self, _call: Call) -> None:
         raise RuntimeError("secret words")
 
     def take(self, name: str, body: bytes | dict[str, Any], **message: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -96,15 +109,45 @@ def test_a_repeated_id_is_refused() -> None:
     assert len(box.asked) == 1
 
 
-def test_only_so_many_ids_are_remembered() -> None:
+def test_a_repeated_id_is_refused_after_a_restart_too(tmp_path: Path) -> None:
+    """The same `reload` three times was three restarts: its id is on the disk before it is obeyed."""
+    path = tmp_path / "delivery.json"
+    assert Box(memory=DeliveryMemory(path)).take("health", command())["ok"]
+    assert "repeated" in Box(memory=DeliveryMemory(path)).take("health", command())["error"]
+
+
+def test_only_so_many_ids_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_envelope, "COMMANDS_AT_ONCE", 2.0 * MAX_REMEMBERED)
     box = Box()
     for number in range(MAX_REMEMBERED + 1):
         assert box.take("health", command(f"n{number}"))["ok"]
     assert box.take("health", command("n0"))["ok"]
 
 
-def test_a_box_whose_clock_is_not_set_cannot_tell_a_stale_command() -> None:
-    assert Box(synchronised=False).take("health", command(age=86_400))["ok"]
+def test_a_flood_of_commands_is_not_looked_at() -> None:
+    box = Box()
+    for number in range(5000):
+        box.commands.take(
+            Message(topic=f"{BASE}/health", body=json.dumps(command(f"n{number}")).encode(), retained=False)
+        )
+    assert 20 <= len(box.asked) == len(box.sent) < 100
+
+
+@pytest.mark.parametrize(
+    ("age", "why"),
+    [(0, None), (10 + STALE_SECONDS - 1, None), (10 + STALE_SECONDS + 1, "stale"), (6 * 365 * 86_400, "stale")],
+)
+def test_without_a_clock_what_is_known_to_have_passed_makes_a_command_stale(age: float, why: str | None) -> None:
+    """`reading` knows that it is at least ten seconds before NOW; a command of 2020 was obeyed."""
+    reply = Box(synchronised=False).take("health", command(age=age))
+    assert (why or "") in reply.get("error", "")
+    assert reply["ok"] is (why is None)
+
+
+def test_without_a_clock_the_newest_command_makes_older_ones_stale() -> None:
+    box = Box(synchronised=False)
+    assert box.take("health", command("a", age=-86_400))["ok"]
+    assert "stale" in box.take("health", command("b"))["error"]
 
 
 def test_a_failing_handler_is_answered_without_its_words() -> None:

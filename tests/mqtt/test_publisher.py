@@ -56,8 +56,8 @@ def test_events_arrive_in_order_and_as_stored(
         one.store(250)
         one.until_delivered()
         wait_for(lambda: len(consumer.on("/scan")) == 250, "all arrive")
-        assert one.publisher.progress.protocol == ("5" if protocol == "auto" else protocol)
-        assert one.publisher.progress.problem is None
+        assert one.publisher.status.protocol == ("5" if protocol == "auto" else protocol)
+        assert one.publisher.status.problem is None
     assert consumer.on("/scan") == list(stored(outbox.path).values())
 
 
@@ -96,23 +96,50 @@ class TestAccess:
             one.store(30)
             problem = one.until_problem("does not take events")
             assert problem.endswith(f"{TOPICS.scan}: Not authorized")
-            wait_for(lambda: one.publisher.progress.refused > 32, "it tries again")
-            assert one.publisher.progress.refused < 60, "one at a time, and not in a tight loop"
+            wait_for(lambda: one.publisher.status.refused > 32, "it tries again")
+            assert one.publisher.status.refused < 60, "one at a time, and not in a tight loop"
             assert (one.delivered, one.dead, consumer.on("/scan")) == (0, [], [])
             acl.write_text("topic readwrite udi/#\n")
             broker.reload()
             one.until_delivered()
-            assert one.publisher.progress.problem is None
+            assert one.publisher.status.problem is None
             assert one.dead == []
         wait_for(lambda: len(consumer.on("/scan")) >= 30, "all arrive")
         assert first_arrivals(consumer.on("/scan")) == list(stored(outbox.path).values())
 
-    def test_under_3_1_1_a_puback_says_nothing(
-        self, tmp_path: Path, mosquitto: Start, outbox: Outbox, acl: Path
+    def test_under_3_1_1_what_does_not_come_back_is_not_delivered(
+        self, tmp_path: Path, mosquitto: Start, listen: Listen, outbox: Outbox, acl: Path
     ) -> None:
-        """The broker acknowledges what it drops: a known limit of 3.1.1, which health calls `unproven`."""
+        """MQTT 3.1.1 has no reason codes: mosquitto acknowledges what its access list makes it drop."""
         broker = mosquitto(tmp_path, self.CONFIG.format(acl=acl))
+        consumer = listen(broker)
         with courier(outbox, urls=(broker.url,), protocol="3.1.1") as one:
+            one.store(5)
+            one.until_problem("path unproven")
+            assert one.publisher.status.path_proven is False
+            assert (one.delivered, consumer.on("/scan")) == (0, [])
+            acl.write_text("topic readwrite udi/#\n")
+            broker.reload()
+            one.until_delivered()
+            assert one.publisher.status.problem is None
+            acl.write_text("topic read udi/#\n")
+            broker.reload()
+
+            def held() -> bool:
+                """The broker takes its new list up when it comes to it: until then events pass."""
+                one.store(1)
+                return "path unproven" in (one.publisher.status.problem or "")
+
+            wait_for(held, "in the middle of a connection, too")
+            delivered = one.delivered
+            wait_for(lambda: len(first_arrivals(consumer.on("/scan"))) >= delivered, "what counts has arrived")
+            assert one.outbox.last > delivered
+
+    def test_the_echo_may_be_renounced(self, tmp_path: Path, mosquitto: Start, outbox: Outbox, acl: Path) -> None:
+        """Where a broker denies a box to read what it writes."""
+        acl.write_text("topic write udi/#\n")
+        broker = mosquitto(tmp_path, self.CONFIG.format(acl=acl))
+        with courier(outbox, urls=(broker.url,), protocol="3.1.1", proof="none") as one:
             one.store(1)
             one.until_delivered()
 
@@ -197,11 +224,11 @@ class TestFailingBroker:
         with courier(outbox, urls=(first.url, second.url)) as one:
             one.store(3)
             one.until_delivered()
-            assert one.publisher.progress.url == first.url
+            assert one.publisher.status.url == first.url
             first.kill()
             one.store(3)
             one.until_delivered()
-            assert one.publisher.progress.url == second.url
+            assert one.publisher.status.url == second.url
 
     def test_another_client_of_the_same_id_does_not_stop_it(
         self, tmp_path: Path, mosquitto: Start, listen: Listen, outbox: Outbox
@@ -259,7 +286,7 @@ class TestLimits:
             assert [dead.sequence for dead in one.dead] == [21]
             if reason is not None:
                 assert one.dead[0].reason == reason
-        wait_for(lambda: len(first_arrivals(consumer.on("/scan"))) == 40, "the others arrive")
+        wait_for(lambda: len(first_arrivals(consumer.on("/scan"))) == 41, "the others, and its notice")
 
     def test_events_are_paced(self, tmp_path: Path, mosquitto: Start, listen: Listen, outbox: Outbox) -> None:
         from time import monotonic
@@ -279,10 +306,10 @@ class TestRetained:
     ) -> None:
         broker = mosquitto(tmp_path)
         with courier(outbox, urls=(broker.url,)) as one:
-            one.publisher.tell_health(b'{"n":1}')
+            one.publisher.publish_health(b'{"n":1}')
             consumer = listen(broker)
             wait_for(lambda: consumer.on("/status") and consumer.on("/health"), "retained are there")
-            one.publisher.tell_health(b'{"n":2}')
+            one.publisher.publish_health(b'{"n":2}')
             wait_for(lambda: b'{"n":2}' in consumer.on("/health"), "a change is told")
         wait_for(lambda: consumer.on("/status")[-1] == b"offline", "a clean stop says offline")
         assert consumer.on("/status") == [b"online", b"offline"]
@@ -303,7 +330,7 @@ class TestRetained:
     ) -> None:
         broker = mosquitto(tmp_path)
         with courier(outbox, urls=(broker.url,)) as one:
-            one.publisher.tell_health(b"{}")
+            one.publisher.publish_health(b"{}")
             wait_for(lambda: one.publisher.connected, "connected")
             broker.kill()
             wait_for(lambda: not one.publisher.connected, "lost")

@@ -48,7 +48,7 @@ def test_steps(
             one.publisher.wake()
             one.until_delivered()
             outbox.write_marks(now)
-            while outbox.tidy(now):
+            while outbox.maintain(now):
                 pass
             assert stored(outbox.path) == told, "a step takes no delivered scan out of the journal at once"
         wait_for(lambda: len(consumer.bodies) >= count, "all arrive")
@@ -67,6 +67,6 @@ def test_what_waits_is_never_too_old(outbox: Outbox) -> None:
     outbox.write_marks(reading())
     for years in (0, 10):
         later = reading(at_ns=NOW_NS + years * 365 * DAY, monotonic_ns=60 * S + years * 365 * DAY)
-        while outbox.tidy(later):
+        while outbox.maintain(later):
             pass
     assert list(stored(outbox.path)) == list(range(5, 11))

@@ -24,11 +24,11 @@ def test_a_damaged_page_amid_the_backlog_is_salvaged_and_the_line_goes_on(tmp_pa
     broker = mosquitto(tmp_path)
     with courier(Outbox(path, ROOMY, BOX), urls=(broker.url,), no_subscribers="delivered") as one:
         one.until_problem("malformed")
-        wait_for(lambda: one.publisher.progress.damaged, "it says that the outbox is damaged")
+        wait_for(lambda: one.publisher.outbox_damaged, "it says that the outbox is damaged")
         one.outbox = salvaged(one.outbox, reading())
         one.publisher.outbox_replaced()
         one.until_delivered()
-        assert not one.publisher.progress.damaged
+        assert not one.publisher.outbox_damaged
         assert len(stored(path)) >= 2 * MIDDLE - 4
         one.store(3)
         one.until_delivered()
@@ -49,9 +49,9 @@ def test_what_was_delivered_of_a_lost_outbox_does_not_count_for_the_new_one(
             file.unlink()
         one.outbox = Outbox(path, ROOMY, BOX)
         one.outbox.append([draft(number) for number in range(1, 11)], reading(), seal=True)
-        before = one.publisher.progress.acknowledged
+        before = one.publisher.status.acknowledged
         one.publisher.outbox_replaced()
         one.until_delivered()
         assert one.delivered == 10
-        wait_for(lambda: one.publisher.progress.acknowledged == before + 10, "each of them was sent")
+        wait_for(lambda: one.publisher.status.acknowledged == before + 10, "each of them was sent")
     one.outbox.abandon()

@@ -17,6 +17,7 @@ from paho.mqtt.properties import Properties
 
 from gateway.mqtt.command_envelope import Commands
 from gateway.mqtt.connection import Message
+from gateway.mqtt.delivery_memory import DeliveryMemory, ReplayRange
 from gateway.outbox.writer import Outbox
 from tests.brokers import Broker, Subscriber, wait_for
 from tests.mqtt.courier import TOPICS, Courier, courier
@@ -67,6 +68,10 @@ def central() -> Iterator[Callable[[Broker], Central]]:
         one.close()
 
 
+def replay(first: int, last: int) -> ReplayRange:
+    return ReplayRange(first=first, last=last, following=first)
+
+
 Connect = Callable[[Broker], Central]
 
 
@@ -75,7 +80,8 @@ def commanded(outbox: Outbox, **broker: Any) -> Iterator[Courier]:  # noqa: ANN4
     """A box with one command."""
 
     def take(message: Message) -> None:
-        Commands(TOPICS, {"health": lambda _: {"waiting": 0}}, reading, one.publisher.reply).take(message)
+        handlers = {"health": lambda _: {"waiting": 0}}
+        Commands(TOPICS, handlers, reading, one.publisher.reply, DeliveryMemory(None), bytes).take(message)
 
     with courier(outbox, {TOPICS.commands: take}, **broker) as one:
         yield one
@@ -131,7 +137,7 @@ def test_a_handler_that_fails_costs_no_event(
         system.say(TOPICS.deltas, {})
         one.store(3)
         one.until_delivered()
-        assert one.publisher.progress.url == broker.url
+        assert one.publisher.status.url == broker.url
 
 
 def test_retained_state_comes_again_after_a_reconnect(
@@ -139,8 +145,8 @@ def test_retained_state_comes_again_after_a_reconnect(
 ) -> None:
     broker = mosquitto(tmp_path)
     with courier(outbox, urls=(broker.url,)) as one:
-        one.publisher.tell_articles(b'{"rows":1}')
-        one.publisher.tell_health(b'{"ok":true}')
+        one.publisher.publish_articles(b'{"rows":1}')
+        one.publisher.publish_health(b'{"ok":true}')
         wait_for(lambda: one.publisher.connected, "connected")
         broker.kill()
         wait_for(lambda: not one.publisher.connected, "the end is noticed")
@@ -159,7 +165,7 @@ class TestReplay:
         with courier(outbox, urls=(broker.url,)) as one:
             one.store(300)
             one.until_delivered()
-            assert one.publisher.replay(11, 160)
+            assert one.publisher.replay(replay(11, 160))
             wait_for(lambda: len(system.scans()) == 450, "all, and the range again")
             assert system.scans() == [*range(1, 301), *range(11, 161)]
             bodies = system.heard.on("/scan")
@@ -175,13 +181,13 @@ class TestReplay:
         with courier(outbox, urls=(broker.url,)) as one:
             one.store(2)
             one.until_delivered()
-            assert one.publisher.replay(500, 600)
-            assert one.publisher.replay(2, 2)
+            assert one.publisher.replay(replay(500, 600))
+            assert one.publisher.replay(replay(2, 2))
             wait_for(lambda: system.scans() == [1, 2, 2], "the second range")
 
     def test_there_is_an_end_to_wishes(self, outbox: Outbox) -> None:
         one = Courier(outbox, urls=("mqtt://127.0.0.1:1",))
-        answers = [one.publisher.replay(1, 2) for _ in range(17)]
+        answers = [one.publisher.replay(replay(1, 2)) for _ in range(17)]
         assert answers == [True] * 16 + [False]
 
 
@@ -221,7 +227,7 @@ class TestConfirmedByTheCentralSystem:
             one.until_problem("does not acknowledge")
             system.say(TOPICS.ack, {"epoch": outbox.epoch, "upTo": 3})
             one.until_delivered()
-            wait_for(lambda: one.publisher.progress.problem is None, "the problem is over")
+            wait_for(lambda: one.publisher.status.problem is None, "the problem is over")
 
 
 def test_the_preferred_broker_is_gone_back_to(
@@ -234,10 +240,10 @@ def test_the_preferred_broker_is_gone_back_to(
     with courier(outbox, urls=(first.url, second.url)) as one:
         one.store(2)
         one.until_delivered()
-        assert one.publisher.progress.url == second.url
+        assert one.publisher.status.url == second.url
         first.start()
         home = central(first)
-        wait_for(lambda: one.publisher.progress.url == first.url, "back at the first")
+        wait_for(lambda: one.publisher.status.url == first.url, "back at the first")
         one.store(2)
         one.until_delivered()
         assert home.scans() == [3, 4]
@@ -250,7 +256,7 @@ def test_a_message_too_large_is_not_read_and_events_flow(
     tmp_path: Path, mosquitto: Start, outbox: Outbox, central: Connect, protocol: str
 ) -> None:
     """A retained one would come again with each connection; MQTT 3.1.1 cannot tell the broker what is too large."""
-    broker = mosquitto(tmp_path)
+    broker = mosquitto(tmp_path, "allow_anonymous true\nmax_packet_size 100000000")  # 2.1 takes 2 MB by itself
     system = central(broker)
     system.say(TOPICS.deltas, "x" * 20_000_000, retain=True)
     taken: list[Message] = []
@@ -258,7 +264,7 @@ def test_a_message_too_large_is_not_read_and_events_flow(
         one.store(50)
         one.until_delivered()
         if protocol == "3.1.1":
-            wait_for(lambda: "20000" in (one.publisher.progress.inbound_problem or ""), "it is said")
+            wait_for(lambda: "20000" in (one.publisher.status.inbound_problem or ""), "it is said")
         one.store(50)
         one.until_delivered()
         assert not one.dead

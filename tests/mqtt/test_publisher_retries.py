@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from gateway.events.cloudevent import PARKED_TYPE
 from gateway.mqtt import dead_letter_retry
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.writer import Dead, Outbox
@@ -81,17 +83,19 @@ def test_the_broker_takes_it_when_its_limit_is_mended(
     consumer = listen(broker)
     with courier(outbox, urls=(broker.url,)) as one:
         with_a_dead_letter(one)
-        wait_for(lambda: len(consumer.bodies) == 40, "the others have arrived")
+        wait_for(lambda: len(consumer.bodies) == 41, "the others, and its notice")
         configure(broker, QUEUES)
         consumer.subscribed()
         assert one.outbox.retry(None, reading()) == [LARGE]
         until_written(one, dead=0)
         one.store(2)
         one.until_delivered()
-        wait_for(lambda: len(consumer.bodies) >= 43, "it arrives, and what comes behind it")
+        wait_for(lambda: len(consumer.bodies) >= 44, "it arrives, and what comes behind it")
     bodies = stored(outbox.path)
-    expected = [body for sequence, body in bodies.items() if sequence != LARGE]
-    expected.insert(40, bodies[LARGE])
+    notice = consumer.bodies[LARGE - 1]
+    assert msgspec.json.decode(notice)["type"] == PARKED_TYPE
+    expected = [notice if sequence == LARGE else body for sequence, body in bodies.items()]
+    expected.insert(41, bodies[LARGE])
     assert consumer.bodies == expected, "late, once, and byte for byte as it was stored"
 
 
@@ -111,7 +115,7 @@ def test_refused_again_it_is_a_dead_letter_again(
         one.store(5)
         one.until_delivered()
         assert [dead.sequence for dead in one.dead] == [LARGE, LARGE]
-        wait_for(lambda: len(set(consumer.bodies)) == 45, "the others arrive")
+        wait_for(lambda: len(set(consumer.bodies)) == 46, "the others and the notice arrive")
         assert one.outbox.retry([LARGE], reading()) == [LARGE], "a person may ask as often as it helps"
 
 
@@ -127,7 +131,7 @@ def test_what_the_broker_does_not_take_for_now_is_tried_again(
         acl.chmod(0o600)
         configure(broker, ACL.format(acl=acl))
         one.outbox.write_marks(reading())
-        refused = one.publisher.progress.refused
+        refused = one.publisher.status.refused
         assert one.outbox.retry(None, reading()) == [LARGE]
         wait_for(lambda: one.publisher.connected, "it is back")
         acl.write_text("topic readwrite udi/#\n")
@@ -135,7 +139,7 @@ def test_what_the_broker_does_not_take_for_now_is_tried_again(
         consumer = listen(broker)
         until_written(one, dead=0)
         wait_for(lambda: consumer.bodies, "it arrives")
-        assert one.publisher.progress.refused == refused, "the line itself was not refused anything"
+        assert one.publisher.status.refused == refused, "the line itself was not refused anything"
 
 
 def test_many_go_in_their_order(tmp_path: Path, mosquitto: Start, listen: Listen, outbox: Outbox) -> None:

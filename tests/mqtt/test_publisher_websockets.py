@@ -65,7 +65,7 @@ def test_ws(outbox: Outbox) -> None:
     with web_broker() as port, courier(outbox, urls=(f"ws://127.0.0.1:{port}",), protocol="3.1.1") as one:
         one.store(150)
         one.until_delivered()
-        assert one.publisher.progress.acknowledged == 150
+        assert one.publisher.status.acknowledged == 150
 
 
 def test_wss_is_verified(outbox: Outbox, keys: Path) -> None:
@@ -77,7 +77,7 @@ def test_wss_is_verified(outbox: Outbox, keys: Path) -> None:
             assert "certificate verify failed" in one.until_problem("unreachable")
         with courier(outbox, **way, ca_file=f"{keys}/right.crt") as one:
             one.until_delivered()
-            assert one.publisher.progress.broker_certificate_ends == certificate_ends(keys / "broker.crt")
+            assert one.publisher.status.broker_certificate_ends == certificate_ends(keys / "broker.crt")
 
 
 @pytest.mark.parametrize("days", [1, 30, 9000, 20000])

@@ -47,10 +47,10 @@ class TestRoom:
     def test_levels_rise_as_it_fills_and_nothing_undelivered_goes(self, small: Outbox) -> None:
         levels = []
         for number in range(1, 2000):
-            small.tidy(reading())
-            if small.room.room not in levels:
-                levels.append(small.room.room)
-            if small.room.room is Capacity.FULL:
+            small.maintain(reading())
+            if small.capacity.level not in levels:
+                levels.append(small.capacity.level)
+            if small.capacity.level is Capacity.FULL:
                 break
             small.append([draft(number)], reading(), seal=True)
         assert levels == [Capacity.FREE, Capacity.FILLING, Capacity.NEARLY_FULL, Capacity.FULL]
@@ -69,7 +69,7 @@ class TestRoom:
         small.append([draft(number, size=2000) for number in range(1, 300)], reading(), seal=True)
         small.mark_delivered(100)
         small.write_marks(reading())
-        while small.tidy(reading()):
+        while small.maintain(reading()):
             pass
         kept = list(stored(small.path))
         assert kept == list(range(101, 300))
@@ -80,10 +80,10 @@ class TestRoom:
         small._db.execute("INSERT INTO unknown VALUES ('a', 'GS1', 1, 1, 1, 2), ('b', 'GS1', 1, 1, 1, NULL)")
         small.mark_delivered(100)
         small.write_marks(reading())
-        assert small.tidy(reading())
+        assert small.maintain(reading())
         assert small._db.execute("SELECT identifier FROM unknown").fetchall() == [("b",)]
         assert list(stored(small.path)) == list(range(1, 300))
-        assert small.tidy(reading())
+        assert small.maintain(reading())
         assert list(stored(small.path)) == list(range(101, 300))
 
     def test_dead_letters_stay(self, small: Outbox) -> None:
@@ -91,13 +91,13 @@ class TestRoom:
         small.park(Dead(sequence=50, reason="refused"))
         small.mark_delivered(100)
         small.write_marks(reading())
-        while small.tidy(reading()):
+        while small.maintain(reading()):
             pass
         assert list(stored(small.path))[:2] == [50, 101]
 
     def test_free_space_of_the_disk_counts(self, path: Path) -> None:
         greedy = Outbox(path, OutboxSettings(min_free_bytes=1 << 60), BOX)
-        assert greedy.room.room is Capacity.FULL
+        assert greedy.capacity.level is Capacity.FULL
         with pytest.raises(FullOutboxError):
             greedy.append([draft(1)], reading(), seal=True)
         greedy.abandon()
@@ -105,7 +105,7 @@ class TestRoom:
     def test_a_directory_that_is_gone_is_an_error_of_the_outbox(self, small: Outbox, tmp_path: Path) -> None:
         small.path = tmp_path / "gone" / "outbox.db"
         with pytest.raises(OutboxError, match="cannot measure"):
-            small.tidy(reading())
+            small.maintain(reading())
 
     @pytest.mark.parametrize(
         ("days", "clock_set", "kept"),
@@ -126,7 +126,7 @@ class TestRoom:
         outbox.mark_delivered(3)
         outbox.write_marks(reading())
         later = reading(at_ns=NOW_NS + days * DAY, set_=clock_set)
-        while outbox.tidy(later):
+        while outbox.maintain(later):
             pass
         assert list(stored(outbox.path)) == kept
 
@@ -134,7 +134,7 @@ class TestRoom:
         outbox.append([draft(1), draft(2)], reading(), seal=True)
         outbox.mark_delivered(2)
         outbox.write_marks(reading())
-        while outbox.tidy(reading(at_ns=NOW_NS + 31 * DAY)):
+        while outbox.maintain(reading(at_ns=NOW_NS + 31 * DAY)):
             pass
         assert stored(outbox.path) == {}
         outbox.abandon()

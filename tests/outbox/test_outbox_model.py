@@ -117,7 +117,7 @@ class OutboxAgainstModel(RuleBasedStateMachine):
     def prune(self) -> None:
         for steady in (0, STEADY_NS):
             far = reading(at_ns=NOW_NS + FAR_NS + steady, monotonic_ns=60 * S + steady)
-            while self.outbox.tidy(far):
+            while self.outbox.maintain(far):
                 pass
 
     @rule()

@@ -12,8 +12,8 @@ from gateway.events import cloudevent
 from gateway.outbox.entry import JournalledSymbol, NewEvent
 from gateway.outbox.migrations import MIGRATIONS
 from gateway.outbox.reader import OutboxReader
-from gateway.outbox.salvage import salvaged
-from gateway.outbox.schema import SCHEMA_VERSION, OutboxError, open_writer
+from gateway.outbox.salvage import open_outbox, salvaged
+from gateway.outbox.schema import SCHEMA_VERSION, CorruptOutboxError, OutboxError, open_writer
 from gateway.outbox.writer import Outbox
 from tests.outbox.events import BOX, NOW_NS, ROOMY, S, draft, reading, stored
 
@@ -151,7 +151,9 @@ def test_what_cannot_be_read_of_an_open_item_stops_nothing(outbox: Outbox, path:
     outbox.append([hold(1)], reading(), seal=True)
     outbox._db.execute("UPDATE open_item SET draft = x'7b'")
     outbox.abandon()
-    again = Outbox(path, ROOMY, BOX)
+    with pytest.raises(CorruptOutboxError, match="open_item does not hold what was written"):
+        Outbox(path, ROOMY, BOX)
+    again = open_outbox(path, ROOMY, BOX, reading())
     assert again.left_open == ()
     assert again.append([item(2, 2, closes="front")], reading(), seal=True) == [1]
     again.abandon()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.outbox.retention import AWAY_NS, STEADY_NS, STEP_NS, Ageing
+from gateway.outbox.retention import AWAY_NS, STEADY_NS, STEP_NS, Retention
 from gateway.outbox.writer import Outbox
 from tests.outbox.events import BOX, NOW_NS, ROOMY, S, draft, reading, stored
 
@@ -21,6 +21,8 @@ HOUR = 3600 * S
         (NOW_NS - AWAY_NS - 1, [(0, 0)], False),
         (NOW_NS - 30 * DAY, [(0, 0), (STEADY_NS, STEADY_NS)], True),
         (NOW_NS + 30 * DAY, [(0, 0)], False),
+        (NOW_NS + STEP_NS, [(0, 0)], True),
+        (NOW_NS + STEP_NS + 1, [(0, 0)], False),
         (NOW_NS, [(0, 0), (30 * DAY, 5 * S)], False),
         (NOW_NS, [(0, 0), (-30 * DAY, 5 * S)], False),
         (NOW_NS, [(0, 0), (30 * DAY, 30 * DAY)], True),
@@ -36,6 +38,8 @@ HOUR = 3600 * S
         "off for longer",
         "off for longer, a day ago",
         "history of the future",
+        "history ahead by what a time server slews",
+        "history ahead by more",
         "a month ahead",
         "a month back",
         "a month later",
@@ -51,14 +55,14 @@ def test_a_clock_is_believed(
     believed: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     """Each look: how far the wall clock, and the monotonic one, have gone since the first."""
-    ageing = Ageing(last_trusted_ns)
+    ageing = Retention(last_trusted_ns)
     for wall, monotonic in looks:
         cutoff = ageing.cutoff(reading(at_ns=NOW_NS + wall, monotonic_ns=60 * S + monotonic), 30)
     assert cutoff == (NOW_NS + wall - 30 * DAY if believed else None)
 
 
 def test_a_clock_that_is_not_set_says_nothing() -> None:
-    assert Ageing(None).cutoff(reading(set_=False), 30) is None
+    assert Retention(None).cutoff(reading(set_=False), 30) is None
 
 
 def delivered(path: Path, *recorded: tuple[int, bool]) -> Outbox:
@@ -74,7 +78,7 @@ def delivered(path: Path, *recorded: tuple[int, bool]) -> Outbox:
 
 def tidied(outbox: Outbox, *, day: int) -> list[int]:
     """Let it tidy on a day of an evenly going clock; return what is left."""
-    while outbox.tidy(reading(at_ns=NOW_NS + day * DAY, monotonic_ns=60 * S + day * DAY)):
+    while outbox.maintain(reading(at_ns=NOW_NS + day * DAY, monotonic_ns=60 * S + day * DAY)):
         pass
     return list(stored(outbox.path))
 
@@ -88,8 +92,17 @@ def tidied(outbox: Outbox, *, day: int) -> list[int]:
         ([(20, True), (-40, True), (20, True)], [1, 2, 3]),
         ([(0, True), (70, True), (0, True)], [2, 3]),
         ([(0, False), (0, True), (0, False)], [3]),
+        ([(0, True), (70, False), (0, True)], []),
     ],
-    ids=["old", "young", "a step back among old", "a step back among young", "a step ahead", "not set"],
+    ids=[
+        "old",
+        "young",
+        "a step back among old",
+        "a step back among young",
+        "a step ahead",
+        "not set",
+        "not set, ahead",
+    ],
 )
 def test_an_event_speaks_for_those_in_front_of_it(
     tmp_path: Path, recorded: list[tuple[int, bool]], kept: list[int]
@@ -106,7 +119,7 @@ def test_a_synchronised_clock_months_ahead_does_not_take_the_journal_at_once(tmp
     assert tidied(outbox, day=0) == [1, 2]
     for hours in (0, 12, 23):
         wrong = reading(at_ns=NOW_NS + 200 * DAY + hours * HOUR, monotonic_ns=60 * S + hours * HOUR)
-        assert not outbox.tidy(wrong)
+        assert not outbox.maintain(wrong)
     assert tidied(outbox, day=1) == [1, 2]
     outbox.abandon()
 
@@ -115,10 +128,10 @@ def test_a_box_that_wakes_in_the_future_keeps_its_journal_for_a_day(tmp_path: Pa
     path = tmp_path / "outbox.db"
     delivered(path, (0, True), (0, True)).close(reading())
     again = Outbox(path, ROOMY, BOX)
-    assert not again.tidy(reading(at_ns=NOW_NS + 200 * DAY))
+    assert not again.maintain(reading(at_ns=NOW_NS + 200 * DAY))
     assert list(stored(path)) == [1, 2]
     later = reading(at_ns=NOW_NS + 201 * DAY, monotonic_ns=60 * S + STEADY_NS)
-    while again.tidy(later):
+    while again.maintain(later):
         pass
     assert stored(path) == {}
     again.abandon()

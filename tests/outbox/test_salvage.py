@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.events.cloudevent import PARKED_TYPE
 from gateway.outbox import salvage as salvaging
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import open_outbox, salvaged
@@ -70,7 +71,8 @@ def test_pages_damaged_anywhere(path: Path, tmp_path: Path) -> None:
             outbox = salvaged(outbox, reading())
         after = stored(copy)
         whole = {sequence: body for sequence, body in after.items() if before[sequence] == body}
-        noisy = set(after) - set(whole)
+        notices = {sequence for sequence, body in after.items() if PARKED_TYPE.encode() in body}
+        noisy = set(after) - set(whole) - notices
         missing = set(before) - set(whole)
         if quarantined(copy):
             salvages += 1
@@ -84,7 +86,7 @@ def test_pages_damaged_anywhere(path: Path, tmp_path: Path) -> None:
         last = outbox.last
         assert outbox.append([draft(9999)], reading(), seal=True) == [last + 1]
         outbox.close(reading())
-    assert salvages > pages // 20 // 3, "a list that can be made anew is not read through"
+    assert salvages >= pages // 20 // 2
     assert sorted(lost)[len(lost) // 2] <= 2, "a leaf holds one or two events"
 
 
@@ -95,7 +97,8 @@ def test_a_damaged_page_amid_the_backlog(path: Path) -> None:
     outbox = salvaged(open_outbox(path, ROOMY, BOX, reading()), reading())
     after = stored(path)
     assert len(after) >= EVENTS - 4
-    assert all(before[sequence] == body for sequence, body in after.items())
+    changed = [body for sequence, body in after.items() if before[sequence] != body]
+    assert len(changed) <= 4, "damaged, or a notice of what is lost"
     assert outbox.delivered == DELIVERED, "the mark comes along"
     assert outbox.dead_letters == 1
     assert outbox.epoch not in next(iter(before.values())).decode()
@@ -241,5 +244,5 @@ def test_times_still_wait_for_their_correction(path: Path) -> None:
     outbox.append([draft(301, clock=unset)], unset, seal=True)
     outbox.write_marks(unset)
     again = salvaged(outbox, reading())
-    assert again.clock_learnt("c1", reading()) == 302
+    assert again.clock_learnt(lambda: "c1", reading()) == [302]
     again.close(reading())

@@ -238,9 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = Plan(boxes=chosen.boxes, scans=chosen.scans, seconds=chosen.seconds)
     with workplace() as folder:
         outcome = run(folder, plan, say)
-    say(
-        f"{outcome.frontiers} of {outcome.boxes} boxes acknowledged to the last number, {outcome.extra} rows too many"
-    )
+    say(f"{outcome.frontiers} of {outcome.boxes} boxes acknowledged to the last number")
+    say(f"{outcome.extra} rows that no box has stored")
     console.print(f"{outcome.present} of {outcome.accepted} accepted scans are in the database")
     return 0 if outcome.good else 1
 

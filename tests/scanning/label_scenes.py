@@ -81,7 +81,7 @@ SCENES: list[LabelScene] = [
         [STEM_IS, PLATE_IS],
     ),
     *(
-        (f"{name} and a linear secondary", profile, [(0, first, Signal.WARNING), (2, PAIR[1], None)],
+        (f"{name} and a linear secondary", profile, [(0.0, first, Signal.WARNING), (2.0, PAIR[1], None)],
          ["consume 04042809112382 lot=10A2082028" + ("" if profile == THEATRE else " refused")])
         for profile in (THEATRE, STORE, CLINIC)
         for name, first in (

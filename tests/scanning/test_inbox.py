@@ -6,12 +6,13 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.model import ConnectionChange, ConnectionState
+from drivers.model import ConnectionChange, ConnectionState, Frame, RawScan
 from gateway.scanning.inbox import MAX_BATCH, MAX_JOBS, MAX_SCANS, Inbox, Notice
 
 
-def item(number: int) -> ConnectionChange:
-    return ConnectionChange(scanner=f"s{number}", connection=ConnectionState.CONNECTED)
+def item(number: int, scanner: str = "front") -> RawScan:
+    frame = Frame(data=b"%d" % number, started_ns=number)
+    return RawScan(scanner=scanner, frame=frame, symbology=None, text=str(number))
 
 
 Step = int | Notice | None
@@ -21,7 +22,7 @@ Step = int | Notice | None
 def test_any_history(steps: list[Step]) -> None:
     """A number offers so many, a notice is posted, None takes; what was taken in comes out, once and in order."""
     inbox = Inbox()
-    waiting: list[ConnectionChange] = []
+    waiting: list[RawScan] = []
     posted: set[Notice] = set()
     offered = 0
     for step in [*steps, *[None] * (MAX_SCANS // MAX_BATCH + 1)]:
@@ -63,9 +64,7 @@ def test_four_readers_at_once() -> None:
 
     def read(reader: int) -> None:
         for number in range(count):
-            while not inbox.offer(
-                ConnectionChange(scanner=str(reader), connection=ConnectionState.CONNECTED, detail=str(number))
-            ):
+            while not inbox.offer(item(number, str(reader))):
                 pass
 
     threads = [threading.Thread(target=read, args=(reader,)) for reader in range(4)]
@@ -76,11 +75,25 @@ def test_four_readers_at_once() -> None:
         batch, _ = inbox.take(10.0)
         assert batch
         for one in batch:
-            assert isinstance(one, ConnectionChange)
-            seen[one.scanner].append(int(one.detail))
+            assert isinstance(one, RawScan)
+            seen[one.scanner].append(int(one.text))
     for thread in threads:
         thread.join()
     assert all(numbers == list(range(count)) for numbers in seen.values())
+
+
+def test_that_a_scanner_came_or_went_is_always_taken() -> None:
+    """A full queue of scans must not hide that a scanner is gone: of several changes the newest counts."""
+    inbox = Inbox()
+    for number in range(MAX_SCANS):
+        assert inbox.offer(item(number))
+    gone = ConnectionChange(scanner="front", connection=ConnectionState.MISSING)
+    for change in (ConnectionChange(scanner="front", connection=ConnectionState.CONNECTED), gone):
+        assert inbox.offer(change)
+    assert not inbox.offer(item(-1))
+    batch, _ = inbox.take(0.0)
+    assert batch[0] == gone
+    assert len(batch) == MAX_BATCH + 1
 
 
 def test_jobs_wait_in_their_order_and_are_bounded() -> None:

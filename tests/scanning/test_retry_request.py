@@ -44,7 +44,7 @@ def test_the_worker_does_it(worker: Worker, tmp_path: Path) -> None:
     thread = Thread(target=worker.run)
     thread.start()
     try:
-        letters = DeadLetters(worker, Clock())
+        letters = DeadLetters(worker)
         assert letters.retry({"sequences": [1, 2, 9]}) == {"sequences": [2]}
         assert letters.retry({"sequences": None}) == {"sequences": [2]}
         with closing(OutboxReader(tmp_path / "outbox.db")) as backlog:
@@ -58,12 +58,12 @@ def test_the_worker_does_it(worker: Worker, tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", ["2", [2, "x"], 2, {"2": 2}])
 def test_what_is_no_request(worker: Worker, wanted: object) -> None:
     with pytest.raises(RequestError, match="expected args"):
-        DeadLetters(worker, Clock()).retry({"sequences": wanted})
-    worker.outbox.abandon()
+        DeadLetters(worker).retry({"sequences": wanted})
+    worker._outbox.abandon()
 
 
 def test_a_worker_that_does_not_come_to_it(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry_request, "SECONDS", 0.05)
     with pytest.raises(RequestError, match="too busy now; try again"):
-        DeadLetters(worker, Clock()).retry({})
-    worker.outbox.abandon()
+        DeadLetters(worker).retry({})
+    worker._outbox.abandon()

@@ -14,6 +14,7 @@ from drivers.model import Discarded, DiscardReason, Frame, RawScan, Signal
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.events import cloudevent
+from gateway.outbox.delivery import StandAlone
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.writer import SEAL_ROWS, Outbox
@@ -45,6 +46,7 @@ class Bench:
         self.inbox = Inbox()
         self.clock = Clock()
         self.reader = Reader(ScannerSettings(**SCANNER), self.inbox)
+        self.alone = StandAlone()
         self.worker = Worker(
             self.inbox,
             Outbox(self.path, settings, BOX),
@@ -52,9 +54,11 @@ class Bench:
             self.clock,
             {"front": self.reader},
             ServiceManager(),
+            delivery=self.alone,
+            on_event=lambda event: self.on_event(event),  # noqa: PLW0108 - tests replace it
         )
         self.told: list[Mapping[str, Any]] = []
-        self.worker.on_event = self.told.append
+        self.on_event: Callable[[Mapping[str, Any]], None] = self.told.append
         self.thread = threading.Thread(target=self.worker.run)
 
     def scan(self, *texts: str) -> None:
@@ -106,7 +110,7 @@ def test_what_is_told_is_on_disk(work: Work, tmp_path: Path) -> None:
         on_disk.append(event["id"].encode() in bodies)
 
     def watch_closely(bench: Bench) -> None:
-        bench.worker.on_event = look
+        bench.on_event = look
 
     with work(before=watch_closely) as bench:
         bench.scan(*(f"{LABEL}{number}" for number in range(100)))
@@ -123,19 +127,19 @@ def test_signals(work: Work) -> None:
         assert bench.told[1]["id"] is None, "nothing of it was stored"
     assert len(stored(bench.path)) <= 2
     assert b"hunter2" not in bench.path.read_bytes()
-    assert bench.worker.counters["withheld.text"] == 1
+    assert bench.worker.status.counters["withheld.text"] == 1
 
 
 def test_a_full_outbox_is_trouble_until_there_is_room(work: Work) -> None:
     with work(OutboxSettings(min_free_bytes=1 << 60)) as bench:
         bench.scan(LABEL, LABEL)
         assert bench.signals(2) == [Signal.TROUBLE, Signal.TROUBLE]
-        assert "its room is used up" in (bench.worker.trouble or "")
-        assert bench.worker.counters["trouble"] == 2
-        bench.worker.outbox.settings = ROOMY
+        assert "the disk is as full" in (bench.worker.status.trouble or "")
+        assert bench.worker.status.counters["trouble"] == 2
+        bench.worker._outbox.settings = ROOMY
         bench.scan(LABEL)
         assert bench.signals(3)[-1] is Signal.ACCEPTED
-        assert bench.worker.trouble is None
+        assert bench.worker.status.trouble is None
     assert len(stored(bench.path)) == 1
 
 
@@ -147,8 +151,8 @@ def test_a_scan_that_trips_the_code_does_not_stop_the_others(work: Work) -> None
         bench.inbox.offer(broken)
         bench.inbox.offer(msgspec.structs.replace(broken, text=LABEL))
         bench.scan(LABEL)
-        wait_for(lambda: bench.worker.counters["accepted"] == 2, "the sound ones are stored")
-        assert bench.worker.counters["fault"] >= 1
+        wait_for(lambda: bench.worker.status.counters["accepted"] == 2, "the sound ones are stored")
+        assert bench.worker.status.counters["fault"] >= 1
     assert len(stored(bench.path)) == 2
 
 
@@ -156,15 +160,15 @@ def test_what_found_no_place_is_told(work: Work) -> None:
     with work() as bench:
         bench.reader.dropped += 3
         bench.scan(LABEL)
-        wait_for(lambda: bench.worker.counters["trouble"] == 3, "it is counted")
-        assert bench.reader.dropped_told == 3
+        wait_for(lambda: bench.worker.status.counters["trouble"] == 3, "it is counted")
+        assert bench.worker._dropped_reported == {"front": 3}
         assert Signal.TROUBLE in bench.signals(2), "who watches must not take the last result for it"
 
 
 def test_a_discarded_frame_is_refused_and_counted(work: Work) -> None:
     with work() as bench:
         bench.inbox.offer(Discarded(scanner="front", reason=DiscardReason.TOO_LONG, length=9000))
-        wait_for(lambda: bench.worker.counters["discarded.too-long"] == 1, "it is counted")
+        wait_for(lambda: bench.worker.status.counters["discarded.too-long"] == 1, "it is counted")
         assert bench.signals(1) == [Signal.REFUSED]
         assert (bench.told[0]["id"], bench.told[0]["discarded"]) == (None, DiscardReason.TOO_LONG)
 
@@ -184,14 +188,14 @@ def test_what_was_exported_counts_as_delivered_where_there_is_no_broker(work: Wo
     with work() as bench:
         bench.scan(LABEL, LABEL, LABEL)
         bench.signals(3)
-        bench.worker.exported(2)
+        bench.alone.exported(2)
         backlog = OutboxReader(bench.path)
         wait_for(lambda: backlog.delivered() == 2, "it is on disk")
-        bench.worker.exported(99)
+        bench.alone.exported(99)
         wait_for(lambda: backlog.delivered() == 3, "no further than what is there")
-        bench.worker.exported(1)
+        bench.alone.exported(1)
         backlog.close()
-    assert bench.worker.outbox.delivered == 3
+    assert bench.worker._outbox.delivered == 3
 
 
 def test_a_clock_learnt_settles_a_long_line_and_tells_the_offset_last(work: Work, tmp_path: Path) -> None:
@@ -201,7 +205,7 @@ def test_a_clock_learnt_settles_a_long_line_and_tells_the_offset_last(work: Work
     def earlier(bench: Bench) -> None:
         now = bench.clock.now()
         assert not now.synchronised
-        outbox = bench.worker.outbox
+        outbox = bench.worker._outbox
         outbox.append([draft(0, clock=now)], now, seal=True)
         outbox.append([draft(number, clock=now) for number in range(1, count)], now, seal=False)
 
@@ -211,7 +215,7 @@ def test_a_clock_learnt_settles_a_long_line_and_tells_the_offset_last(work: Work
         bench.inbox.post(Notice.CLOCK_SET)
         bench.scan(LABEL)
         assert bench.signals(1) == [Signal.ACCEPTED]
-        wait_for(lambda: bench.worker.outbox.last == count + 2, "the clock event is there")
+        wait_for(lambda: bench.worker._outbox.last == count + 2, "the clock event is there")
     bodies = list(stored(bench.path).values())
     assert b'"type":"scangate.clock.v1"' in bodies[-1]
     corrected = [b'"corrected":true' in body for body in bodies[:-1]]
@@ -221,12 +225,12 @@ def test_a_clock_learnt_settles_a_long_line_and_tells_the_offset_last(work: Work
 def test_a_clock_that_was_set_while_no_daemon_ran(work: Work, tmp_path: Path) -> None:
     def earlier(bench: Bench) -> None:
         now = bench.clock.now()
-        bench.worker.outbox.append([draft(1, clock=now)], now, seal=True)
+        bench.worker._outbox.append([draft(1, clock=now)], now, seal=True)
         (tmp_path / "synchronized").touch()
         assert bench.clock.observe()
 
     with work(before=earlier) as bench:
-        wait_for(lambda: bench.worker.outbox.last == 2, "the clock event is there")
+        wait_for(lambda: bench.worker._outbox.last == 2, "the clock event is there")
 
 
 def test_a_stop_comes_after_what_was_scanned(work: Work) -> None:

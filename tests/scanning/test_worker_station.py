@@ -65,10 +65,11 @@ class Bench:
             self.clock,
             {"front": Reader(ScannerSettings(**SCANNER), self.inbox)},
             ServiceManager(),
-            self.diversions,
+            interceptions=self.diversions,
+            on_event=lambda event: self.on_event(event),  # noqa: PLW0108 - tests replace it
         )
         self.told: list[Mapping[str, Any]] = []
-        self.worker.on_event = self.told.append
+        self.on_event: Callable[[Mapping[str, Any]], None] = self.told.append
         self.thread = threading.Thread(target=self.worker.run)
 
     def scan(self, *codes: str, again: bool = False) -> None:
@@ -87,7 +88,7 @@ class Bench:
 
     def kill(self) -> None:
         """End the thread as a power cut would: nothing more is written. The outbox is left as it is."""
-        self.worker.outbox.abandon()
+        self.worker._outbox.abandon()
         self.inbox.post(Notice.STOP)
         self.thread.join(10)
 
@@ -151,7 +152,7 @@ def test_a_label_of_two_symbols(work: Work) -> None:
     (event,) = events(bench.path)
     assert [symbol.text for symbol in event.data.symbols] == [NAIL[3:], NAIL_LOT[3:]]
     assert "INCOMPLETE_LABEL" not in findings(event)
-    assert bench.worker.counters["more"] == bench.worker.counters["accepted"] == 1
+    assert bench.worker.status.counters["more"] == bench.worker.status.counters["accepted"] == 1
 
 
 def test_the_worker_wakes_when_a_label_has_waited_long_enough(work: Work) -> None:
@@ -163,7 +164,7 @@ def test_the_worker_wakes_when_a_label_has_waited_long_enough(work: Work) -> Non
         assert bench.told[1]["id"] == event.id
         wait_for(lambda: "signal" not in bench.told[-1], "the display is told that nothing is waited for")
         assert bench.told[-1]["station"].waiting == ()
-    assert bench.worker.counters["incomplete"] == 1
+    assert bench.worker.status.counters["incomplete"] == 1
 
 
 def test_a_stop_lets_half_a_label_go(work: Work) -> None:
@@ -207,8 +208,8 @@ def test_a_disk_that_fails_leaves_the_station_as_it_was(work: Work) -> None:
         bench.scan(NAIL)
         assert bench.signals(1) == [Signal.TROUBLE]
         assert bench.told[0]["station"].waiting == ()
-        assert bench.worker.counters["trouble"] == 1
-        bench.worker.outbox.settings = ROOMY
+        assert bench.worker.status.counters["trouble"] == 1
+        bench.worker._outbox.settings = ROOMY
         bench.scan(NAIL, NAIL_LOT)
         assert bench.signals(3)[1:] == [Signal.MORE, Signal.ACCEPTED]
     assert len(stored(bench.path)) == 1
@@ -220,10 +221,10 @@ def test_half_a_label_whose_time_is_up_waits_for_a_disk_that_fails(work: Work) -
         bench.signals(1)
         full = OutboxSettings(min_free_bytes=1 << 60)
         bench.worker.submit(lambda: fill(bench, full))
-        wait_for(lambda: bench.worker.trouble is not None, "it cannot be stored")
-        bench.worker.outbox.settings = ROOMY
+        wait_for(lambda: bench.worker.status.trouble is not None, "it cannot be stored")
+        bench.worker._outbox.settings = ROOMY
         assert bench.signals(2) == [Signal.MORE, Signal.WARNING]
-        assert bench.worker.trouble is None
+        assert bench.worker.status.trouble is None
     assert len(stored(bench.path)) == 1
 
 
@@ -232,9 +233,9 @@ def test_a_salvage_between_two_symbols(work: Work) -> None:
     with work() as bench:
         bench.scan(WHOLE, NAIL)
         bench.signals(2)
-        before = bench.worker.outbox
+        before = bench.worker._outbox
         bench.worker.submit(lambda: bench.worker._salvage(bench.clock.now()))
-        wait_for(lambda: bench.worker.outbox is not before, "there is a new one")
+        wait_for(lambda: bench.worker._outbox is not before, "there is a new one")
         with left_open(bench.path) as left:
             assert [draft.data.symbols[0].text for draft in left] == [NAIL[3:]]
         bench.scan(NAIL_LOT)
@@ -246,8 +247,8 @@ def test_a_salvage_between_two_symbols(work: Work) -> None:
 
 def fill(bench: Bench, settings: OutboxSettings) -> None:
     """Let the outbox find its disk full."""
-    bench.worker.outbox.settings = settings
-    bench.worker.outbox.tidy(bench.clock.now())
+    bench.worker._outbox.settings = settings
+    bench.worker._outbox.maintain(bench.clock.now())
 
 
 class TestAgain:
@@ -263,7 +264,7 @@ class TestAgain:
             bench.scan(WHOLE)
             assert bench.signals(3)[2] is Signal.WARNING, "a repeat: nothing says that it is the same frame"
         assert len(stored(bench.path)) == 2
-        assert bench.worker.counters["retransmission"] == 1
+        assert bench.worker.status.counters["retransmission"] == 1
 
     def test_in_the_same_batch_as_the_first(self, work: Work) -> None:
         def queued(bench: Bench) -> None:
@@ -278,7 +279,7 @@ class TestAgain:
         with work(OutboxSettings(min_free_bytes=1 << 60)) as bench:
             bench.scan(WHOLE)
             bench.signals(1)
-            bench.worker.outbox.settings = ROOMY
+            bench.worker._outbox.settings = ROOMY
             bench.scan(WHOLE, again=True)
             assert bench.signals(2) == [Signal.TROUBLE, Signal.ACCEPTED]
         assert len(stored(bench.path)) == 1
@@ -312,7 +313,7 @@ def test_codes_are_told_by_kind_and_are_no_events(work: Work) -> None:
         assert told[2]["data"].undoes == told[1]["id"]
         assert b"OP-1" not in msgspec.json.encode(told)
     assert [event.data.action for event in events(bench.path)] == ["return", "undo"]
-    counters = bench.worker.counters
+    counters = bench.worker.status.counters
     assert (counters["control.action"], counters["undo"], counters["context-refused.case.no-seal-key"]) == (1, 1, 1)
 
 
@@ -320,10 +321,10 @@ def test_an_article_that_the_master_learns_leaves_the_list_of_unknown_ones(work:
     with work() as bench:
         bench.scan(WHOLE, SHELF)
         bench.signals(2)
-        wait_for(lambda: bench.worker.unknown_articles == 2, "both are listed")
+        wait_for(lambda: bench.worker.status.unknown_articles == 2, "both are listed")
         import_file(tmp_path / "articles", SourceSettings(name="s"), samples.articles_csv(), now=datetime.now(UTC))
         bench.worker.submit(lambda: setattr(bench.worker._relearning, "_next_walk", 0.0))
-        wait_for(lambda: bench.worker.unknown_articles == 0, "both are known")
+        wait_for(lambda: bench.worker.status.unknown_articles == 0, "both are known")
 
 
 def test_a_scan_that_is_diverted_goes_nowhere_else(work: Work) -> None:
@@ -355,7 +356,7 @@ class TestJobs:
             bench.worker.submit(fail)
             bench.scan(WHOLE)
             assert bench.signals(1) == [Signal.ACCEPTED]
-            wait_for(lambda: bench.worker.counters["fault"] == 1, "it is counted")
+            wait_for(lambda: bench.worker.status.counters["fault"] == 1, "it is counted")
 
     def test_jobs_are_bounded_and_done_before_the_end(self, work: Work) -> None:
         done: list[int] = []

@@ -91,6 +91,8 @@ CASES = [
     Case("ARTICLE_BLOCKED", "from today", True, look_up=known(**BLOCKED, status_from="2026-11-21")),
     Case("ARTICLE_BLOCKED", "from tomorrow", False, look_up=known(**BLOCKED, status_from="2026-11-22")),
     Case("ARTICLE_BLOCKED", "a recalled one is that", False, look_up=known(**RECALLED)),
+    Case("ARTICLE_DISCONTINUED", "no longer sold", True, look_up=known(status=ArticleStatus.DISCONTINUED)),
+    Case("ARTICLE_DISCONTINUED", "a blocked one is that", False, look_up=known(**BLOCKED)),
     Case("ARTICLE_RECALLED", "all of the article", True, look_up=known(**RECALLED)),
     Case("ARTICLE_RECALLED", "from tomorrow", False, look_up=known(**RECALLED, status_from="2026-11-22")),
     Case("ARTICLE_RECALLED", "this lot", True, look_up=recall(lots=("L0", "L1"))),

@@ -183,7 +183,7 @@ class TestWatch:
         thread.start()
         wait_for(lambda: server._watchers, "it watches")
         for number in range(50):
-            server.tell({"n": number})
+            server.show({"n": number})
         server.stop()
         thread.join(10)
         assert seen == [{"n": number} for number in range(50)]
@@ -192,7 +192,7 @@ class TestWatch:
         idle = self.watching(path)
         wait_for(lambda: server._watchers, "it watches")
         for number in range(4 * WATCH_QUEUE):
-            server.tell({"n": number, "text": "x" * 20_000})
+            server.show({"n": number, "text": "x" * 20_000})
         assert ask(path, "echo", n=1) == {"n": 1}
         idle.close()
         wait_for(lambda: not server._watchers, "it is forgotten")

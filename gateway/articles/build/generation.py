@@ -304,7 +304,8 @@ class Builder:
     def _article_of(self, twin: Twin) -> tuple[Any, ...] | None:
         """Return the row that was taken, as it is now."""
         found = self._connection.execute(
-            f"SELECT {COLUMNS} FROM article WHERE key = ?", (twin.first[0],)
+            f"SELECT {COLUMNS} FROM article WHERE key = ?",  # noqa: S608 - made of constants
+            (twin.first[0],),
         ).fetchone()
         return None if found is None else tuple(found)
 

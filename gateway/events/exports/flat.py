@@ -191,5 +191,5 @@ def _clock(stored: StoredEvent, event: cloudevent.ClockEvent) -> FlatEvent:
         time=event.time,
         recorded_time=event.recordedtime,
         boot_id=event.data.boot_id,
-        clock_offset_ns=event.data.offset_ns,
+        clock_offset_ns=event.data.offset_ns or None,
     )

@@ -27,7 +27,7 @@ CHARGE: Final = "CG"
 CREDIT: Final = "CR"
 """HL7 table 0017, transaction type."""
 ESCAPES: Final = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"}
-"""HL7 v2.8.2, 2.7.1: formatting codes for the delimiters."""
+"""HL7 v2.8.2, 2.7: escape sequences for the delimiters."""
 MAX_NAMESPACE: Final = 20
 """Characters of a namespace id (HL7 v2.8.2, data type HD, component 1)."""
 FIRST_PRINTABLE: Final = " "
@@ -109,7 +109,7 @@ def _ft1(act: Act, scan: cloudevent.ScanEvent) -> str:
             7: _components(code, name, system),
             10: str(data.quantity),
             13: _components(data.station.id),
-            16: _components(data.context.location),
+            16: f"&{escaped(data.context.location)}&URI" if data.context.location else "",  # PL-1 is an HD
             20: f"{escaped(performer['value'])}^^^^^^^^{_authority(performer)}" if performer else "",
             23: "" if act.undone is None else _components(act.undone.id, "", scan.source, "URI"),
             34: _components(udi.device_identifier, udi.hri, udi.issuer),

@@ -42,7 +42,7 @@ def upgrade() -> None:
     )
     # not unique: what stands in for a parked event shares its sequence
     op.create_index("event_place", "event", ["source", "epoch", "sequence"])
-    for name in ("undoes", "corrects"):
+    for name in ("undoes", "corrects", "repeats"):
         given = sa.text(f"{name} IS NOT NULL")
         op.create_index(f"event_{name}", "event", [name], postgresql_where=given, sqlite_where=given)
     op.create_index("event_device", "event", ["device_identifier", "lot_number"])
@@ -134,11 +134,12 @@ VIEWS = {
           AND NOT EXISTS (SELECT 1 FROM event u WHERE u.undoes = e.id AND u.source = e.source
                           AND u.action = 'undo' AND u.disposition = 'accepted')
     """,
-    # what was used: a piece that a later discard or return corrects was not
+    # what was used: a piece that a later discard or return corrects was not; one that was taken out again was
     "used": """
         SELECT e.* FROM in_force e
         WHERE e.action = 'consume'
-          AND NOT EXISTS (SELECT 1 FROM in_force c WHERE c.corrects = e.id AND c.source = e.source)
+          AND NOT EXISTS (SELECT 1 FROM in_force c WHERE c.corrects = e.id AND c.source = e.source
+                          AND c.action IN ('discard', 'return'))
     """,
     "article_use": """
         SELECT article_number, device_identifier, lot_number, serial_number, case_id,
