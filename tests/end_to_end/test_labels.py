@@ -61,7 +61,7 @@ SCENES: list[Scene] = [
      ["-", "09520001000508 K10"]),
     ("a word typed in between", (PLATE, "hunter2", "]C11745123110K11"), ["09520001000508 K11"]),
     ("a damaged symbol in between", (PLATE, "]C117459999", "]C11745123110K12"),
-     ["- GS1_DATE", "09520001000508 K12"]),
+     ["- GS1_DATE INCOMPLETE_LABEL", "09520001000508 K12"]),
     ("one piece by its serial number", (f"]d201095200010001021745123110L9{G}21X1", f"]d20109520001000102{G}21X1"),
      ["09520001000102 L9 X1"]),
     ("brackets in the symbol", ("]C1(01)09520001000508(17)451231(10)K13", PLATE),
