@@ -17,10 +17,12 @@ from gateway.model import Match
 from gateway.outbox.entry import NewEvent, StationNote
 from gateway.scanning import context_note
 from gateway.scanning.code_input import coded
+from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.outcome import Outcome
+from gateway.scanning.resumed_labels import with_label
 from gateway.scanning.station_state import StationState
-from gateway.scanning.stories import NoJournal, UsedPieces, event_of_label
+from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
 from gateway.station import binding, context, control_codes, machine, pairing
 from gateway.station.assets import asset_of
@@ -51,24 +53,27 @@ class Pipeline:
         config: Config,
         master: ArticleMaster,
         keys: StationKeys | None = None,
-        used_pieces: UsedPieces | None = None,
+        journal: Journal | None = None,
         *,
         station: Station = Station(),  # noqa: B008 - frozen
+        completing: CompletingSymbols | None = None,
     ) -> None:
-        """`keys`: those of the configuration where they are not given. `used_pieces`: what the journal knows.
+        """`keys`: those of the configuration where they are not given. `journal`: none where left out.
 
-        `station`: what an earlier life has chosen.
+        `station`: what an earlier life has chosen. `completing`: what it has learned of labels.
         """
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
         self.memory = StationState(station=station)
+        self.completing: Final = completing or CompletingSymbols()
+        """Which symbol of an article's label completes it."""
         self.key_trouble: Final = keys.trouble
         """Why a configured key cannot be used, one line each."""
         self._settings = settings
         self._patterns = tuple(bounded(pattern) for pattern in settings.item_patterns)
         self._codes = ControlCodes(config.gateway.site, keys.control)
         self._contexts = ContextReader(config.context, keys.protector)
-        self._builder = EventBuilder(config, master, used_pieces or NoJournal())
+        self._builder = EventBuilder(config, master, journal or NoJournal())
         profile = self._builder.profile
         self._times = MoveTimes(
             pairing_ns=settings.pairing_seconds * NS,
@@ -262,8 +267,8 @@ class Pipeline:
     ) -> tuple[StationNote, ...]:
         """Learn what was scanned before the daemon started: repeats are known as such, and undoing goes on.
 
-        `note`: what was kept of the context, which goes on where its last use is not long ago. Returns what is to be
-        kept of it now: a context that has ended must not come back at the next restart, when there is a newer use.
+        `note`: what was kept of the context, which goes on where its last use is not long ago. Returns what is
+        to be kept of it now: one that has ended must not come back at the next restart, when there is a newer use.
         """
         memory = self.memory
         used_ns: int | None = None
@@ -284,7 +289,9 @@ class Pipeline:
             key = self._builder.repeat_key(data)
             memory = memory.with_event(event.id, data, at_ns, key, self._builder.repeat_ns)
             done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
-            memory = replace(memory, station=machine.resumed(memory.station, done, at_ns, self._times))
+            station = machine.resumed(memory.station, done, at_ns, self._times)
+            station = with_label(station, event.id, data, at_ns, self._times)
+            memory = replace(memory, station=station)
         station = context_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
         station = machine.elapse(station, clock.monotonic_ns, self._times).station
         self.memory = replace(memory, station=station)
@@ -314,7 +321,9 @@ class Pipeline:
     def view(self, clock: ClockReading) -> StationView:
         """Return what a display shows of the station now."""
         newest = next(reversed(self.memory.recent), None)
-        return view_of(self.memory.station, self._builder.station_id, newest, self._settings, clock)
+        return view_of(
+            self.memory.station, self._builder.station_id, newest, self._settings, clock, self.completing.suggested
+        )
 
 
 def _like(
