@@ -67,6 +67,7 @@ soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 pictures: ## the pictures of the documentation, by a real browser
 	@scripts/environment.sh dev chromium-headless-shell
 	@$(BIN)/python -m tests.display.screenshot docs/pictures
+	@$(BIN)/python -m tests.intake.screenshot docs/pictures
 
 mutants: ## wrong lines in the promise's core that no test notices (AREA=outbox: of that area only)
 	@scripts/environment.sh dev mosquitto
@@ -76,6 +77,7 @@ lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions
 	@VENV=build/release scripts/environment.sh release
 	$(LOCK) --group build -o requirements/build.txt
 	$(LOCK) --group release -o requirements/release.txt
+	$(LOCK) --group rollout -o requirements/rollout.txt
 	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra demo --extra gpio --no-emit-package evdev -c requirements/dev.txt \
 		-o requirements/demo.txt  # it needs a compiler, and the demo reads no keyboard
@@ -92,6 +94,8 @@ deb: ## Debian packages in build/deb (ARCH=arm64, SUITE=trixie: only these)
 install-test: ## the packages in booted Debian 12 and 13, as root (SUITE=bookworm: only this one)
 	@scripts/environment.sh dev mosquitto mmdebstrap systemd-nspawn
 	@$(MAKE) --no-print-directory deb ARCH=amd64 $(if $(SUITE),SUITE=$(SUITE))
+	@[ -x build/rollout/bin/ansible-playbook ] || { $(PYTHON) -m venv build/rollout && build/rollout/bin/pip \
+		--disable-pip-version-check install --quiet --require-hashes -r requirements/rollout.txt; }
 	@SCANGATE_INSTALL=1 $(if $(SUITE),SCANGATE_INSTALL_SUITES=$(SUITE)) \
 		$(BIN)/python -m pytest tests/install -v -p no:xdist $(PYTEST_ARGS)
 

@@ -33,7 +33,7 @@ from gateway.outbox.box_identity import read_identity
 from gateway.outbox.delivery import StandAlone
 from gateway.outbox.salvage import open_outbox
 from gateway.outbox.settings import OutboxSettings
-from gateway.outbox.used_pieces import UsedPieceReader
+from gateway.outbox.used_pieces import StationJournal
 from gateway.outbox.writer import Outbox
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.completing_symbols import CompletingSymbols
@@ -171,7 +171,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         pipeline = Pipeline(
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
-            used_pieces=UsedPieceReader(state / "outbox.db"),
+            journal=StationJournal(state / "outbox.db"),
             station=carried.given(config),
             completing=_completing(registry),
         )

@@ -60,7 +60,10 @@ def write(
     passphrase: str,
     about: Manifest,
 ) -> Manifest:
-    """Write a backup of these members (name -> file) to a stream; return its manifest. Raises OSError, SealError."""
+    """Write a backup of these members (name -> file) to a stream; return its manifest.
+
+    Raises OSError, SealError.
+    """
     members = {name: digest(path) for name, path in files.items()}
     sealed = None
     if credentials is not None:

@@ -19,7 +19,7 @@ from gateway.articles.settings import Field, SourceSettings
 from gateway.cli import exits
 from gateway.cli.articles_box import add_box, config_of, directory_of
 from gateway.cli.box import act_as_owner
-from gateway.cli.output import print_json
+from gateway.cli.output import add_json, print_json
 from gateway.config.loader import ConfigError
 
 if TYPE_CHECKING:
@@ -82,6 +82,17 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     add_box(parser)
     parser.set_defaults(run=_import)
+    profile = actions.add_parser(
+        "profile",
+        help="propose the [[articles.source]] of an unknown file: columns, encoding, delimiter, words",
+        description="Looks at the beginning of the file and prints a block to paste into the configuration; try it "
+        "with `scangate articles import --check`. Exit code 1: something must be said by you.",
+        epilog="example: scangate articles profile export.csv --source miv",
+    )
+    profile.add_argument("file", type=Path, metavar="FILE")
+    profile.add_argument("--source", default="NAME", metavar="NAME", help="the name of the source")
+    add_json(profile)
+    profile.set_defaults(run=_profile)
 
 
 def _import(arguments: argparse.Namespace) -> int:
@@ -129,6 +140,26 @@ def _settle(articles: Path, source: str, number: int) -> None:
 
     with DeltaApplier(articles, (source,)) as deltas:
         deltas.settle(source, number)
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    from gateway.articles.importers.archive import ArchiveError
+    from gateway.articles.importers.profile import as_toml, profile
+
+    try:
+        found = profile(arguments.file)
+    except (OSError, ArchiveError) as error:
+        print(f"scangate: cannot profile {arguments.file}: {error}", file=sys.stderr)
+        return exits.USAGE
+    if arguments.json:
+        print_json(found)
+    else:
+        print(as_toml(found, arguments.source), end="")
+    for remark in found.remarks:
+        print(f"! {remark}", file=sys.stderr)
+    if found.unused:
+        print(f"columns without a field: {', '.join(found.unused)}", file=sys.stderr)
+    return exits.NOT_WELL if found.remarks else exits.DONE
 
 
 def _print_report(report: "ImportReport", rejected: Path | None) -> None:

@@ -18,10 +18,12 @@ from gateway.model import Article, Decoded, Issuer, LookUp, Match, Verdict
 from gateway.system.clock import ClockReading, local_rfc3339
 
 SCAN_TYPE: Final = "scangate.scan.v1"
+CASE_TYPE: Final = "scangate.case.v1"
 CLOCK_TYPE: Final = "scangate.clock.v1"
 PARKED_TYPE: Final = "scangate.parked.v1"
 PROBE_TYPE: Final = "scangate.probe.v1"
 SCAN_SCHEMA: Final = "urn:scangate:schema:scan:v1"
+CASE_SCHEMA: Final = "urn:scangate:schema:case:v1"
 CLOCK_SCHEMA: Final = "urn:scangate:schema:clock:v1"
 PARKED_SCHEMA: Final = "urn:scangate:schema:parked:v1"
 SEQUENCE_DIGITS: Final = 16
@@ -181,6 +183,68 @@ class ClockData(Struct, frozen=True, kw_only=True, rename="camel"):
     """No event of that boot was earlier, RFC 3339: the newest time that had been proved when the boot began."""
     not_after: str | UnsetType = UNSET
     """No event of that boot was later: a following boot, whose clock has been set, had begun by then."""
+
+
+class CaseItem(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was used for a case: one event that counts."""
+
+    event: str
+    """Its id."""
+    quantity: int
+    """Pieces that count, after what was thrown away and returned."""
+    device_identifier: str | None = None
+    lot_number: str | None = None
+    serial_number: str | None = None
+    article_number: str | None = None
+    trade_name: str | None = None
+    implant: bool | None = None
+
+
+class CaseQuestion(Struct, frozen=True, kw_only=True):
+    """A scan of a case that somebody must sort out."""
+
+    event: str
+    """Its id."""
+    why: tuple[str, ...]
+    """Codes of its findings (INCOMPLETE_LABEL, ARTICLE_UNKNOWN, LABELS_INTERLEAVED), or REFUSED: it was refused,
+    and neither booked all the same nor read again."""
+
+
+class CaseData(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`data` of a case event: a case was closed at the station, and this is what it comes to."""
+
+    case: str | dict[str, str] | None
+    """As `context.case` of its scans; null for a patient without a case."""
+    patient: dict[str, str] | None
+    location: str | None
+    opened: str | None
+    """When it was scanned first, RFC 3339."""
+    used: int
+    """Pieces."""
+    wasted: int
+    returned: int
+    explanted: int
+    unresolved: int
+    """Scans; the first 200 of them stand in `openQuestions`."""
+    items: tuple[CaseItem, ...]
+    """What was used, 200 at most."""
+    open_questions: tuple[CaseQuestion, ...]
+
+
+class CaseEvent(Struct, frozen=True, kw_only=True):
+    """A case event, complete; it stands in the same sequence as the scans."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: str
+    recordedtime: str
+    sequence: str
+    epoch: str
+    datacontenttype: Literal["application/json"]
+    dataschema: str
+    data: CaseData
 
 
 class ScanEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -350,6 +414,25 @@ def parked_event(body: object, sequence: int, reason: str, source: str, epoch: s
             datacontenttype="application/json",
             dataschema=PARKED_SCHEMA,
             data=ParkedData(event=identity, reason=reason),
+        )
+    )
+
+
+def case_event(identity: str, source: str, time_ns: int, data: CaseData, at: Position) -> bytes:
+    """Encode a case event."""
+    return _encoder.encode(
+        CaseEvent(
+            specversion="1.0",
+            id=identity,
+            source=source,
+            type=CASE_TYPE,
+            time=local_rfc3339(time_ns),
+            recordedtime=local_rfc3339(at.recorded_ns),
+            sequence=str(at.sequence).zfill(SEQUENCE_DIGITS),
+            epoch=at.epoch,
+            datacontenttype="application/json",
+            dataschema=CASE_SCHEMA,
+            data=data,
         )
     )
 

@@ -120,7 +120,7 @@ class Outbox:
                     "REPLACE INTO meta VALUES (?, ?)",
                     [(f"{NOTE_PREFIX}{key}", text) for key, text in batch.notes.items()],
                 )
-                used_pieces.note(self._db, batch.drafts, [row[0] for row in batch.events])
+                used_pieces.note(self._db, batch.drafts, batch.sequences)
                 unknown_articles.note(self._db, batch.drafts, clock.wall_ns)
                 if not clock.synchronised and batch.events:
                     self._note_untrusted(clock, handed=sealed)

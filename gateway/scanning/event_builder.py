@@ -12,18 +12,20 @@ from gateway.articles.errors import MasterError
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
+from gateway.events.stored_event import StoredEvent
 from gateway.model import Decoded, Disposition, Finding, LookUp, Severity, Verdict
-from gateway.outbox.entry import NewEvent
+from gateway.outbox.entry import NewCase, NewEvent, Write
+from gateway.scanning.case_closing import MAX_EVENTS, closed
 from gateway.scanning.station_state import StationState
-from gateway.scanning.stories import UsedPieces, story_of, whose
+from gateway.scanning.stories import Journal, story_of, whose
 from gateway.station.assets import Asset, asset_of
 from gateway.station.context import ContextItem
 from gateway.station.pairing import is_typed, missing_part
 from gateway.station.profiles import PROFILES
 from gateway.station.repeats import Key, key_of
-from gateway.station.values import Item, TakenBack, UsedDespite
+from gateway.station.values import CaseClosed, Item, TakenBack, UsedDespite
 from gateway.station.verdict import Circumstances, judge
-from gateway.system.clock import NS, ClockReading
+from gateway.system.clock import NS, ClockReading, local_rfc3339
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +44,13 @@ class Reading(Struct, frozen=True, kw_only=True):
 class EventBuilder:
     """Makes the events of one station. Reads the article master, and else does no I/O. Used by one thread."""
 
-    def __init__(self, config: Config, master: ArticleMaster, used_pieces: UsedPieces) -> None:
+    def __init__(self, config: Config, master: ArticleMaster, journal: Journal) -> None:
         self.settings = config.station
         self.station_id = config.station.id or config.gateway.id
         self.profile = PROFILES[config.station.profile]
         seconds = config.station.repeat_seconds
         self.repeat_ns = (self.profile.repeat_seconds if seconds is None else seconds) * NS
-        self._used_pieces = used_pieces
+        self._journal = journal
         self._max_age_days = config.articles.max_age_days
         self._master = master
         self.master_trouble: str | None = None
@@ -105,7 +107,7 @@ class EventBuilder:
         repeats = self._first_of(data, at_ns, state)
         if repeats is None and self.profile.lot_repeats:
             repeats = item.label.again_of
-        story = story_of(data, reading.look_up, repeats, state, self._used_pieces)
+        story = story_of(data, reading.look_up, repeats, state, self._journal)
         circumstances = Circumstances(
             redacted=any(symbol.redacted for symbol in item.symbols),
             quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
@@ -161,6 +163,19 @@ class EventBuilder:
         )
         raw = tuple(b64decode(symbol.raw) for symbol in refused.symbols)
         return NewEvent(id=effect.id, time_ns=clock.wall_at(effect.at_ns), data=data, raw=raw)
+
+    def case(self, effect: CaseClosed, writes: Sequence[Write], clock: ClockReading) -> NewCase:
+        """Make the event that closes a case. `writes`: what came of the same scan and is not in the journal yet."""
+        stored = self._journal.newest(MAX_EVENTS)
+        at = cloudevent.Position(epoch="", sequence=0, recorded_ns=clock.wall_ns)
+        own = [
+            StoredEvent(sequence=0, body=cloudevent.scan_event(one.id, "", one.time_ns, one.data, at), state="")
+            for one in writes
+            if isinstance(one, NewEvent)
+        ]
+        since = None if effect.since_ns is None else local_rfc3339(clock.wall_at(effect.since_ns))
+        data = closed([*stored, *own], event_context(effect.context), since)
+        return NewCase(id=effect.id, time_ns=clock.wall_at(effect.at_ns), data=data)
 
     def repeat_key(self, data: cloudevent.ScanData) -> Key | None:
         """Return what a repeat of this event has in common with it."""

@@ -21,7 +21,7 @@ from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.station_state import StationState
-from gateway.scanning.stories import NoJournal, UsedPieces, event_of_label
+from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
 from gateway.station import binding, context, control_codes, machine, pairing
 from gateway.station.assets import asset_of
@@ -52,12 +52,12 @@ class Pipeline:
         config: Config,
         master: ArticleMaster,
         keys: StationKeys | None = None,
-        used_pieces: UsedPieces | None = None,
+        journal: Journal | None = None,
         *,
         station: Station = Station(),  # noqa: B008 - frozen
         completing: CompletingSymbols | None = None,
     ) -> None:
-        """`keys`: those of the configuration where they are not given. `used_pieces`: what the journal knows.
+        """`keys`: those of the configuration where they are not given. `journal`: none where left out.
 
         `station`: what an earlier life has chosen. `completing`: what it has learned of labels.
         """
@@ -72,7 +72,7 @@ class Pipeline:
         self._patterns = tuple(bounded(pattern) for pattern in settings.item_patterns)
         self._codes = ControlCodes(config.gateway.site, keys.control)
         self._contexts = ContextReader(config.context, keys.protector)
-        self._builder = EventBuilder(config, master, used_pieces or NoJournal())
+        self._builder = EventBuilder(config, master, journal or NoJournal())
         profile = self._builder.profile
         self._times = MoveTimes(
             pairing_ns=settings.pairing_seconds * NS,
@@ -266,8 +266,8 @@ class Pipeline:
     ) -> tuple[StationNote, ...]:
         """Learn what was scanned before the daemon started: repeats are known as such, and undoing goes on.
 
-        `note`: what was kept of the context, which goes on where its last use is not long ago. Returns what is to be
-        kept of it now: a context that has ended must not come back at the next restart, when there is a newer use.
+        `note`: what was kept of the context, which goes on where its last use is not long ago. Returns what is
+        to be kept of it now: one that has ended must not come back at the next restart, when there is a newer use.
         """
         memory = self.memory
         used_ns: int | None = None

@@ -84,10 +84,11 @@ def moved(
     match what:
         case Input.CONTEXT | Input.CONTEXT_ASKS if item is not None:
             return replace(_set(station, item, scanner, at_ns), context_until_ns=until_ns)
-        case Input.CLEAR_CONTEXT:
+        case Input.CLEAR_CONTEXT | Input.CLOSE_CASE:
             own = key_of("performer", scanner)
             left = {key: kept for key, kept in station.context.items() if key.startswith(_PERFORMER) and key != own}
-            return _ended(replace(station, context=left), station.context, "cleared", at_ns)
+            why: EndedWhy = "cleared" if what is Input.CLEAR_CONTEXT else "closed"
+            return _ended(replace(station, context=left), station.context, why, at_ns)
         case Input.ELAPSED:
             return ended(station, "time", at_ns)
     return station
@@ -104,7 +105,9 @@ def _ended(station: Station, before: Mapping[str, Kept], why: EndedWhy, at_ns: i
     if station.ended is not None and not parts.keys() & _GOES_WITH.keys():
         parts = {**station.ended.items, **parts}
     bound = bool(parts.keys() & _GOES_WITH.keys())
-    note = Ended(items=parts, why=why, asks=bound and why != "cleared", until_ns=at_ns + QUESTION_NS)
+    note = Ended(
+        items=parts, why=why, asks=bound and why not in {"cleared", "closed"}, until_ns=at_ns + QUESTION_NS
+    )
     return replace(station, ended=note if bound else station.ended)
 
 

@@ -31,6 +31,7 @@ from gateway.station.values import (
     MAX_CLOSED,
     MAX_UNDO,
     ON_THE_WIRE_NS,
+    CaseClosed,
     Chosen,
     Count,
     Counted,
@@ -457,6 +458,18 @@ class _Move:
         self.station = replace(self.station, counted=counted, quantity_ended=ended)
 
     def _set(self, what: Input) -> None:
+        if what is Input.CLOSE_CASE:
+            context = self.station.context
+            first = context.get("case") or context.get("patient")
+            self.effects.append(
+                CaseClosed(
+                    id=self._what.id,
+                    scanner=self._what.scanner,
+                    at_ns=self._what.at_ns,
+                    context=binding.context_of(self.station, self._what.scanner),
+                    since_ns=first.since_ns if first else None,
+                )
+            )
         self.station = binding.moved(
             self.station, what, self._what.scanner, self._what.context, self._what.at_ns, self._times
         )

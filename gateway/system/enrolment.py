@@ -1,8 +1,8 @@
 """This box's own certificate: its key is made here and never leaves, and a certificate authority signs its request.
 
 A request (PKCS #10, RFC 2986) names the box as its broker will know it. Until the answer comes, the new key lies
-beside the one in use (`gateway.key.pending`), so that a renewal that is never answered changes nothing. openssl does
-the cryptography: the package depends on it.
+beside the one in use (`gateway.key.pending`), so that a renewal that is never answered changes nothing. openssl
+does the cryptography: the package depends on it.
 """
 
 import os

@@ -107,6 +107,6 @@ def _prune(chosen: argparse.Namespace) -> int:
 
 
 def _open(chosen: argparse.Namespace) -> "sa.Engine":
-    from intake.database import open_database
+    from intake.database import open_existing
 
-    return open_database(settings_of(chosen).checked_database())
+    return open_existing(settings_of(chosen).checked_database())

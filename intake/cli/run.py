@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from intake.lock import ExclusiveLock
     from intake.settings import Settings
     from intake.sources import Source
+    from intake.sources.mqtt import BrokerSettings
     from intake.topics import TenantTopics
 
 log = logging.getLogger(__name__)
@@ -136,18 +137,10 @@ def wait_for_lock(lock: "ExclusiveLock", stop: threading.Event) -> bool:
 
 def make_source(settings: "Settings", topics: "TenantTopics") -> "Source":
     """Choose where events come from. Raises SettingsError."""
-    from intake.sources.mqtt import BrokerSettings, MqttSource
+    from intake.sources.mqtt import MqttSource
 
     tenant = settings.checked_tenant()
-    broker = BrokerSettings(
-        url=settings.checked_broker(),
-        client_id=settings.client_id or (_own_id(tenant) if settings.nats else f"intake-{tenant}"),
-        username=settings.username,
-        password_file=settings.password_file,
-        ca_file=settings.ca_file,
-        cert_file=settings.cert_file,
-        key_file=settings.key_file,
-    )
+    broker = broker_settings(settings)
     if not settings.nats:
         return MqttSource(broker, topics)
     from intake.sources.nats import NatsSettings, NatsSource
@@ -162,6 +155,22 @@ def make_source(settings: "Settings", topics: "TenantTopics") -> "Source":
         key_file=settings.key_file,
     )
     return NatsSource(servers, MqttSource(broker, topics, events=False))
+
+
+def broker_settings(settings: "Settings") -> "BrokerSettings":
+    """Return how to reach the MQTT broker. Raises SettingsError."""
+    from intake.sources.mqtt import BrokerSettings
+
+    tenant = settings.checked_tenant()
+    return BrokerSettings(
+        url=settings.checked_broker(),
+        client_id=settings.client_id or (_own_id(tenant) if settings.nats else f"intake-{tenant}"),
+        username=settings.username,
+        password_file=settings.password_file,
+        ca_file=settings.ca_file,
+        cert_file=settings.cert_file,
+        key_file=settings.key_file,
+    )
 
 
 def _own_id(tenant: str) -> str:

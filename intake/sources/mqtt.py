@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
+from paho.mqtt import MQTTException
 from paho.mqtt.client import (
     MQTT_CLEAN_START_FIRST_ONLY,
     Client,
@@ -28,8 +29,10 @@ from paho.mqtt.client import (
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.publish import single
 from paho.mqtt.reasoncodes import ReasonCode
 
+from intake.errors import BrokerUnreachableError
 from intake.sources import QUEUE, Delivery, Waiting
 from intake.topics import REPLY, TenantTopics, box_topic
 
@@ -223,6 +226,9 @@ class MqttSource:
             reconnect_on_failure=False,
             manual_ack=self._takes_events,
         )
+        # paho writes to the socket from whatever thread publishes, unless somebody else is said to do so: here the
+        # network thread alone, which it wakes; two threads in one TLS connection would damage it
+        client.on_socket_register_write = lambda *_: None
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -302,3 +308,29 @@ def tls_context(settings: BrokerSettings) -> ssl.SSLContext:
 def read_secret(file: str | None) -> str | None:
     """Return a password from its file, without the end of its line. Raises OSError."""
     return None if file is None else Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+
+
+def publish_once(settings: BrokerSettings, topic: str, body: bytes) -> None:
+    """Publish one retained message, and wait for its PUBACK. Raises BrokerUnreachableError."""
+    parts = urlsplit(settings.url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise BrokerUnreachableError(f"{settings.url}: expected mqtt://, mqtts://, ws:// or wss:// and a host")
+    auth: Any = None
+    secured: Any = tls_context(settings) if parts.scheme in {"mqtts", "wss"} else None
+    if settings.username:
+        auth = {"username": settings.username, "password": read_secret(settings.password_file) or ""}
+    try:
+        single(
+            topic,
+            body,
+            qos=1,
+            retain=True,
+            hostname=parts.hostname,
+            port=parts.port or PORTS[parts.scheme],
+            client_id=f"{settings.client_id}-once",
+            auth=auth,
+            tls=secured,
+            transport="websockets" if parts.scheme in {"ws", "wss"} else "tcp",
+        )
+    except (OSError, ValueError, MQTTException) as error:
+        raise BrokerUnreachableError(f"cannot publish to {settings.url}: {error}") from error

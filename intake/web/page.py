@@ -38,7 +38,7 @@ def html(overview: Overview) -> str:
     word = '<b class="good">well</b>' if status.well else '<b class="bad">holes</b>'
     online = sum(one.status == "online" for one in boxes)
     figures = (
-        (word, "every number of every box"),
+        (word, "no hole older than a minute" if status.well else "numbers are missing"),
         (f"<b>{status.stored:,}</b>", "events"),
         (f"<b>{online} of {len(boxes)}</b>", "boxes online"),
         (f"<b>{status.poison:,}</b>", "messages of poison"),

@@ -20,7 +20,7 @@ from gateway.archive.box_file import (
 )
 from gateway.archive.sealed import SealError, seal, unseal
 
-PASSPHRASE = "correct horse battery"  # noqa: S105 - made for this test
+PASSPHRASE = "correct horse battery"  # noqa: S105 - of nothing
 ABOUT = Manifest(form=FORM, version="1.0", gateway="urn:scangate:a:b:c", created="2026-11-21", members={})
 
 

@@ -1,4 +1,4 @@
-"""A piece is never said to belong to a case, patient, place or member of staff that was not set for it.
+"""A piece never belongs to a case, patient, place or member of staff that was not set for it.
 
 That holds whatever is scanned, by whom, however long nobody scans, and however often the power fails.
 The model is the rules of docs/integration.md in plain words: who is set, since when, and when something was scanned

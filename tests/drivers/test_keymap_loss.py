@@ -55,6 +55,31 @@ def test_caps_lock_pressed_for_good() -> None:
     assert said(feed(decoder(), told)) == ["Ab", "Ab"]
 
 
+@pytest.mark.parametrize(
+    ("led", "value", "misled", "keypad", "letter"),
+    [
+        (0, 1, False, "1", "a"),
+        (0, 0, True, None, "a"),
+        (1, 0, False, "1", "a"),
+        (1, 1, True, "1", None),
+    ],
+)
+def test_a_light_that_another_program_switches(
+    led: int,
+    value: int,
+    misled: bool,  # noqa: FBT001 - a column of the table
+    keypad: str | None,
+    letter: str | None,
+) -> None:
+    """LED_NUML is 0 and LED_CAPSL 1 (Linux): the gateway keeps Num Lock lit and Caps Lock dark."""
+    for moves, written in ((tap(0x59), keypad), (tap(0x04), letter)):
+        under_test = decoder()
+        under_test.feed(KeyEvent(0x11, led, value, 1))
+        assert under_test.misled is misled
+        frames = feed(under_test, events([*moves, *tap(typist.ENTER)], 3 * IDLE_NS))
+        assert said(frames) == [(DiscardReason.UNREADABLE, 0) if written is None else written]
+
+
 # Loss ------------------------------------------------------------------------------------------------
 
 

@@ -107,9 +107,8 @@ def test_a_dead_box_is_replaced(box: Guest, tmp_path_factory: pytest.TempPathFac
 
 def test_support_with_the_daemon_and_without(box: Guest) -> None:
     box.put("/etc/scangate/credentials/mqtt-password", "plantedsecret\n", 0o600)
-    box.run(
-        "logger -t scangate 'plantedsecret 19121212-1212'; systemd-run --wait -q --unit scangate-x echo 19121212-1212"
-    )
+    box.run("logger -t scangate plantedsecret")
+    box.run("systemd-run --wait -q --unit scangate-x echo plantedsecret 19121212-1212")
     for command in ("true", "systemctl stop scangate"):
         box.run(command)
         box.run("scangate support -o /root/s.tar.gz")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -88,3 +89,15 @@ def test_poison_is_listed(engine: sa.Engine, database_url: str) -> None:
     assert "\x1b" not in out
     (listed,) = json.loads(command("poison", "--json", "--database", database_url)[1])
     assert (listed["topic"], listed["times"], listed["sequence"]) == (topic(), 1, None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("status",), ("poison",), ("deltas",), ("replay",), ("dead",), ("affected", "--article", "x"),
+     ("forward", "--to", "mllp://127.0.0.1:1")],
+)  # fmt: skip
+def test_a_mistyped_file_name_makes_no_database(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, _, err = command(*arguments, "--database", f"sqlite:///{tmp_path / 'evnets.db'}")
+    assert code == 2
+    assert "there is no such file" in err
+    assert list(tmp_path.iterdir()) == []

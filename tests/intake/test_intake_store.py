@@ -10,6 +10,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from intake.database import DatabaseError, open_database
 from intake.event import EventRow, Ignored, Place, Poison, read_event
 from intake.holes import Holes
 from intake.messages import read_box_message
+from intake.schema import metadata
 from intake.store import Batch, Store, Stream
 from tests.intake.boxes import EPOCH, body, health, identity, sequences, source, topic
 from tests.postgresql import PostgreSql
@@ -231,12 +234,27 @@ def test_a_clock_event_gives_the_true_time(store: Store, engine: sa.Engine) -> N
     ]
 
 
+def test_a_boot_that_never_had_the_time_has_bounds(store: Store, engine: sa.Engine) -> None:
+    boot = {"synchronised": False, "corrected": False, "bootId": "b1", "monotonicNs": 5_000}
+    bounds = {"notBefore": "2026-11-01T00:00:00Z", "notAfter": "2026-11-02T00:00:00Z"}
+    clock = row(2, type="scangate.clock.v1", data={"clock": None, "bootId": "b1"} | bounds)
+    store.commit(Batch(events=(row(1, data={"clock": boot}), clock)))
+    (found,) = rows(engine, "SELECT true_time_ns, not_before, not_after FROM clock_correction")
+    assert tuple(found) == (None, bounds["notBefore"], bounds["notAfter"])
+
+
 def test_the_beginning_of_an_epoch_is_what_its_box_says(store: Store, engine: sa.Engine) -> None:
     done = store.commit(Batch(events=(row(4712), row(4713))))
     assert (done.frontiers, frontier(engine)) == ({}, 0)
     word = read_box_message(source(), "health", health(begins=4712), NOW)
     assert word is not None
     assert store.commit(Batch(boxes=(word,))).frontiers == {STREAM: 4713}
+
+
+def test_the_tables_are_those_the_code_knows(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+    assert [change for change in found if "index" not in str(change[0])] == []
 
 
 def test_a_newer_database_is_refused(engine: sa.Engine, database_url: str) -> None:

@@ -34,6 +34,10 @@ BATCH: Final = "gateway/outbox/batch.py"
 RETENTION: Final = "gateway/outbox/retention.py"
 EVENT: Final = "gateway/events/cloudevent.py"
 WINDOW: Final = "gateway/mqtt/inflight_window.py"
+SESSION: Final = "gateway/mqtt/session.py"
+POISON: Final = "gateway/mqtt/poison_detector.py"
+ECHO: Final = "gateway/mqtt/echo_proof.py"
+STATE: Final = "gateway/mqtt/delivery_state.py"
 ACK: Final = "gateway/mqtt/application_ack.py"
 FRAMING: Final = "drivers/framing.py"
 LOCKS: Final = "drivers/locks.py"
@@ -55,22 +59,22 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(SCHEMA, "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"),
             Mutant(SCHEMA, "if version > SCHEMA_VERSION:", "if version > SCHEMA_VERSION + 1:"),
             Mutant(SCHEMA, "MIGRATIONS[version:]", "MIGRATIONS"),
-            Mutant(SCHEMA, "{sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}", "{sqlite3.SQLITE_NOTADB}"),
+            Mutant(SCHEMA, "        sqlite3.SQLITE_CORRUPT,\n", ""),
             Mutant(WRITER, "self.left_open = left\n", "pass\n"),
             Mutant(WRITER, "self._next += len(batch.events)", "self._next += 1"),
             Mutant(WRITER, "if batch.closed or batch.holds:", "if batch.holds:"),
-            Mutant(WRITER, "int(seal or clock.synchronised)", "int(clock.synchronised)"),
-            Mutant(WRITER, "if upto > max(self._mark or 0, self.delivered):", "if upto:"),
+            Mutant(WRITER, "sealed = seal or clock.synchronised", "sealed = clock.synchronised"),
+            Mutant(WRITER, "min(marks.delivered, self.last))", "marks.delivered)"),
             Mutant(WRITER, "self.write_marks(clock)  # what was parked just now is one of them", "pass"),
             Mutant(WRITER, "bool(self._dead) or bool(self._revived)", "bool(self._dead)"),
-            Mutant(WRITER, 'or self._meta("untrusted_boot") != clock.boot_id', ""),
+            Mutant(WRITER, "if known is not None and (known.handed or not handed):", "if known is not None:"),
             Mutant(WRITER, "if (scarce or too_old_ns is not None) and", "if too_old_ns is not None and"),
             Mutant(WRITER, "because = identity.differs_from(known) if stored", "because = None if stored"),
             Mutant(WRITER, "self.epoch_begins = self._read_next()", "self.epoch_begins = 1"),
-            Mutant(WRITER, "max(int(newest), self.delivered) + 1", "int(newest) + 1"),
+            Mutant(WRITER, "max(newest, *self._cursor[:2]) + 1", "newest + 1"),
             Mutant(WRITER, "self._dead, self._revived = [], []", "self._dead = []"),
             Mutant(WRITER, 'self._db.execute("ROLLBACK")', "pass"),
-            Mutant(WRITER, "if self._until_room_check <= 0 or self.room.room", "if self.room.room"),
+            Mutant(WRITER, "if self._until_measured <= 0 or self.capacity", "if self.capacity"),
             Mutant(BATCH, "waiting.pop(draft.closes, None)", "pass"),
             Mutant(BATCH, "self.holds.pop(draft.closes, None)", "pass"),
             Mutant(MAINTENANCE, " AND event NOT IN (SELECT sequence FROM dead)", ""),
@@ -87,11 +91,15 @@ AREAS: Final[dict[str, Area]] = {
             Mutant("gateway/outbox/box_identity.py", "if mine is not None and theirs is not None and", "if"),
             Mutant("gateway/outbox/dead_letters.py", " if not letter.asked_ns]", "]"),
             Mutant("gateway/outbox/capacity.py", "used_bytes / settings.max_bytes, ", "0.0, "),
-            Mutant(SALVAGE, "if row[0] > delivered and not", "if not"),
-            Mutant(SALVAGE, 'fresh.execute("UPDATE cursor SET delivered = ?", (delivered,))', "pass"),
+            Mutant(SALVAGE, "if kept and row[0] > cursor.delivered:", "if kept:"),
+            Mutant(SALVAGE, "max(cursor.published, cursor.delivered), 0))", "cursor.published, 0))"),
             Mutant(SALVAGE, 'remove(path, "-wal", "-shm")  #', "#"),
             Mutant(SALVAGE, "while aside.exists() and not aside.samefile(path):", "while False:"),
-            Mutant(SALVAGE, 'fresh.execute("INSERT OR IGNORE INTO open_item VALUES (?, ?)", row)', "pass"),
+            Mutant(
+                SALVAGE,
+                'fresh.execute("INSERT OR IGNORE INTO open_item VALUES (?, ?, ?)", (*values, checksum))',
+                "pass",
+            ),
             Mutant(SALVAGE, "os.fsync(descriptor)", "pass"),
         ),
     ),
@@ -103,11 +111,22 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(WINDOW, "bool(self._order) and not self._under_way", "bool(self._order)"),
             Mutant(WINDOW, " if sequence > self.delivered}", "}"),
             Mutant(WINDOW, "self._settled.discard(self.delivered)", "pass"),
-            Mutant(
-                WINDOW,
-                "next(iter(self._under_way.values()), None)",
-                "next(reversed(self._under_way.values()), None)",
-            ),
+            Mutant(ACK, "if self._reader.epoch_of(said.up_to) != said.epoch:", "if False:"),
+            Mutant(ACK, "elif said.up_to <= self._state.published:", "elif True:"),
+            Mutant(ACK, "self._upto = min(acked, published)", "self._upto = acked"),
+            Mutant(ACK, "            if acked < sequence:\n", "            if False:\n"),
+            Mutant(ACK, "return sequence <= self._upto + MAX_AHEAD", "return True"),
+            Mutant(ACK, "if said.acks and before.acks and since != before.since:", "if False:"),
+            Mutant(SESSION, "and self._answers\n", "\n"),
+            Mutant(SESSION, "if answer.reason not in UNFIT_REASONS:", "if False:"),
+            Mutant(SESSION, "max(1, min(settings.window, connection.receive_maximum))", "settings.window"),
+            Mutant(SESSION, "        self._window.size = CAUTIOUS\n", ""),
+            Mutant(SESSION, "        if len(body) <= ORDINARY_EVENT_BYTES:\n", "        if False:\n"),
+            Mutant(SESSION, "if sequence <= self._ack.upto:", "if False:"),
+            Mutant(POISON, "if self.sequence != sequence or not alone:", "if self.sequence != sequence:"),
+            Mutant(POISON, " or self._convictions >= MAX_CONVICTIONS", ""),
+            Mutant(ECHO, "        if sequence in self._echoed:\n", "        if True:\n"),
+            Mutant(STATE, "self._published = max(self._published, published)", "self._published = published"),
         ),
     ),
     "drivers": Area(
@@ -250,7 +269,11 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(INBOX, "min(len(self._scans), MAX_BATCH)", "len(self._scans)"),
             Mutant(INBOX, "if Notice.STOP in self._notices and self._scans:", "if False:"),
             Mutant(INBOX, "if len(self._jobs) >= MAX_JOBS:", "if False:"),
-            Mutant(WORKER, "reader.dropped_told += dropped", "reader.dropped_told = dropped"),
+            Mutant(
+                WORKER,
+                "self._dropped_reported[reader.name] += dropped",
+                "self._dropped_reported[reader.name] = dropped",
+            ),
             Mutant(
                 WORKER,
                 "stored = not writes or self._store(writes, clock)",
@@ -266,15 +289,12 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(WORKER, "self._answered.again(scan) or ", ""),
             Mutant(WORKER, "if len(batch) < MAX_BATCH:", "if True:"),
             Mutant(WORKER, "        if holds:\n", "        if False:\n"),
-            Mutant(WORKER, "        self.outbox.left_open = left  #", "        #"),
+            Mutant(WORKER, "        self._outbox.left_open = left  #", "        #"),
             Mutant(WORKER, "self._pipeline.memory = before  # the symbols", "pass  # the symbols"),
-            Mutant(WORKER, "min(self._exported, self.outbox.last)", "self._exported"),
-            Mutant(WORKER, "if self.outbox.seal(clock):\n", "if not self.outbox.seal(clock):\n"),
-            Mutant(WORKER, "self._clock_news = Notice.CLOCK_SET in notices", "pass"),
+            Mutant(WORKER, "if self._outbox.seal(clock):\n", "if not self._outbox.seal(clock):\n"),
+            Mutant(WORKER, "self._clock_news = self._clock_news or Notice.CLOCK_SET in notices", "pass"),
             Mutant(WORKER, "        self._outbox_lost = True  #", "        #"),
-            Mutant(
-                WORKER, "        self._outbox_lost = False\n        if self.publisher", "        if self.publisher"
-            ),
+            Mutant(WORKER, "        self._outbox_lost = False\n        self._delivery", "        self._delivery"),
         ),
     ),
 }

@@ -25,11 +25,11 @@ from rich.console import Console
 from gateway.outbox.reader import OutboxReader
 from intake.database import make_engine
 from intake.schema import event, stream
-from tests.bench.harness import workplace
+from tests.bench.harness import LOG_CHARACTERS, BenchError, workplace
 from tests.fleet.central import TENANT
 from tests.fleet.fleet import allow_many_files, gateways_of, go, line
 from tests.fleet.gateways import MOST, Report, Settings
-from tests.intake.running import RunningIntake
+from tests.intake.running import RunningIntake, status
 from tests.nats import NatsCluster, NatsNode
 from tests.postgresql import PostgreSql, programs
 
@@ -133,6 +133,7 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
     region = Region(folder)
     with contextlib.ExitStack() as stack:
         stack.callback(region.close)
+        stack.enter_context(_explained(region, outboxes))
         region.start()
         say(f"three NATS nodes, two intakes, {region.database.split(':')[0]}")
         gateways = [stack.enter_context(gateways_of(one)) for one in _shares(outboxes, region, plan)]
@@ -147,6 +148,24 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
         recovery = time.monotonic() - returned
         say(f"everything is acknowledged {recovery:.0f} s after the cluster's return")
         return _compare(outboxes, region.database, plan.boxes, recovery)
+
+
+@contextlib.contextmanager
+def _explained(region: Region, outboxes: Path) -> Iterator[None]:
+    """Add what intakes and gateways said to an error: the folder goes with the run."""
+    try:
+        yield
+    except BenchError as error:
+        for log in (*(intake.log for intake in region.intakes), *sorted(outboxes.glob("*.log"))):
+            error.add_note(f"{log.name}: {log.read_text(errors='replace')[-LOG_CHARACTERS:]}")
+        _, found = status(region.database)
+        behind = [
+            (one["source"], one["frontier"], one["newest"], one["stored"])
+            for one in found["streams"]
+            if one["missing"]
+        ]
+        error.add_note(f"stored {found['stored']}, streams with holes {len(behind)}: {behind[:20]}")
+        raise
 
 
 def _strike(region: Region, plan: Plan, say: Callable[[str], None]) -> float:

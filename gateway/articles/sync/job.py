@@ -164,8 +164,11 @@ class _Look:
         known = self._comparable
         if known is not None and known.fingerprint == found.fingerprint:
             return self._unchanged(now, known), None
-        if not self._wanted and 0 <= now.timestamp() - found.modified < SETTLE_SECONDS:
-            return self._state(now, SyncResult.WAITING, f"{found.path} was written to just now"), None
+        fresh = any(0 <= now.timestamp() - moment < SETTLE_SECONDS for moment in found.written)
+        same = self._known is not None and self._known.seen == found.fingerprint
+        if fresh and not same and not self._wanted:
+            waiting = self._state(now, SyncResult.WAITING, f"{found.path} was written to just now")
+            return msgspec.structs.replace(waiting, seen=found.fingerprint), None
         sha256 = found.sha256()
         self._check(sha256, found.path, self._expected())
         if known is not None and known.sha256 == sha256:

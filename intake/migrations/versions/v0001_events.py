@@ -37,6 +37,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text) for name in ("station", "location", "case_id", "boot_id")),
         sa.Column("monotonic_ns", sa.BigInteger),
         sa.Column("offset_ns", sa.BigInteger),
+        *(sa.Column(name, sa.Text) for name in ("not_before", "not_after")),
         sa.Column("late", sa.Boolean, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
     )
@@ -47,7 +48,7 @@ def upgrade() -> None:
         op.create_index(f"event_{name}", "event", [name], postgresql_where=given, sqlite_where=given)
     op.create_index("event_device", "event", ["device_identifier", "lot_number"])
     op.create_index("event_time", "event", ["time"])
-    clocks = sa.text("offset_ns IS NOT NULL")
+    clocks = sa.text("type = 'scangate.clock.v1'")
     op.create_index("event_clock", "event", ["source", "boot_id"], postgresql_where=clocks, sqlite_where=clocks)
     op.create_table(
         "stand_in",
@@ -170,12 +171,11 @@ VIEWS = {
             ) AS held
         ) AS neighbours WHERE sequence > before + 1
     """,
-    # the true time of events of boots that learnt the time after they had sent them
+    # the true time of events of boots that learnt the time after they had sent them, or its bounds
     "clock_correction": """
-        SELECT e.source, e.id, c.offset_ns + e.monotonic_ns AS true_time_ns
+        SELECT e.source, e.id, c.offset_ns + e.monotonic_ns AS true_time_ns, c.not_before, c.not_after
         FROM event e
         JOIN event c ON c.type = 'scangate.clock.v1' AND c.source = e.source AND c.boot_id = e.boot_id
-         AND c.offset_ns IS NOT NULL
         WHERE e.type = 'scangate.scan.v1' AND e.monotonic_ns IS NOT NULL
     """,
     "box_health": """
