@@ -80,6 +80,8 @@ class Worker:
         """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>,
         foreign.<why>, context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>,
         retransmission, trouble, fault."""
+        self.completing: Final = pipeline.completing
+        """Which symbol of an article's label completes it."""
         self.quality: Final = LabelQuality()
         """How well labels are read, since the start."""
         self._trouble: str | None = None
@@ -306,6 +308,7 @@ class Worker:
     def _tell(self, outcome: Outcome) -> None:
         self._counters.update(outcome.tally())
         self.quality.count(outcome.writes)
+        self.completing.learn(outcome.writes)
         self._status = self._make_status()
         for message in outcome.messages(self._view):
             self._on_event(message)
