@@ -305,7 +305,7 @@ def test_a_replay_survives_cuts_and_a_restart_and_is_counted(
         one.store(99)
         one.until_delivered()
         outbox.write_marks(reading())
-    wanted = ReplayRange(first=1, last=150, following=1, command="r1", reply_topic="reply/here")
+    wanted = ReplayRange(first=1, last=150, following=1, command="r1", reply_topic="udi/replies/here")
     with courier(outbox, urls=(broker.url,), no_subscribers="delivered", memory=DeliveryMemory(memory)) as one:
         wait_for(lambda: one.publisher.connected, "connected")
         broker.freeze()
@@ -314,16 +314,13 @@ def test_a_replay_survives_cuts_and_a_restart_and_is_counted(
         broker.kill()
     broker.start()
     system = central(broker)
-    replies = Subscriber(broker.port, "reply/#")
-    replies.subscribed()
     with courier(outbox, urls=(broker.url,), no_subscribers="delivered", memory=DeliveryMemory(memory)) as one:
-        wait_for(lambda: replies.bodies, "the reply that it is done")
+        wait_for(lambda: system.heard.on("/here"), "the reply that it is done")
         wait_for(lambda: 150 in system.scans(), "the last has arrived")
-        result = json.loads(replies.bodies[0])
+        result = json.loads(system.heard.on("/here")[0])
         assert (result["id"], result["ok"], result["result"]["done"]) == ("r1", True, True)
         assert set(system.scans()) >= set(range(max(1, 151 - result["result"]["sent"]), 151))
         assert one.publisher._memory.value.replays == ()
-    replies.close()
 
 
 def test_the_private_names_of_paho_that_are_used_are_there() -> None:
