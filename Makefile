@@ -1,6 +1,6 @@
 # `make` lists the targets. Nothing but git, make and python3 need be on the machine.
 #
-#   PYTHON=python3.12   another interpreter (3.11 to 3.13)
+#   PYTHON=python3.12   another interpreter (3.11 to 3.14)
 
 PYTHON ?= python3
 # Half of their time the tests wait for servers, so that two workers a core keep it busy.
@@ -14,7 +14,8 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo pictures test lint check bench vm-test fleet region faults soak mutants lock wheelhouse sbom install uninstall clean
+.PHONY: help demo pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
+	wheelhouse sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +67,7 @@ soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 pictures: ## the pictures of the documentation, by a real browser
 	@scripts/environment.sh dev chromium-headless-shell
 	@$(BIN)/python -m tests.display.screenshot docs/pictures
+	@$(BIN)/python -m tests.intake.screenshot docs/pictures
 
 mutants: ## wrong lines in the promise's core that no test notices (AREA=outbox: of that area only)
 	@scripts/environment.sh dev mosquitto
@@ -75,6 +77,7 @@ lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions
 	@VENV=build/release scripts/environment.sh release
 	$(LOCK) --group build -o requirements/build.txt
 	$(LOCK) --group release -o requirements/release.txt
+	$(LOCK) --group rollout -o requirements/rollout.txt
 	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra demo --extra gpio --no-emit-package evdev -c requirements/dev.txt \
 		-o requirements/demo.txt  # it needs a compiler, and the demo reads no keyboard
@@ -82,6 +85,23 @@ lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions
 
 wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
 	@scripts/wheelhouse.sh $(or $(WHEELHOUSE),wheelhouse)
+
+deb: ## Debian packages in build/deb (ARCH=arm64, SUITE=trixie: only these)
+	@scripts/environment.sh demo dpkg-deb mmdebstrap x86_64-linux-gnu-gcc aarch64-linux-gnu-gcc
+	@for suite in $(or $(SUITE),bookworm trixie); do for arch in $(or $(ARCH),amd64 arm64); do \
+		$(BIN)/python deploy/debian/build.py --suite $$suite --arch $$arch --out build/deb || exit; done; done
+
+install-test: ## the packages in booted Debian 12 and 13, as root (SUITE=bookworm: only this one)
+	@scripts/environment.sh dev mosquitto mmdebstrap systemd-nspawn
+	@$(MAKE) --no-print-directory deb ARCH=amd64 $(if $(SUITE),SUITE=$(SUITE))
+	@[ -x build/rollout/bin/ansible-playbook ] || { $(PYTHON) -m venv build/rollout && build/rollout/bin/pip \
+		--disable-pip-version-check install --quiet --require-hashes -r requirements/rollout.txt; }
+	@SCANGATE_INSTALL=1 $(if $(SUITE),SCANGATE_INSTALL_SUITES=$(SUITE)) \
+		$(BIN)/python -m pytest tests/install -v -p no:xdist $(PYTEST_ARGS)
+
+release: ## what is published, signed: packages, apt repository, wheelhouse, SBOM, VEX (SIGN_WITH=KEY)
+	@scripts/environment.sh demo dpkg-deb gpg reprepro
+	@scripts/release.sh $(or $(RELEASE),build/release-$(shell sed -n 's/^VERSION: Final = "\(.*\)"/\1/p' gateway/__init__.py))
 
 sbom: wheelhouse ## the bill of materials (CycloneDX), in the wheelhouse
 	@echo "$(or $(WHEELHOUSE),wheelhouse)/scangate.cdx.json"

@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from drivers.model import ConnectionState, DiscardReason, Frame, RawScan, ScannerIdentity, ScannerInput, Signal
+from drivers.model import (
+    ConnectionState,
+    DiscardReason,
+    Frame,
+    RawScan,
+    ScannerIdentity,
+    ScannerInput,
+    Signal,
+    Strokes,
+)
 
 Terminator = Literal["CR", "LF", "CRLF", "TAB", "ETX", "STX-ETX", "none"]
 
@@ -14,12 +23,12 @@ Terminator = Literal["CR", "LF", "CRLF", "TAB", "ETX", "STX-ETX", "none"]
 class DeviceMatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`match` of a `[[scanner]]`: which device it is, wherever the system puts it. All that is given must fit."""
 
-    vendor: Annotated[str, Meta(pattern=r"^[0-9a-f]{4}$(?!\n)")] | None = None
+    vendor: Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{4}$(?!\n)")] | None = None
     """USB vendor id, four hex digits."""
-    product: Annotated[str, Meta(pattern=r"^[0-9a-f]{4}$(?!\n)")] | None = None
+    product: Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{4}$(?!\n)")] | None = None
     """USB product id, four hex digits."""
     serial: str | None = None
-    """USB serial number."""
+    """USB serial number; of a Bluetooth device its address."""
     port: str | None = None
     """Physical USB port, as `scangate scanners list` shows it (udev's ID_PATH)."""
 
@@ -72,7 +81,8 @@ class FrameDiscarded(Struct, frozen=True, kw_only=True):
     reason: DiscardReason
     length: int
     clue: str = ""
-    """As in `Discarded`."""
+    strokes: Strokes = Strokes()
+    """Both as in `Discarded`."""
 
 
 class Send(Struct, frozen=True, kw_only=True):
@@ -149,6 +159,8 @@ class Scanner(ABC):
     """A calibration scan has proved that this hardware types what the label says. Set from outside."""
     gs_seen: bool = False
     """This hardware has sent a GS at some time. Set by the driver; from outside for what an earlier life saw."""
+    gs_missed: bool = False
+    """It has sent a GS1 code of several elements without any GS, and never one with. Set by the driver."""
     connection_detail: str = ""
     """What to do about `connection`, for a person; empty while the scanner is connected."""
     watched: bool = False

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from drivers.base import DeviceMatch, ScannerSettings
 from drivers.model import ConnectionState, ScannerIdentity
+from drivers.vendors import VENDORS, maker, mode_of, to_serial
 
 Subsystem = Literal["tty", "input", "hidraw"]
 
@@ -37,14 +39,20 @@ _NODES: Final[dict[Subsystem, tuple[str, str]]] = {
     "hidraw": ("hidraw", ""),
 }
 """Subsystem -> how its nodes' names begin, and their folder below /dev."""
+_RADIO: Final = ("rfcomm",)
+"""Serial ports over Bluetooth (SPP)."""
+LINK_DOWN: Final = "its Bluetooth link is down: press its trigger, or pair it again (bluetoothctl)"
 _USB_NAME: Final = re.compile(r"\d+-(?P<ports>[\d.]+(?::\d+\.\d+)?)")
 """Name of a USB device's or interface's folder in sysfs, such as `1-1.2` or `1-1.2:1.0`."""
-_HID_ID: Final = re.compile(r"^HID_ID=[0-9A-F]+:0*([0-9A-F]{4}):0*([0-9A-F]{4})$", re.MULTILINE)
-_HID_UNIQ: Final = re.compile(r"^HID_UNIQ=(.+)$", re.MULTILINE)
+_HID: Final = re.compile(r"^HID_(ID|UNIQ|NAME)=(.+)$", re.MULTILINE)
+_HID_ID: Final = re.compile(r"(?P<bus>[0-9A-F]{4}):0*(?P<vendor>[0-9A-F]{4}):0*(?P<product>[0-9A-F]{4})")
+_BLUETOOTH: Final = "0005"
+"""BUS_BLUETOOTH (include/uapi/linux/input.h)."""
 _TYPING_KEYS: Final = (16, 28, 30)
 """KEY_Q, KEY_ENTER, KEY_A (linux/input-event-codes.h): what has these types text; media keys and mice do not."""
-_HID_POS_PAGE: Final = b"\x05\x8c"
-"""Global item `Usage Page (Bar Code Scanner)` of a report descriptor (HID 1.11, 6.2.2.7; HID POS 1.02)."""
+_HID_POS_PAGE: Final = (b"\x05\x8c", b"\x06\x8c\x00")
+"""Global item `Usage Page (Bar Code Scanner)` of a report descriptor, with one byte of data and with two (HID 1.11,
+6.2.2.7; HID POS 1.02)."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -79,25 +87,57 @@ class Device(Struct, frozen=True, kw_only=True):
 def choose(settings: ScannerSettings, subsystem: Subsystem) -> Choice:
     """Return the node of a scanner, or why there is none. Opens nothing, never raises."""
     if settings.device is not None:
-        if _exists(Path(settings.device)):
-            return Choice(path=settings.device, connection=ConnectionState.CONNECTED)
-        return Choice(path=None, detail=f"{settings.device} is not there: plug the scanner in, or correct `device`")
+        if not _exists(Path(settings.device)):
+            return Choice(
+                path=None, detail=f"{settings.device} is not there: plug the scanner in, or correct `device`"
+            )
+        return _linked([settings.device], subsystem)
     match = settings.match or DeviceMatch()
     if match == DeviceMatch():
         return Choice(path=None, detail="neither `device` nor `match` says which device it is")
     there = devices(subsystem)
     fitting = [device for device in there if device.unreadable is None and fits(match, device.identity)]
-    if len(fitting) == 1:
-        return Choice(path=fitting[0].path, connection=ConnectionState.CONNECTED)
-    if fitting:
-        return Choice(path=None, detail=_ambiguous(match, fitting))
-    return Choice(path=None, detail=_absent(match, subsystem, there))
+    if not fitting:
+        return Choice(path=None, detail=_absent(match, subsystem, there))
+    one_interface = len({replace(device.identity, device=None) for device in fitting}) == 1
+    if len(fitting) == 1 or (subsystem == "input" and one_interface):
+        # Several keyboards of one interface are one scanner, which may type on any of them.
+        return _linked([device.path for device in fitting], subsystem)
+    return Choice(path=None, detail=_ambiguous(match, fitting))
+
+
+def _linked(paths: Sequence[str], subsystem: Subsystem) -> Choice:
+    """Return the nodes, but not those of a Bluetooth device whose link is down."""
+    if subsystem != "tty" and is_bluetooth(paths[0], subsystem) and not bluetooth_connected():
+        return Choice(path=None, detail=LINK_DOWN)
+    return Choice(path=paths[0], others=tuple(paths[1:]), connection=ConnectionState.CONNECTED)
 
 
 def identity_of(path: str, subsystem: Subsystem) -> ScannerIdentity:
     """Return what is known of the device at a path; None for what is not. Never raises."""
-    node = _resolve(Path(path)).name
-    return _identity(path, _resolve(SYSFS / subsystem / node / "device")) if node else ScannerIdentity(device=path)
+    entry = SYSFS / subsystem / _resolve(Path(path)).name
+    return ScannerIdentity(device=path) if entry == SYSFS / subsystem else _identity_at(path, entry)
+
+
+def _identity_at(path: str, entry: Path) -> ScannerIdentity:
+    if address := _text(entry / "address"):
+        return ScannerIdentity(device=path, serial=_shown(address))
+    return _identity(path, _resolve(entry / "device"))
+
+
+def is_bluetooth(path: str, subsystem: Subsystem) -> bool:
+    """Return whether a HID device at a path is a Bluetooth one."""
+    return _hid(_resolve(SYSFS / subsystem / _resolve(Path(path)).name / "device")).get("bus") == _BLUETOOTH
+
+
+def bluetooth_connected() -> bool:
+    """Return whether any Bluetooth device is connected; True where the kernel does not say.
+
+    Since BlueZ 5.77 a keyboard's node may outlive its link. Which device a connection (`hci0:256`) is to, sysfs
+    does not tell: with several devices, one that is away is noticed only when its node goes.
+    """
+    entries = [entry.name for entry in _entries(SYSFS / "bluetooth")]
+    return not entries or any(":" in name for name in entries)
 
 
 def devices(subsystem: Subsystem) -> list[Device]:
@@ -109,14 +149,15 @@ def devices(subsystem: Subsystem) -> list[Device]:
     found = []
     for entry in _entries(SYSFS / subsystem):
         device = entry / "device"
-        if entry.name.startswith(begins) and device.exists() and _usable(subsystem, entry):
+        radio = (entry / "address").exists()  # a serial port over Bluetooth
+        if entry.name.startswith((begins, *_RADIO)) and (device.exists() or radio) and _usable(subsystem, entry):
             path = str(DEV / folder / entry.name)
             where = _resolve(device)
             found.append(
                 Device(
                     subsystem=subsystem,
                     path=path,
-                    identity=_identity(path, where),
+                    identity=_identity_at(path, entry),
                     name=_name(where, device),
                     unreadable=_undescribed(device) if subsystem == "hidraw" else None,
                 )
@@ -127,11 +168,15 @@ def devices(subsystem: Subsystem) -> list[Device]:
 def fits(match: DeviceMatch, identity: ScannerIdentity) -> bool:
     """Return whether a device is one that `match` describes: all that is given fits."""
     return (
-        match.vendor in {None, identity.vendor}
-        and match.product in {None, identity.product}
+        _lower(match.vendor) in {None, identity.vendor}
+        and _lower(match.product) in {None, identity.product}
         and match.serial in {None, identity.serial}
         and (match.port is None or _same_port(match.port, identity.port))
     )
+
+
+def _lower(digits: str | None) -> str | None:
+    return None if digits is None else digits.lower()
 
 
 def hardware_key(identity: ScannerIdentity) -> str:
@@ -165,13 +210,63 @@ def _absent(match: DeviceMatch, subsystem: Subsystem, there: Sequence[Device]) -
     swapped = _swapped(match, there)
     if swapped is not None:
         return f"{_KIND[subsystem]} with {wanted} is not there, but {swapped}"
-    for other in DRIVER_OF:
-        if other != subsystem and any(fits(match, device.identity) for device in devices(other)):
-            return (
-                f"it is plugged in as a {_KIND[other]}, not as a {_KIND[subsystem]}: set driver = "
-                f'"{DRIVER_OF[other]}", or switch the interface of the scanner itself'
-            )
+    elsewhere = _other_mode(match, subsystem)
+    if elsewhere is not None:
+        return elsewhere
     return f"no {_KIND[subsystem]} with {wanted} is plugged in; `scangate scanners list` shows what is"
+
+
+def _other_mode(match: DeviceMatch, subsystem: Subsystem) -> str | None:
+    """Return what to do about a scanner that is there in another mode: its product id, or interface, is another."""
+    port = match.port and re.sub(r":\d+\.\d+$", "", match.port)
+    loose = DeviceMatch(vendor=match.vendor, serial=match.serial, port=port)
+    if loose == DeviceMatch():
+        loose = match
+    certain = match.serial is not None or port is not None
+    others = (one for other in DRIVER_OF if other != subsystem for one in devices(other))
+    for found in others:
+        if fits(loose, found.identity):
+            kind, driver = _KIND[found.subsystem], DRIVER_OF[found.subsystem]
+            same = match.product is None or match.product.lower() == found.identity.product
+            setting = f'driver = "{driver}"' + ("" if same else f', match.product = "{found.identity.product}"')
+            subject = "it" if certain or same else "a scanner of its maker"
+            return (
+                f"{subject} is plugged in as a {kind}, not as a {_KIND[subsystem]}: set {setting}, "
+                "or switch the interface of the scanner itself"
+            )
+    bare = next((one for one in without_node() if fits(loose, one.identity)), None)
+    return None if bare is None else f"{'it' if certain else 'a scanner of its maker'} is plugged in, {bare.advice}"
+
+
+class Bare(Struct, frozen=True, kw_only=True):
+    """A USB device of a scanner's maker without a node that could be read."""
+
+    identity: ScannerIdentity
+    name: str
+    advice: str
+    """What to do about it."""
+
+
+def without_node() -> list[Bare]:
+    """Return the USB devices of scanners' makers that are in a mode without serial port, keyboard and HID POS."""
+    nodes = [_resolve(entry / "device") for kind in DRIVER_OF for entry in _entries(SYSFS / kind)]
+    found = []
+    for entry in _entries(SYSFS.parent / "bus/usb/devices"):
+        usb = _resolve(entry)
+        vendor, product = _text(usb / "idVendor"), _text(usb / "idProduct")
+        if vendor not in VENDORS or any(node.is_relative_to(usb) for node in nodes):
+            continue
+        mode = mode_of(vendor, product)
+        found.append(
+            Bare(
+                identity=ScannerIdentity(
+                    vendor=vendor, product=product, serial=_shown(_text(usb / "serial")), port=_id_path(usb)
+                ),
+                name=_name(usb, usb) or maker(vendor),
+                advice=f"but in {mode or 'a mode that has no node to read'}: scan {to_serial(vendor)}",
+            )
+        )
+    return found
 
 
 def _swapped(match: DeviceMatch, there: Sequence[Device]) -> str | None:
@@ -193,10 +288,17 @@ def _same_port(wanted: str, found: str | None) -> bool:
 
 
 def _identity(path: str, folder: Path) -> ScannerIdentity:
-    usb = _usb_device(folder)
+    hid = _hid(folder)
+    usb = None if hid.get("bus") == _BLUETOOTH else _usb_device(folder)
     if usb is None:
-        vendor, product, serial = _not_usb(folder)
-        return ScannerIdentity(device=path, vendor=vendor, product=product, serial=serial, port=_id_path(folder))
+        # A Bluetooth device may hang below its adapter, which is a USB device of its own.
+        return ScannerIdentity(
+            device=path,
+            vendor=_lower(hid.get("vendor")),
+            product=_lower(hid.get("product")),
+            serial=_shown(hid.get("UNIQ")),
+            port=None if hid.get("bus") == _BLUETOOTH else _id_path(folder),
+        )
     interface = next((number for at in _upwards(folder, usb) if (number := _text(at / "bInterfaceNumber"))), None)
     return ScannerIdentity(
         device=path,
@@ -212,14 +314,13 @@ def _usb_device(folder: Path) -> Path | None:
     return next((parent for parent in (folder, *folder.parents) if _text(parent / "idVendor")), None)
 
 
-def _not_usb(folder: Path) -> tuple[str | None, str | None, str | None]:
-    """Return vendor, product and serial number of a HID device on another bus (Bluetooth), or None of each."""
+def _hid(folder: Path) -> dict[str, str]:
+    """Return what the kernel says of a HID device: bus, vendor, product (hex digits), UNIQ, NAME; else nothing."""
     for parent in (folder, *folder.parents):
-        told = _text(parent / "uevent") or ""
-        if found := _HID_ID.search(told):
-            unique = _HID_UNIQ.search(told)
-            return found[1].lower(), found[2].lower(), _shown(unique[1].strip()) if unique else None
-    return None, None, None
+        told = dict(_HID.findall(_text(parent / "uevent") or ""))
+        if found := _HID_ID.fullmatch(told.pop("ID", "")):
+            return {key: value.strip() for key, value in told.items() if value.strip()} | found.groupdict()
+    return {}
 
 
 def _id_path(folder: Path) -> str | None:
@@ -244,7 +345,8 @@ def _usable(subsystem: Subsystem, entry: Path) -> bool:
         return _text(entry / "type") != "0"  # PORT_UNKNOWN: a UART that nothing answers for
     if subsystem == "input":
         return _types_text(_text(entry / "device/capabilities/key") or "")
-    return _HID_POS_PAGE in _bytes(entry / "device/report_descriptor")
+    descriptor = _bytes(entry / "device/report_descriptor")
+    return any(page in descriptor for page in _HID_POS_PAGE)
 
 
 def _undescribed(device: Path) -> str | None:
@@ -268,6 +370,9 @@ def _types_text(capabilities: str) -> bool:
 
 
 def _name(where: Path, device: Path) -> str:
+    hid = _hid(where)
+    if hid.get("bus") == _BLUETOOTH and "NAME" in hid:
+        return _shown(hid["NAME"]) or ""
     usb = _usb_device(where)
     if usb is not None:
         told = " ".join(part for part in (_text(usb / "manufacturer"), _text(usb / "product")) if part)

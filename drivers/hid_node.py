@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from drivers.base import DialectOutput, DriverError
 from drivers.framing import Framed
+from drivers.hardware import LINK_DOWN, bluetooth_connected, is_bluetooth
 from drivers.model import ConnectionState, InputQuality, RawScan
-from drivers.node import FORBIDDEN, NodeScanner
+from drivers.node import FORBIDDEN, NodeScanner, Session
 from drivers.raw_scan import inputs_of
 
 _OTHER_DEVICE: Final = {errno.ENOTTY, errno.EISDIR, errno.EINVAL}
@@ -109,10 +110,22 @@ class HidScanner(NodeScanner):
 
     _kind: ClassVar[str]
     """What the node should be, for messages."""
+    _radio = False
+    """The node is a Bluetooth device's."""
 
     def _quality(self) -> frozenset[InputQuality]:
         """What is to be said of every scan of this scanner."""
         return frozenset()
+
+    def _opened(self, path: str) -> None:
+        self._radio = is_bluetooth(path, self._subsystem)
+
+    def _rest(self, session: Session, now: int) -> None:
+        """Note that nothing waits; a Bluetooth device whose link went down may have left its node behind."""
+        if self._radio and not bluetooth_connected():
+            self._lose(now, OSError(errno.ENOLINK, LINK_DOWN))
+            return
+        super()._rest(session, now)
 
     def _take(self, outputs: Iterable[DialectOutput]) -> None:
         for item in inputs_of(self, outputs):
@@ -121,6 +134,8 @@ class HidScanner(NodeScanner):
 
     def _explain(self, error: OSError, path: str) -> tuple[ConnectionState, str]:
         """Return the connection and what to do about it. Raises DriverError where waiting does not help."""
+        if error.errno == errno.ENOLINK:
+            return ConnectionState.MISSING, LINK_DOWN
         if error.errno == errno.EBUSY:
             return ConnectionState.BUSY, f"{path} is held by another program: stop that program"
         if error.errno in FORBIDDEN:

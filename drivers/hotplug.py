@@ -27,7 +27,7 @@ UDEV_CONTROL = Path("/run/udev/control")
 NETLINK_KOBJECT_UEVENT: Final = 15
 UDEV_GROUP: Final = 2
 """1 is the kernel's, whose news come before the rules have given a node to its group (systemd, sd-device)."""
-SUBSYSTEMS: Final = (b"SUBSYSTEM=tty\0", b"SUBSYSTEM=input\0", b"SUBSYSTEM=hidraw\0")
+SUBSYSTEMS: Final = (b"SUBSYSTEM=tty\0", b"SUBSYSTEM=input\0", b"SUBSYSTEM=hidraw\0", b"SUBSYSTEM=bluetooth\0")
 """As a message has them: its properties are strings that end with NUL."""
 UDEV_BUFFER_BYTES: Final = 256 * 1024
 """A hub with everything on it makes some hundred messages of about 1 KiB at once; more than fits counts as news."""

@@ -2,6 +2,18 @@
 
 A keyboard scanner presses keys, and the host has to know which characters its maker meant: the layout, the locks
 and the way the scanner writes GS decide that. What is not certain is thrown away whole and reported, or flagged.
+
+How it works. `KeyDecoder` keeps which modifiers are held and how the locks stand (`drivers.locks`), and makes a
+character of each key that is pressed, or a reason why it makes none. `_KeyFramer` collects the characters up to the
+terminator's key. A reason spoils the frame: it is thrown away when it ends, and not before, so that its rest is no
+code. Three things take more than one key: a dead key waits for its letter, Alt for the digits of its code, and
+after lost events (SYN_DROPPED) nothing counts until the kernel has said which keys are held now (`state_lost`,
+`restate`).
+
+Example, layout `se`, gs = ["ctrl-]"]: AltGr+9, `d`, `2`, ..., Ctrl+KEY_RIGHTBRACE, ..., Enter. AltGr+9 is `]` in
+the layout's table. Ctrl with the key right of P is GS, wherever the layout has its `]`. Enter ends the frame
+`]d2...<GS>...`. Had the scanner pressed F8 for GS, the frame would be discarded with reason FORBIDDEN_KEYS and the
+clue `F8`.
 """
 
 import unicodedata
@@ -13,11 +25,11 @@ from msgspec.structs import replace
 
 from drivers import keycodes
 from drivers.base import DriverError, FrameDiscarded, ScannerSettings, Terminator
-from drivers.framing import Framed, TerminatorFramer
+from drivers.framing import MAX_FRAME_BYTES, Framed, TerminatorFramer
 from drivers.key_names import forbidden
 from drivers.layouts import Layout, layout
 from drivers.locks import Lock, Locks
-from drivers.model import DiscardReason, Frame, InputQuality
+from drivers.model import DiscardReason, Frame, InputQuality, Strokes
 from drivers.raw_scan import begins_with_aim_id
 
 ENTER: Final = "\r"
@@ -37,6 +49,17 @@ _ENVELOPE: Final = b"[)>"
 _AIM_ID_LENGTH: Final = 3
 _SPACING: Final = {"\u0301": "\u00b4", "\u0300": "`", "\u0308": "\u00a8", "\u0302": "^", "\u0303": "~"}
 """Dead key -> what it writes before the space bar (Windows, for which scanners are made)."""
+
+
+STROKE_MASK: Final = {
+    ecodes.KEY_LEFTSHIFT: 1,
+    ecodes.KEY_RIGHTSHIFT: 1,
+    ecodes.KEY_LEFTCTRL: 2,
+    ecodes.KEY_RIGHTCTRL: 2,
+    ecodes.KEY_LEFTALT: 4,
+    ecodes.KEY_RIGHTALT: 8,
+}
+"""Modifier -> its bit in `Strokes`."""
 
 
 class KeyEvent(NamedTuple):
@@ -60,6 +83,8 @@ class _KeyFramer(TerminatorFramer):
         """Digits typed since Alt was pressed; None: no Alt code is being typed."""
         self._spoilt: DiscardReason | None = None
         self._clue = ""
+        self.strokes: list[tuple[int, int]] = []
+        """Keys pressed, as `Strokes` has them; at most MAX_FRAME_BYTES."""
 
     @property
     def enveloped(self) -> bool:
@@ -70,6 +95,11 @@ class _KeyFramer(TerminatorFramer):
     def touch(self, now_ns: int) -> None:
         """Note that keys move, though no character has come of it yet: it is not silent."""
         self._last_ns = now_ns
+
+    def note(self, code: int, held: Iterable[int]) -> None:
+        """Note a key that was pressed, and the modifiers held with it. Locks are none of a layout."""
+        if code not in {ecodes.KEY_CAPSLOCK, ecodes.KEY_NUMLOCK} and len(self.strokes) < MAX_FRAME_BYTES:
+            self.strokes.append((code, sum({STROKE_MASK.get(one, 0) for one in held})))
 
     def spoil(self, reason: DiscardReason, now_ns: int, clue: str = "") -> None:
         """Throw away what is typed from the last terminator or silence to the next. Loss outranks other reasons."""
@@ -90,7 +120,13 @@ class _KeyFramer(TerminatorFramer):
     def _discard(self, reason: DiscardReason) -> list[Framed]:
         if self._spoilt is None:
             return super()._discard(reason)
-        discarded = FrameDiscarded(reason=self._spoilt, length=self._length, clue=self._clue)
+        typed = self._spoilt in {DiscardReason.UNREADABLE, DiscardReason.FORBIDDEN_KEYS}
+        discarded = FrameDiscarded(
+            reason=self._spoilt,
+            length=self._length,
+            clue=self._clue,
+            strokes=Strokes(self.strokes if typed else ()),
+        )
         self._reset()
         return [discarded]
 
@@ -100,6 +136,7 @@ class _KeyFramer(TerminatorFramer):
         self.alt = None
         self._spoilt = None
         self._clue = ""
+        self.strokes.clear()
 
 
 class KeyDecoder:
@@ -240,6 +277,7 @@ class KeyDecoder:
         shift = not keycodes.SHIFTS.isdisjoint(held)
         ctrl = not keycodes.CTRLS.isdisjoint(held)
         third = self._layout.alt_gr and ecodes.KEY_RIGHTALT in held
+        self._framer.note(code, held)
         if not keycodes.METAS.isdisjoint(held):
             return self._write(DiscardReason.FORBIDDEN_KEYS, now_ns, code)
         if not self._alts.isdisjoint(held):

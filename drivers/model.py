@@ -87,8 +87,17 @@ class DiscardReason(StrEnum):
     """Keys that stand for no character in the configured layout."""
 
 
+class Strokes(tuple[tuple[int, int], ...]):
+    """Keys that were pressed, each with a bit for Shift, Ctrl, Alt and AltGr (1, 2, 4, 8). Never shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} keys>"
+
+
 class Discarded(Struct, frozen=True, kw_only=True):
-    """A frame that was thrown away. Never carries its content."""
+    """A frame that was thrown away. It is never logged or stored what it said."""
 
     scanner: str
     reason: DiscardReason
@@ -97,6 +106,8 @@ class Discarded(Struct, frozen=True, kw_only=True):
     clue: str = ""
     """What can be said of it without its content. FORBIDDEN_KEYS: what the first of them was, such as `F8` or
     `AltGr`; never a key that writes something. UNTERMINATED, GARBLED: `drivers.clues.looks_of`."""
+    strokes: Strokes = Strokes()
+    """UNREADABLE, FORBIDDEN_KEYS: the keys of the frame, from which a calibration scan finds the layout."""
 
 
 class ConnectionState(StrEnum):

@@ -84,6 +84,9 @@ class NodeScanner(Scanner):
     def _explain(self, error: OSError, path: str) -> tuple[ConnectionState, str]:
         """Return the connection and what to do about it. Raises DriverError where waiting does not help."""
 
+    def _opened(self, path: str) -> None:
+        """Note what is to be known of a node that has been opened."""
+
     def _choose(self) -> Choice:
         """Return which node to open."""
         return choose(self.settings, self._subsystem)
@@ -179,6 +182,7 @@ class NodeScanner(Scanner):
         with self._changing:
             self._session = session
         self._path = choice.path
+        self._opened(choice.path)
         self._poll.register(session.fd, select.POLLIN)
         self._announced = False
         self._announce_at_rest()
@@ -192,13 +196,13 @@ class NodeScanner(Scanner):
         self._report(connection, detail)
 
     def _lose(self, now: int, error: OSError | None = None) -> None:
-        """Close the node, because the device is gone, or because another program holds it too (EBUSY)."""
+        """Close the node: the device is gone, another program holds it (EBUSY), or its link is down (ENOLINK)."""
         if self._session is not None:
             self._take(self._session.broken())
         path = self._path or ""
         self._close_node()
         self._plan_retry(now)
-        if error is not None and error.errno == errno.EBUSY:
+        if error is not None and error.errno in {errno.EBUSY, errno.ENOLINK}:
             self._report(*self._explain(error, path))
         else:
             self._report(ConnectionState.MISSING, f"{path} went away: plug the scanner in again")

@@ -23,13 +23,16 @@ class Holder(Struct, frozen=True):
 
 def holders(path: str) -> tuple[Holder, ...]:
     """Return the processes that hold a node, without this one and its children. Root sees all, others their own."""
-    node = os.path.realpath(path)
+    try:
+        node = os.stat(path)  # noqa: PTH116 - beside the others
+    except OSError:
+        return ()
     found = []
     for process in PROC.iterdir():
         if not process.name.isdecimal() or int(process.name) == os.getpid():
             continue
         with suppress(OSError):  # it ended, or is none of this user's
-            if any(_target(process / "fd" / number) == node for number in os.listdir(process / "fd")):  # noqa: PTH208 - names are enough
+            if any(_is_open(process / "fd" / number, node) for number in os.listdir(process / "fd")):  # noqa: PTH208 - names are enough
                 status = (process / "stat").read_text(encoding="utf-8", errors="replace")
                 name = status.partition("(")[2].rpartition(")")[0]
                 parent = int(status.rpartition(")")[2].split()[1])
@@ -38,10 +41,11 @@ def holders(path: str) -> tuple[Holder, ...]:
     return tuple(found)
 
 
-def _target(link: Path) -> str:
+def _is_open(descriptor: Path, node: os.stat_result) -> bool:
+    """Return whether an open file is a node, by the file itself: a container has the same names for others."""
     with suppress(OSError):
-        return os.readlink(link)  # noqa: PTH115 - a string is wanted
-    return ""
+        return os.path.samestat(os.stat(descriptor), node)  # noqa: PTH116 - a link of /proc
+    return False
 
 
 def words(path: str) -> str:

@@ -48,7 +48,15 @@ def to_inputs(scanner: str, outputs: Iterable[DialectOutput]) -> list[ScannerInp
         if isinstance(output, Frame):
             inputs.append(to_raw_scan(scanner, output))
         elif isinstance(output, FrameDiscarded):
-            inputs.append(Discarded(scanner=scanner, reason=output.reason, length=output.length, clue=output.clue))
+            inputs.append(
+                Discarded(
+                    scanner=scanner,
+                    reason=output.reason,
+                    length=output.length,
+                    clue=output.clue,
+                    strokes=output.strokes,
+                )
+            )
     return inputs
 
 
@@ -59,5 +67,6 @@ def inputs_of(scanner: Scanner, outputs: Iterable[DialectOutput]) -> list[Scanne
         if isinstance(item, RawScan):
             scanner.gs_seen = scanner.gs_seen or GS in item.text
             if not scanner.gs_seen and lacks_separators(item.symbology, item.text):
+                scanner.gs_missed = True
                 inputs[place] = replace(item, quality=item.quality | {InputQuality.GS_NEVER_SEEN})
     return inputs

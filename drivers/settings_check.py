@@ -1,6 +1,7 @@
 """Settings of scanners that leave open which device is meant, or give two scanners the same one. Pure."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from msgspec import structs
 
@@ -25,6 +26,23 @@ def wrong(scanners: Sequence[ScannerSettings]) -> Iterator[str]:
                     f"{key}.match: could be the same device as that of {other.name}: give both a `serial`, "
                     "or both a `port` (`scangate scanners list` shows them)"
                 )
+
+
+_HAS_EFFECT: Final = {
+    "serial": {"baud", "terminator", "idle_ms", "dialect", "feedback", "firmware_profile"},
+    "hid-keyboard": {"terminator", "idle_ms", "layout", "gs"},
+    "hid-pos": {"terminator", "idle_ms"},
+    "replay": {"terminator", "idle_ms", "dialect"},
+}
+"""`driver` -> the settings that mean something to it."""
+
+
+def without_effect(settings: ScannerSettings) -> Iterator[str]:
+    """Yield the settings that differ from their default and mean nothing to the scanner's driver."""
+    optional = set().union(*_HAS_EFFECT.values())
+    for field in structs.fields(settings):
+        if field.name in optional - _HAS_EFFECT[settings.driver] and getattr(settings, field.name) != field.default:
+            yield f"{field.name} has no effect: driver = {settings.driver!r} does not use it; remove it"
 
 
 def _wrong_alone(settings: ScannerSettings) -> Iterator[str]:
@@ -54,4 +72,4 @@ def _names_a_kind(match: DeviceMatch) -> bool:
 def _overlap(one: DeviceMatch, other: DeviceMatch) -> bool:
     """Return whether one device could fit both: nothing that both give differs."""
     pairs = zip(structs.astuple(one), structs.astuple(other), strict=True)
-    return all(None in pair or pair[0] == pair[1] for pair in pairs)
+    return all(None in pair or str(pair[0]).lower() == str(pair[1]).lower() for pair in pairs)

@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
 from drivers.model import ConnectionChange
@@ -30,8 +32,11 @@ from gateway.mqtt.supervisor import PublisherSupervisor
 from gateway.outbox.box_identity import read_identity
 from gateway.outbox.delivery import StandAlone
 from gateway.outbox.salvage import open_outbox
-from gateway.outbox.used_pieces import UsedPieceReader
+from gateway.outbox.settings import OutboxSettings
+from gateway.outbox.used_pieces import StationJournal
+from gateway.outbox.writer import Outbox
 from gateway.scanning.carry_over import CarryOver
+from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
@@ -41,6 +46,7 @@ from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
 from gateway.system.signed_envelope import Unseal, unsealed
 from gateway.system.systemd import ServiceManager
+from gateway.system.upgrade import taken_back
 from gateway.system.wake_pipe import WakePipe
 
 if TYPE_CHECKING:
@@ -153,12 +159,9 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         stack.enter_context(state_lock(state))
         clock = Clock()
         box = read_identity(source_of(config))
-        outbox = open_outbox(state / "outbox.db", config.outbox, box, clock.now(), service_manager.at_work)
+        outbox = open_outbox(state / "outbox.db", _kept(config), box, clock.now(), service_manager.at_work)
         clock.not_before(outbox.last_trusted_ns() or 0)
-        alarms = []
-        if outbox.new_epoch_because:
-            alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
-            log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+        alarms = _alarms_of_the_start(outbox)
         # 2. The scan path, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
@@ -168,8 +171,9 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         pipeline = Pipeline(
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
-            used_pieces=UsedPieceReader(state / "outbox.db"),
+            journal=StationJournal(state / "outbox.db"),
             station=carried.given(config),
+            completing=_completing(registry),
         )
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
@@ -209,6 +213,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                 "status": lambda _: monitor.status(),
                 "scanners": lambda _: monitor.scanners(),
                 "station": lambda _: worker.status.view,
+                "quality": lambda _: worker.quality.report(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
@@ -335,9 +340,25 @@ def state_lock(state: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def _kept(config: Config) -> OutboxSettings:
+    """Return the outbox's settings; how long its journal is kept depends on whether there is a broker."""
+    return replace(config.outbox, keep_delivered_days=config.outbox.days(alone=config.broker is None))
+
+
 def source_of(config: Config) -> str:
     """Return the URN of the configured box."""
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def _alarms_of_the_start(outbox: Outbox) -> list[str]:
+    """Return what a person should know of how this life begins."""
+    alarms = []
+    if outbox.new_epoch_because:
+        alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
+        log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
+    if (back := taken_back()) is not None:
+        alarms.append(f"version {back.new} was taken back, this is the former one: {back.reason}")
+    return alarms
 
 
 def _registry(state: Path) -> StationRegistry:
@@ -348,6 +369,16 @@ def _registry(state: Path) -> StationRegistry:
     except RegistryError as error:
         log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
     return registry
+
+
+def _completing(registry: StationRegistry) -> CompletingSymbols:
+    """Return what an earlier life has learned of labels; where it cannot be read, it is learned anew."""
+    completing = CompletingSymbols()
+    try:
+        completing.restore(registry.completing_symbols())
+    except RegistryError as error:
+        log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
+    return completing
 
 
 def _indicator(config: Config, stack: contextlib.ExitStack) -> Indicator | None:

@@ -9,6 +9,8 @@ import contextlib
 import logging
 import queue
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -33,33 +35,56 @@ BROKER_SECONDS: Final = 10.0
 EVENT_SECONDS: Final = 120.0
 """Without an event for so long, something is wrong."""
 SOURCE: Final = "sample"
+CASE: Final = '{"after_ms":300,"text":"]C0orbit:DEMO-1","note":"a case begins"}\n'
+"""Where an intake is there: what is used for a case can be posted to its account."""
 
 
 @contextlib.contextmanager
-def demonstration() -> Iterator[Iterator[tuple[cloudevent.ScanEvent, bytes]]]:
+def demonstration(
+    database: Path | None = None,
+) -> Iterator[Iterator[tuple[cloudevent.ScanEvent, bytes]]]:
     """Set everything up in a temporary directory and yield the events as they arrive; clean up at the end.
 
+    With `database`, an intake takes them into that SQLite file, too, and what it acknowledges counts as delivered.
     Raises DaemonUnreachableError when no event arrives.
     """
     with tempfile.TemporaryDirectory(prefix="scangate-demo-") as folder, contextlib.ExitStack() as stack:
         directory = Path(folder)
         port = stack.enter_context(_broker())
-        config = _config(directory, port)
+        changes = {} if database is None else _central(directory)
+        config = _config(directory, port, changes)
         source = SourceSettings(name=SOURCE)
         import_file(config.articles_directory, source, samples.articles_csv(), now=datetime.now(UTC))
         bodies = stack.enter_context(_subscribed(config, port))
+        if database is not None:
+            stack.enter_context(_intake(config, port, database))
         stack.enter_context(_daemon(config, directory / "control.sock"))
         yield _events(bodies)
 
 
-def _config(directory: Path, port: int) -> Config:
+def _central(directory: Path) -> dict[str, dict[str, object]]:
+    """Return what differs where an intake is there: it acknowledges, and what is used belongs to a case."""
+    recording = directory / "scans.ndjson"
+    loop, *scans = samples.scans().read_text(encoding="utf-8").splitlines(keepends=True)
+    recording.write_text("".join((loop, CASE, *scans)), encoding="utf-8")
+    return {
+        "broker": {"confirm": "ack"},
+        "context": {"case_mode": "clear"},
+        "scanner": {"device": str(recording)},
+    }
+
+
+def _config(directory: Path, port: int, changes: dict[str, dict[str, object]]) -> Config:
+    broker = {"urls": [f"mqtt://127.0.0.1:{port}"]} | changes.get("broker", {})
+    scanner = {"name": "replay", "driver": "replay", "device": str(samples.scans())} | changes.get("scanner", {})
     return parse(
         {
             "gateway": {"tenant": "demo", "site": "hospital", "id": "gw01"},
             "station": {"id": "op3", "profile": "operating-room"},
             "state": {"directory": str(directory / "state")},
-            "scanner": [{"name": "replay", "driver": "replay", "device": str(samples.scans())}],
-            "broker": {"urls": [f"mqtt://127.0.0.1:{port}"]},
+            "scanner": [scanner],
+            "broker": broker,
+            "context": changes.get("context", {}),
             "articles": {"source": [{"name": SOURCE}]},
             "outbox": {"min_free_bytes": 0},
         },
@@ -73,7 +98,7 @@ def _broker() -> Iterator[int]:
     from amqtt.broker import Broker
 
     for name in ("amqtt", "transitions"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # it tells of each client that hangs up
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -123,6 +148,20 @@ def _subscribed(config: Config, port: int) -> Iterator["queue.Queue[bytes]"]:
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+@contextlib.contextmanager
+def _intake(config: Config, port: int, database: Path) -> Iterator[None]:
+    """Run the intake as a process of its own: it is another program, on another machine as a rule."""
+    command = (sys.executable, "-m", "intake", "run", "--tenant", config.gateway.tenant)
+    options = ("--broker", f"mqtt://127.0.0.1:{port}", "--database", f"sqlite:///{database}")
+    with database.with_suffix(".log").open("wb") as log:
+        process = subprocess.Popen((*command, *options), stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(BROKER_SECONDS)
 
 
 @contextlib.contextmanager

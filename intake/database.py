@@ -60,6 +60,21 @@ def open_database(url: str) -> sa.Engine:
     return engine
 
 
+def open_existing(url: str) -> sa.Engine:
+    """Return an engine for a database that is there already: a mistyped file name makes no empty one.
+
+    Raises DatabaseError.
+    """
+    engine = make_engine(url)
+    name = engine.url.database
+    if engine.dialect.name == "sqlite" and not (name and Path(name).exists()):
+        raise DatabaseError(
+            "open", shown(url), "there is no such file", "`scangate-intake run` makes it; is the path right?",
+            away=False,
+        )  # fmt: skip
+    return open_database(url)
+
+
 def make_engine(url: str) -> sa.Engine:
     """Return an engine that has not connected yet. Raises DatabaseError for a URL of another kind."""
     try:

@@ -85,6 +85,9 @@ class EventRow(Struct, frozen=True, kw_only=True):
     monotonic_ns: int | None = None
     offset_ns: int | None = None
     """Of a clock event: true time of an event of its boot = the event's `monotonic_ns` + this."""
+    not_before: str | None = None
+    not_after: str | None = None
+    """Of a clock event of a boot whose clock was never set: bounds of its times, RFC 3339."""
 
     @property
     def place(self) -> Place:
@@ -182,6 +185,8 @@ class _Data(Struct, frozen=True, rename="camel"):
     case: Any = None
     boot_id: str | None = None
     offset_ns: _Ns | None = None
+    not_before: str | None = None
+    not_after: str | None = None
 
 
 class _Event(Struct, frozen=True):
@@ -270,6 +275,8 @@ def _row(event: _Event, text: str, received: datetime) -> EventRow:
         boot_id=_column(clock.boot_id or data.boot_id),
         monotonic_ns=clock.monotonic_ns,
         offset_ns=data.offset_ns,
+        not_before=_column(data.not_before),
+        not_after=_column(data.not_after),
     )
 
 

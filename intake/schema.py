@@ -83,6 +83,8 @@ event: Final = sa.Table(
     sa.Column("boot_id", sa.Text),
     sa.Column("monotonic_ns", sa.BigInteger),
     sa.Column("offset_ns", sa.BigInteger),
+    sa.Column("not_before", sa.Text),
+    sa.Column("not_after", sa.Text),
     sa.Column("late", sa.Boolean, nullable=False, default=False),
     sa.Column("body", sa.Text, nullable=False),
 )

@@ -109,17 +109,12 @@ class Intake:
         generation = self._source.generation
         if not self._source.ready or generation == self._announced:
             return
-        since = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self._source.publish(
-            self._topics.announcement,
-            self._signer.signed(_encoder.encode(Announcement(acks=True, since=since))),
-            qos=1,
-            retain=True,
-        )
+        body = announcement(self._now(), acks=True)
+        self._source.publish(self._topics.announcement, self._signer.signed(body), qos=1, retain=True)
         self._announced = generation
         with _logged():
             self._deltas.announce()
-        log.info("announced since=%s", since)
+        log.info("announced %s", body.decode())
 
     def _turn(self, stop: threading.Event) -> None:
         deliveries = self._source.fetch(BATCH, FETCH_SECONDS)
@@ -175,6 +170,12 @@ class Intake:
             self._source.publish(topic_of(source, "cmd/outbox-replay"), self._signer.signed(body))
             self._counters.replays += 1
         self._send(self._acknowledgements.committed(self._holes.given_up(now), now))
+
+
+def announcement(now: datetime, *, acks: bool) -> bytes:
+    """Return what is retained on `udi/v1/{tenant}/intake`."""
+    since = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _encoder.encode(Announcement(acks=acks, since=since))
 
 
 @contextmanager

@@ -51,6 +51,15 @@ class Status(Struct, frozen=True, kw_only=True, rename="camel"):
     passed_over: int
     """Numbers the frontier has passed without an event: see the table `stand_in` for the reasons."""
 
+    def boxes(self) -> tuple[StreamStatus, ...]:
+        """Return one row a box: its present numbering, or a former one that still has a hole."""
+        chosen: dict[str, StreamStatus] = {}
+        for one in self.streams:
+            before = chosen.get(one.source)
+            if before is None or (one.late, one.last_received) >= (before.late, before.last_received):
+                chosen[one.source] = one
+        return tuple(chosen.values())
+
 
 def read_status(engine: sa.Engine, now: datetime) -> Status:
     """Read it. Raises DatabaseError."""

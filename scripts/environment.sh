@@ -24,9 +24,9 @@ die() {
 }
 
 check_python() {
-    command -v "$PYTHON" >/dev/null || die "$PYTHON is not on this machine; install Python 3.11, 3.12 or 3.13"
-    "$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
-        die "Python 3.11, 3.12 or 3.13 is needed, $PYTHON is $("$PYTHON" --version); name another: make PYTHON=python3.12 ..."
+    command -v "$PYTHON" >/dev/null || die "$PYTHON is not on this machine; install Python 3.11 to 3.14"
+    "$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' ||
+        die "Python 3.11 to 3.14 is needed, $PYTHON is $("$PYTHON" --version); name another: make PYTHON=python3.12 ..."
 }
 
 # An environment holds absolute paths: it goes stale when the checkout moves or the interpreter changes.
@@ -50,6 +50,11 @@ missing_packages() {
         has_program "$program" && continue
         case $program in
         systemd-analyze) echo systemd ;;
+        systemd-nspawn) echo systemd-container ;;
+        dpkg-deb) echo dpkg ;;
+        aarch64-linux-gnu-gcc) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+        x86_64-linux-gnu-gcc) echo gcc libc6-dev ;;
+        gpg) echo gnupg ;;
         qemu-system-x86_64) echo qemu-system-x86 ;;
         qemu-img) echo qemu-utils ;;
         mke2fs) echo e2fsprogs ;;
@@ -62,7 +67,7 @@ missing_packages() {
     done
     [ "$1" = programs ] && return
     case $PYTHON in
-    python3.1[123]) prefix=$PYTHON ;;
+    python3.1[1234]) prefix=$PYTHON ;;
     *) prefix=python3 ;;
     esac
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || echo "$prefix-venv"

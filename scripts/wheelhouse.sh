@@ -23,5 +23,16 @@ $pip --python build/bill/bin/python install --quiet --quiet --no-index --find-li
 build/release/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
     --output-file "$out/scangate.cdx.json" build/bill/bin/python
 cp scripts/install.sh "$out/"
-(cd "$out" && sha256sum -- *.whl scangate.cdx.json install.sh >SHA256SUMS)
+# What install.sh compares before it touches anything, and the only wheels that it takes.
+"$PYTHON" -c 'import platform, sys; print(f"{sys.version_info[0]}.{sys.version_info[1]} {platform.machine()}")' >"$out/target"
+build/release/bin/python - "$out" >"$out/requirements.txt" <<'END'
+import hashlib, pathlib, sys
+for wheel in sorted(pathlib.Path(sys.argv[1]).glob("*.whl")):
+    name, version = wheel.name.split("-")[:2]
+    print(f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
+END
+(cd "$out" && sha256sum -- *.whl scangate.cdx.json install.sh target requirements.txt >SHA256SUMS)
+# SIGN_WITH names a key of gpg: a gateway that has its public part in /etc/scangate/release.gpg takes nothing else.
+[ -z "${SIGN_WITH:-}" ] ||
+    gpg --batch --yes --local-user "$SIGN_WITH" --detach-sign --output "$out/SHA256SUMS.gpg" "$out/SHA256SUMS"
 echo "scangate: $out is ready; on the gateway, as root:  sh install.sh"

@@ -1,6 +1,7 @@
 """From the texts of one row to an Article: the judgement every import format shares. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final, TypeVar
@@ -28,7 +29,7 @@ _MAX_REASON = 300
 
 _TRUE = frozenset({"1", "true", "sant", "yes", "y", "ja", "j", "x"})
 _FALSE = frozenset({"0", "false", "falskt", "no", "n", "nej"})
-_STATUS = {
+STATUS_WORDS = {
     "active": ArticleStatus.ACTIVE,
     "aktiv": ArticleStatus.ACTIVE,
     "discontinued": ArticleStatus.DISCONTINUED,
@@ -59,6 +60,12 @@ _THOUSANDS_ZEROS = 3
 _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 
 
+_MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?")
+"""Behind a date that a spreadsheet or a database took for a moment."""
+_AS_TEXT = re.compile(r"""="(.*)"|'(.*)|\(01\)([0-9]{14})""")
+"""How a spreadsheet is told that a number is text, and a GTIN as it stands below a symbol (GS1 Gen. Spec. 4.14)."""
+
+
 class BadRow(Struct, frozen=True, kw_only=True):
     """Why a row gives no article."""
 
@@ -87,7 +94,7 @@ class _Row:
         return self.texts[field]
 
     def number(self, field: Field) -> str | None:
-        return _printable(self.text(field), MAX_NUMBER)
+        return _printable(_without_wrapping(self.text(field)), MAX_NUMBER)
 
     def prose(self, field: Field, limit: int) -> str | None:
         """Running text: line breaks, tabs and no-break spaces count as a space."""
@@ -108,8 +115,8 @@ class _Row:
         return words[word]
 
     def identifier(self, field: Field, issuer: Issuer | None) -> tuple[Issuer, str]:
-        text = self.text(field)
-        if len(text) > MAX_IDENTIFIER:
+        text = _without_wrapping(self.text(field))
+        if len(text) > MAX_IDENTIFIER + len("+C"):
             raise _BadCellError(f"{_quoted(text)} is longer than {MAX_IDENTIFIER} characters")
         return read_identifier(text, issuer)
 
@@ -127,7 +134,7 @@ class _Row:
         return int(digits)
 
     def day(self, field: Field) -> str:
-        text = self.text(field)
+        text = _MIDNIGHT.sub("", self.text(field))
         parts = _DATE.fullmatch(text)
         try:
             return date.fromisoformat("-".join(parts.groups() if parts else ())).isoformat()
@@ -178,7 +185,7 @@ _READERS: Final[tuple[tuple[Field, str, Callable[[_Row, Field], object]], ...]] 
     ("lotRequired", "lot_required", lambda row, field: row.flag(field)),
     ("serialRequired", "serial_required", lambda row, field: row.flag(field)),
     ("expiryRequired", "expiry_required", lambda row, field: row.flag(field)),
-    ("status", "status", lambda row, field: row.word(field, _STATUS)),
+    ("status", "status", lambda row, field: row.word(field, STATUS_WORDS)),
     ("statusReason", "status_reason", lambda row, field: row.prose(field, MAX_TEXT)),
     ("statusFrom", "status_from", lambda row, field: row.day(field)),
 )
@@ -211,8 +218,22 @@ def _read(row: _Row) -> Article:
     )
 
 
+def _without_wrapping(text: str) -> str:
+    """Return a number without what says that it is one."""
+    parts = _AS_TEXT.fullmatch(text)
+    return text if parts is None else next((part for part in parts.groups() if part is not None), "")
+
+
+def _without_format(text: str) -> str:
+    """Return a text without characters that are never seen: soft hyphens, zero-width spaces, marks of direction."""
+    if text.isascii() or text.isprintable():
+        return text
+    return "".join(character for character in text if unicodedata.category(character) != "Cf")
+
+
 def _printable(text: str, limit: int) -> str | None:
     """Return the text, or None for an empty one."""
+    text = _without_format(text).strip()
     if len(text) > limit:
         raise _BadCellError(f"{len(text)} characters: at most {limit} are kept")
     if not text.isprintable():

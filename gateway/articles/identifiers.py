@@ -7,7 +7,7 @@ one integer key finds it in any of them. Every other identifier is text.
 import re
 
 from gateway.model import Issuer
-from gateway.udi.checks import gs1_check_digit, ifa_check_digits, is_digits
+from gateway.udi.checks import gs1_check_digit, hibc_check_character, ifa_check_digits, is_digits
 
 GTIN_DIGITS = 14
 _GTIN_LENGTHS = frozenset({8, 12, 13, GTIN_DIGITS})
@@ -79,9 +79,13 @@ def read_identifier(text: str, issuer: Issuer | None) -> tuple[Issuer, str]:
 
     Without an issuer it is told from the form where only one fits. Raises IdentifierError.
     """
+    if issuer in {None, Issuer.HIBCC} and text.startswith("+"):
+        issuer = Issuer.HIBCC
     issuer = issuer or _tell_issuer(text)
     if issuer is Issuer.GS1:
         return issuer, _read_gtin(text)
+    if issuer is Issuer.HIBCC:
+        text = _without_check(text)
     if _FORMS[issuer].fullmatch(text) is None:
         raise IdentifierError(f"{text!r} is not {_WANTED[issuer]}")
     if issuer is Issuer.IFA and text[-2:] != (expected := ifa_check_digits(text[:-2])):
@@ -89,8 +93,41 @@ def read_identifier(text: str, issuer: Issuer | None) -> tuple[Issuer, str]:
     return issuer, text
 
 
+def _without_check(text: str) -> str:
+    """Return a HIBC identifier without `+` and check character, which many registries list with it.
+
+    A check character is one only where modulo 43 over what stands before it proves it (ANSI/HIBC 2.6, B.1), and
+    where an identifier is left without it: its last character is the digit of the unit of measure.
+
+    >>> _without_check("H373VBJR061002A39"), _without_check("A99912345")
+    ('H373VBJR061002A3', 'A99912345')
+    """
+    bare = text.removeprefix("+")
+    shorter, last = bare[:-1], bare[-1:]
+    if _FORMS[Issuer.HIBCC].fullmatch(shorter) and hibc_check_character(f"+{shorter}") == last:
+        return shorter
+    if text.startswith("+"):
+        raise IdentifierError(f"{text!r}: its check character is wrong, or missing")
+    return bare
+
+
+_FLOAT = re.compile(r"[0-9]{7,14}[.,]0+")
+_EXPONENT = re.compile(r"[0-9]+([.,][0-9]+)?[eE][+]?[0-9]+")
+_LOST_ZERO = {7: 8, 11: 12}
+"""Digits of a GTIN-8 and a GTIN-12 whose leading zero is gone -> digits it had."""
+
+
 def _read_gtin(text: str) -> str:
     number = gtin_number(text)
+    if number is None and (_EXPONENT.fullmatch(text) or _FLOAT.fullmatch(text)):
+        raise IdentifierError(
+            f"{text!r} is a number as a spreadsheet writes it, and digits are gone: export the column as text"
+        )
+    if number is None and is_digits(text) and len(text) in _LOST_ZERO:
+        raise IdentifierError(
+            f"{text!r} has {len(text)} digits: a leading zero of {_LOST_ZERO[len(text)]} may be gone, as in a "
+            "spreadsheet; export the column as text"
+        )
     if number is None:
         raise IdentifierError(f"{text!r} is no GTIN: expected 8, 12, 13 or 14 digits")
     if number == 0:
@@ -104,7 +141,7 @@ def _read_gtin(text: str) -> str:
 def _tell_issuer(text: str) -> Issuer:
     if looks_like_pzn(text):
         return Issuer.IFA
-    if is_digits(text):
+    if is_digits(text) or _EXPONENT.fullmatch(text) or _FLOAT.fullmatch(text):
         return Issuer.GS1
     fitting = [issuer for issuer, form in _FORMS.items() if form.fullmatch(text)]
     if len(fitting) == 1:

@@ -61,14 +61,14 @@ CREATE INDEX catalog_number ON article (catalog_number) WHERE catalog_number IS 
 """
 """Made after the rows: sorted once instead of shuffled for every row."""
 
-_PHRASE: Final = "CASE typeof({0}) WHEN 'integer' THEN (SELECT text FROM {1}phrase WHERE id = {0}) ELSE {0} END"
+PHRASE: Final = "CASE typeof({0}) WHEN 'integer' THEN (SELECT text FROM {1}phrase WHERE id = {0}) ELSE {0} END"
 
 
 def select_rows(schema: str = "") -> str:
     """Return the query for rows as `gateway.articles.rows.to_article` takes them; `schema` ends with a dot."""
     return f"""
 SELECT key, traits, (SELECT name FROM {schema}manufacturer WHERE id = article.manufacturer),
-    {_PHRASE.format("trade_name", schema)}, {_PHRASE.format("description", schema)}, article_number, catalog_number,
+    {PHRASE.format("trade_name", schema)}, {PHRASE.format("description", schema)}, article_number, catalog_number,
     identifier, base, base_quantity, rest
 FROM {schema}article AS article
 """  # noqa: S608 - made of constants
@@ -80,7 +80,7 @@ MAX_SAME_NUMBER: Final = 64
 """Rows taken for one article or catalogue number: its packages, in a few sources, with room to spare."""
 BY_GTIN: Final = f"{SELECT} WHERE key BETWEEN ? AND ?"
 BY_KEY: Final = f"{SELECT} WHERE key = ?"
-BARRED: Final = f"{SELECT} WHERE key IN (SELECT key FROM barred) AND base IS NOT NULL"  # noqa: S608
+BARRED: Final = f"{SELECT} WHERE key IN (SELECT key FROM barred)"  # noqa: S608
 BY_TEXT: Final = f"{SELECT} WHERE identifier = ? LIMIT {MAX_SAME_NUMBER}"
 BY_ARTICLE_NUMBER: Final = f"{SELECT} WHERE article_number = ? LIMIT {MAX_SAME_NUMBER}"
 BY_CATALOG_NUMBER: Final = f"{SELECT} WHERE catalog_number = ? LIMIT {MAX_SAME_NUMBER}"

@@ -49,8 +49,13 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     columns: dict[Field, str] = {}
     """csv only: field of the master -> column of the file. A field left out is read from the column of its own
     name."""
-    encoding: Literal["utf-8", "cp1252"] = "utf-8"
-    """A UTF-8 byte order mark is accepted, and outranks this setting."""
+    values: dict[Field, dict[str, str]] = {}
+    """csv only: field -> cell of the file -> what it means, such as status = { "Utgått" = "blocked" }. Cells count
+    without regard to case; one that is not named is read as it is."""
+    encoding: Literal["utf-8", "cp1252", "cp850"] = "utf-8"
+    """A UTF-8 byte order mark is accepted, and outranks this setting. cp850: files of DOS programs."""
+    identifier_system: str | None = None
+    """fhir only: the `system` of the identifier that is the article number; left out, none is."""
     delimiter: Literal[";", ",", "\t", "|"] = ";"
     """What stands between two cells."""
     path: str | None = None

@@ -38,12 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from gateway.cli import (
+        archive,
         articles,
         configuration,
         daemon,
         demo,
         display,
         doctor,
+        documentation,
+        enrol,
         firmware,
         init,
         outbox,
@@ -51,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         scanners,
         station,
         tail,
+        upgrade,
     )
 
     parser = argparse.ArgumentParser(
@@ -63,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in (
         *(demo, daemon, init, configuration, doctor, parse, articles, outbox),
-        *(scanners, station, firmware, display, tail),
+        *(scanners, station, firmware, display, tail, enrol, archive, upgrade),
     ):
         group.add(commands)
+    documentation.add(commands, parser)
     return parser

@@ -19,7 +19,7 @@ from gateway.articles.settings import Field, SourceSettings
 from gateway.cli import exits
 from gateway.cli.articles_box import add_box, config_of, directory_of
 from gateway.cli.box import act_as_owner
-from gateway.cli.output import print_json
+from gateway.cli.output import add_json, print_json
 from gateway.config.loader import ConfigError
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         help="replace the rows of one source by those of a file",
         description="Checks a file of articles and puts the new master in force at once; a running daemon "
         "follows by itself. Settings of the source come from its [[articles.source]] in the configuration, "
-        "where there is one; options outrank them. Exit code 1: too many rows were rejected, nothing was taken.",
+        "where there is one; options outrank them. What is blocked or recalled stays so until the source says "
+        "active, or releases it. Exit code 1: nothing was taken, too many rows were rejected or are missing.",
         epilog="example: scangate articles import --source miv articles.csv --column articleNumber=ITEM_NO",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
@@ -65,18 +66,37 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "--rejected", type=Path, metavar="FILE", help="write the rejected rows there: a JSON object a line"
     )
     parser.add_argument(
-        "--as-of",
-        type=_moment,
-        metavar="TIME",
-        help="until when changes at the source are in the file, such as 2026-11-21T03:00; deltas issued later stay "
-        "in force (default: the file's own date)",
+        "--check", action="store_true", help="read and report everything, and leave the master as it is"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="also where more than a fifth of the rows in force would go"
+    )
+    parser.add_argument(
+        "--as-of", type=_moment, metavar="TIME", help="when the file was made (default: the file's own date)"
+    )
+    parser.add_argument(
+        "--up-to",
+        type=int,
+        metavar="NUMBER",
+        help="whatever the source's deltas up to this number say is known otherwise: none of them is missing",
     )
     add_box(parser)
     parser.set_defaults(run=_import)
+    profile = actions.add_parser(
+        "profile",
+        help="propose the [[articles.source]] of an unknown file: columns, encoding, delimiter, words",
+        description="Looks at the beginning of the file and prints a block to paste into the configuration; try it "
+        "with `scangate articles import --check`. Exit code 1: something must be said by you.",
+        epilog="example: scangate articles profile export.csv --source miv",
+    )
+    profile.add_argument("file", type=Path, metavar="FILE")
+    profile.add_argument("--source", default="NAME", metavar="NAME", help="the name of the source")
+    add_json(profile)
+    profile.set_defaults(run=_profile)
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from gateway.articles.build.import_job import import_file
+    from gateway.articles.build.import_job import MAX_SHRINK, import_file
 
     config = config_of(arguments)
     source = _source(arguments, config)
@@ -94,26 +114,59 @@ def _import(arguments: argparse.Namespace) -> int:
             readable,
             now=datetime.now(UTC),
             max_rejected=arguments.max_rejected / 100,
+            max_shrink=1.0 if arguments.force else MAX_SHRINK,
+            check_only=arguments.check,
             progress=progress,
             on_rejection=note,
             as_of=arguments.as_of,
         )
+        if arguments.up_to is not None and report.swapped:
+            _settle(directory_of(arguments, config) / "articles", source.name, arguments.up_to)
     report = msgspec.structs.replace(report, file=str(arguments.file))
     if arguments.json:
         print_json(report)
     else:
         _print_report(report, arguments.rejected)
-    if not report.swapped:
+    if report.refusal is not None:
         print(
             f"scangate: nothing was taken: {report.refusal}; correct the file, or raise --max-rejected",
             file=sys.stderr,
         )
-    return exits.DONE if report.swapped else exits.NOT_WELL
+    return exits.DONE if report.refusal is None else exits.NOT_WELL
+
+
+def _settle(articles: Path, source: str, number: int) -> None:
+    from gateway.articles.overlay.applier import DeltaApplier
+
+    with DeltaApplier(articles, (source,)) as deltas:
+        deltas.settle(source, number)
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    from gateway.articles.importers.archive import ArchiveError
+    from gateway.articles.importers.profile import as_toml, profile
+
+    try:
+        found = profile(arguments.file)
+    except (OSError, ArchiveError) as error:
+        print(f"scangate: cannot profile {arguments.file}: {error}", file=sys.stderr)
+        return exits.USAGE
+    if arguments.json:
+        print_json(found)
+    else:
+        print(as_toml(found, arguments.source), end="")
+    for remark in found.remarks:
+        print(f"! {remark}", file=sys.stderr)
+    if found.unused:
+        print(f"columns without a field: {', '.join(found.unused)}", file=sys.stderr)
+    return exits.NOT_WELL if found.remarks else exits.DONE
 
 
 def _print_report(report: "ImportReport", rejected: Path | None) -> None:
     if report.swapped:
         print(f"{report.source}: {report.accepted} articles are in force, version {report.version}")
+    elif report.refusal is None:
+        print(f"{report.source}: {report.accepted} articles would be taken; nothing was changed")
     if report.duplicates:
         print(f"{report.duplicates} rows only repeated others and were left out")
     if report.rejected:

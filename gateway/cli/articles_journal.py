@@ -4,19 +4,38 @@ import argparse
 import csv
 import sys
 from collections import deque
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from gateway.cli import exits
-from gateway.cli.articles_box import add_box, master_of
+from gateway.cli.articles_box import add_box, config_of, master_of
 from gateway.cli.journal import add_since
-from gateway.cli.output import show
+from gateway.cli.output import print_json, show
+
+if TYPE_CHECKING:
+    from gateway.recalls.affected_scans import Affected
 
 DEFAULT_LIMIT: Final = 1000
 """Scans `affected` lists unless told otherwise."""
 
 
+SCAN_COLUMNS: Final = {
+    "sequence": "sequence",
+    "time": "time",
+    "action": "action",
+    "deviceIdentifier": "device identifier",
+    "lotNumber": "lot",
+    "serialNumber": "serial",
+    "tradeName": "article",
+    "case": "case",
+    "certain": "touched",
+    "takenBack": "taken back",
+    "recalledBy": "recalled by",
+    "reason": "reason",
+}
+"""Of a listing of past scans."""
 NONE_AFFECTED: Final = (
     "no scans of this box's journal are affected; delivered ones stay in it for [outbox] keep_delivered_days"
 )
@@ -35,6 +54,16 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     unknown.add_argument("--csv", action="store_true", help="print CSV instead of a table")
     add_box(unknown)
     unknown.set_defaults(run=_unknown)
+    drill = actions.add_parser(
+        "drill",
+        help="try a recall out: what it would bar here and which past scans it touches; nothing is changed",
+        description="FILE: a delta as the central side would send it, signed or not. Exit code 1: it would be "
+        "refused, or something that it names is no article of this box, or would not be barred.",
+        epilog="example: scangate articles drill fsn-17.json",
+    )
+    drill.add_argument("file", type=Path, metavar="FILE")
+    add_box(drill)
+    drill.set_defaults(run=_drill)
     affected = actions.add_parser(
         "affected",
         help="past scans that a recall touches",
@@ -104,6 +133,48 @@ def _print_csv(rows: list[dict[str, Any]]) -> None:
     writer.writerows(map(cell, row.values()) for row in rows)
 
 
+def _drill(arguments: argparse.Namespace) -> int:
+    from gateway.articles.overlay.delta_message import MAX_DELTA_BYTES
+    from gateway.articles.overlay.signing import KeyFileError, read_public_key
+    from gateway.outbox.reader import OutboxReader
+    from gateway.recalls.affected_scans import undone
+    from gateway.recalls.drill import DrillRefusedError, drill
+
+    config = config_of(arguments)
+    try:
+        with arguments.file.open("rb") as file:
+            payload = file.read(MAX_DELTA_BYTES + 1)
+        key_file = None if config is None else config.articles.delta_key_file
+        key = (
+            None
+            if key_file is None or not payload.lstrip().startswith(b'{"payload"')
+            else read_public_key(key_file)
+        )
+    except (OSError, KeyFileError) as error:
+        print(f"scangate: cannot read {arguments.file}: {error}", file=sys.stderr)
+        return exits.USAGE
+    master, directory = master_of(arguments)
+    master.close()
+    reader = OutboxReader(directory / "outbox.db")
+    try:
+        names = () if config is None else tuple(config.articles.priorities())
+        taken_back = undone(reader.journal())
+        tried = drill(directory / "articles", names, payload, key, reader.journal(), taken_back)
+    except DrillRefusedError as error:
+        print(f"scangate: the box would refuse it: {error}", file=sys.stderr)
+        return exits.NOT_WELL
+    finally:
+        reader.close()
+    if arguments.json:
+        print_json(msgspec.to_builtins(tried))
+    else:
+        columns = {"article": "article", "articleNumber": "number", "tradeName": "name", "known": "known here"}
+        show([msgspec.to_builtins(one) for one in tried.articles], columns | {"effect": "effect"}, as_json=False)
+        show([_row(one) for one in tried.scans], SCAN_COLUMNS, as_json=False, empty=NONE_AFFECTED)
+    well = all(one.known and one.effect != "none" for one in tried.articles)
+    return exits.DONE if well else exits.NOT_WELL
+
+
 def _affected(arguments: argparse.Namespace) -> int:
     from gateway.model import Recall
     from gateway.outbox.reader import OutboxReader
@@ -136,29 +207,15 @@ def _affected(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show([msgspec.to_builtins(one) for one in found], {}, as_json=True)
     else:
-        columns = {
-            "sequence": "sequence",
-            "time": "time",
-            "action": "action",
-            "deviceIdentifier": "device identifier",
-            "lotNumber": "lot",
-            "serialNumber": "serial",
-            "tradeName": "article",
-            "case": "case",
-            "certain": "touched",
-            "takenBack": "taken back",
-            "recalledBy": "recalled by",
-            "reason": "reason",
-        }
-        rows = [
-            {
-                **msgspec.to_builtins(one.event),
-                "certain": "certain" if one.certain else "possible",
-                "takenBack": one.taken_back,
-                "recalledBy": one.source,
-                "reason": one.reason,
-            }
-            for one in found
-        ]
-        show(rows, columns, as_json=False, empty=NONE_AFFECTED)
+        show(list(map(_row, found)), SCAN_COLUMNS, as_json=False, empty=NONE_AFFECTED)
     return exits.DONE
+
+
+def _row(one: "Affected") -> dict[str, Any]:
+    return {
+        **msgspec.to_builtins(one.event),
+        "certain": "certain" if one.certain else "possible",
+        "takenBack": one.taken_back,
+        "recalledBy": one.source,
+        "reason": one.reason,
+    }

@@ -36,7 +36,11 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         epilog="example: scangate articles sync miv",
     )
     sync.add_argument("sources", nargs="*", metavar="SOURCE", help="these, whether they are due or not")
-    sync.add_argument("--force", action="store_true", help="import files that did not change, too")
+    sync.add_argument(
+        "--force",
+        action="store_true",
+        help="import files that did not change, or lack many of the rows in force, too",
+    )
     add_config(sync)
     add_json(sync)
     sync.set_defaults(run=_sync)

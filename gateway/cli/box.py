@@ -1,8 +1,8 @@
 """What most commands share: the configuration file, the box's files, and acting as their owner.
 
-Run as root, a command works as the service's user from `open_box` on, so that every file in the state directory stays
-the service's own. Files that the caller named on the command line are opened inside `as_caller`: root opens what root
-named, wherever it lies and whoever owns it.
+Run as root, a command works as the service's user from `open_box` on, so that every file in the state directory
+stays the service's own. Files that the caller named on the command line are opened inside `as_caller`: root opens
+what root named, wherever it lies and whoever owns it.
 
     config = open_box(arguments)             # from here on the service's user
     with as_caller():                        # root again, for this block

@@ -1,7 +1,12 @@
 """`demo`: the whole chain on this machine, event by event."""
 
 import argparse
+import contextlib
+import importlib.util
+import sqlite3
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli import exits
@@ -11,6 +16,8 @@ if TYPE_CHECKING:
 
     from gateway.events.cloudevent import ScanEvent
 
+STORED_SECONDS = 60.0
+"""The intake tries MQTT 5 first, as the box does, and the demo's broker speaks only 3.1.1."""
 COLOURS = {"accepted": "green", "warning": "yellow", "refused": "red"}
 
 
@@ -21,10 +28,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="the whole chain on this machine with nothing set up",
         description="Starts an embedded broker, imports a sample article master, plays recorded scans through the "
         "real pipeline, and shows each event as a subscriber receives it.",
-        epilog="example: scangate demo --count 20",
+        epilog="examples: scangate demo --count 20; scangate demo --count 20 --intake",
     )
     demo.add_argument("--count", type=_count, metavar="N", help="end after N events (default: go on until Ctrl-C)")
     demo.add_argument("--raw", action="store_true", help="print each event's JSON as it came, one a line")
+    demo.add_argument(
+        "--intake",
+        nargs="?",
+        const=Path("scangate-demo.db"),
+        type=Path,
+        metavar="FILE",
+        help="take the events into an SQLite file, too (default scangate-demo.db); shows the use of each article",
+    )
     demo.set_defaults(run=_demo)
 
 
@@ -43,6 +58,9 @@ def _demo(arguments: argparse.Namespace) -> int:
             raise
         print("scangate: the demo's broker is missing: pip install 'scangate[demo]'", file=sys.stderr)
         return exits.USAGE
+    if arguments.intake is not None and importlib.util.find_spec("sqlalchemy") is None:
+        print("scangate: the intake's packages are missing: pip install 'scangate[intake]'", file=sys.stderr)
+        return exits.USAGE
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
@@ -52,7 +70,8 @@ def _demo(arguments: argparse.Namespace) -> int:
         console.print("(A few seconds: MQTT 5 is tried first, and this broker speaks only 3.1.1.)\n", style="dim")
     seen = 0
     told: set[str] = set()
-    with demonstration() as events:
+    database = arguments.intake.absolute() if arguments.intake is not None else None
+    with demonstration(database) as events:
         for event, body in events:
             seen += 1
             if arguments.raw:
@@ -61,9 +80,40 @@ def _demo(arguments: argparse.Namespace) -> int:
                 _show(console, event, told)
             if seen == arguments.count:
                 break
+        if database is not None:
+            _show_use(console, database, seen)
     if not arguments.raw:
         console.print(f"\n{seen} events. The same chain with your scanner: scangate init; scangate run.")
     return exits.DONE
+
+
+def _show_use(console: "Console", database: Path, events: int) -> None:
+    """What the central side has: the view `article_use` of its database."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    until = time.monotonic() + STORED_SECONDS
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        while (stored := _stored(connection)) < events and time.monotonic() < until:
+            time.sleep(0.1)
+        table = Table("article", "name", "lot", "serial", "used", box=SIMPLE_HEAD, pad_edge=False)
+        for row in connection.execute(
+            "SELECT coalesce(article_number, device_identifier), trade_name, lot_number, serial_number, quantity "
+            "FROM article_use ORDER BY 1, 3, 4"
+        ):
+            table.add_row(*("-" if cell is None else str(cell) for cell in row))
+    console.print(f"\n{stored} events in {database}; used, by article:")
+    console.print(table)
+    console.print(f"More: scangate-intake status --database sqlite:///{database}", style="dim")
+
+
+def _stored(connection: sqlite3.Connection) -> int:
+    """Return how many events the intake has committed; 0 while it has not made its tables."""
+    try:
+        count: int = connection.execute("SELECT count(*) FROM event").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+    return count
 
 
 def _show(console: "Console", event: "ScanEvent", told: set[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.outbox.reader import OutboxReader
+from gateway.outbox.schema import connect, refuse_newer
 from gateway.outbox.search import read_since
 from gateway.system.service_user import as_caller
 
@@ -22,11 +23,19 @@ def add_since(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_until(parser: argparse.ArgumentParser) -> None:
+    """Add `--until` to a command."""
+    parser.add_argument("--until", type=_since, metavar="TIME", help="recorded before then; a time as of --since")
+
+
 @contextlib.contextmanager
 def backlog_of(config: "Config", other: Path | None = None) -> Iterator[OutboxReader]:
     """Open the outbox of a box, or another one, for reading, inside a `with`. Raises OutboxError."""
     if other is None:
-        backlog = OutboxReader(config.state_directory / "outbox.db")
+        path = config.state_directory / "outbox.db"
+        backlog = OutboxReader(path)
+        with contextlib.closing(connect(path, read_only=True)) as db:
+            refuse_newer(db, path)
     else:
         with as_caller():
             backlog = OutboxReader(other)

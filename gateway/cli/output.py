@@ -51,7 +51,10 @@ def print_json(value: object) -> None:
 
 
 def _cell(value: object) -> str:
-    """What a table shows, a list on a line each. Control characters are made visible: a listing never drives the terminal."""
+    """What a table shows, each part of a list on its line.
+
+    Control characters are made visible: a listing never drives the terminal.
+    """
     if value is None:
         return "-"
     if isinstance(value, bool):

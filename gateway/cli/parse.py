@@ -25,10 +25,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "standard input is one. A control character may be written {GS}, {RS}, {EOT} or \\x1d; an AIM symbology "
         "identifier such as ]d2 may stand in front. Exit code 1: one of them is not ok.",
         epilog="examples: scangate parse ']d201087176482002741728063010ABC{GS}217'   |   "
-        "scangate parse --item '+A123BJC5D6E71G' '+$$52001510X3GD'   |   scangate parse --ndjson < scans.ndjson",
+        "scangate parse --item '+A123BJC5D6E71G' '+$$52001510X3GD'   |   "
+        "scangate parse --explain ']C10109520001000508' ']C11745123110K7'   |   "
+        "scangate parse --ndjson < scans.ndjson",
     )
     parse.add_argument("codes", nargs="*", metavar="CODE", help="text of a symbol")
     parse.add_argument("--item", action="store_true", help="the CODEs are the symbols of one item")
+    parse.add_argument(
+        "--explain", action="store_true", help="how the CODEs would be joined if they were scanned one by one"
+    )
     parse.add_argument(
         "--today", type=_day, default=None, metavar="YYYY-MM-DD", help="day to judge dates by (default: today)"
     )
@@ -49,6 +54,8 @@ def _parse(arguments: argparse.Namespace) -> int:
             print("scangate: --ndjson reads standard input: leave out CODE and --item", file=sys.stderr)
             return exits.USAGE
         return _answer_lines(today)
+    if arguments.explain:
+        return _explain(arguments, today)
     from gateway.udi import decode, decode_symbols
 
     texts: Iterator[str] = map(characters, arguments.codes) if arguments.codes else _typed_lines()
@@ -65,6 +72,21 @@ def _parse(arguments: argparse.Namespace) -> int:
         if not decoded.ok:
             code = exits.NOT_WELL
     return code
+
+
+def _explain(arguments: argparse.Namespace, today: date) -> int:
+    from gateway.station.explain_joining import explain_joining
+    from gateway.udi.dispatch import split_symbology
+
+    texts = list(map(characters, arguments.codes)) if arguments.codes else list(_typed_lines())
+    symbols = [(text, symbology) for symbology, text in map(split_symbology, texts)]
+    told = explain_joining(symbols, today)
+    show(
+        [{"symbol": one.symbol, "says": one.says or None, "label": one.label, "why": one.why} for one in told],
+        {"symbol": "symbol", "says": "says", "label": "label", "why": "what it is"},
+        as_json=arguments.json,
+    )
+    return exits.DONE
 
 
 def _answer_lines(today: date) -> int:

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from gateway.cli import exits
@@ -39,6 +40,17 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     watching.add_argument("--count", type=int, metavar="N", help="end after N scans")
     watching.add_argument("--json", action="store_true", help="print the JSON of each, one a line")
     watching.set_defaults(run=_watch)
+    quality = actions.add_parser(
+        "quality",
+        help="how well labels are read, by scanner or by article",
+        description="Counts labels since the daemon's start: how many were whole and readable at the first try, "
+        "how many were not, and why. Those that fail most come first.",
+        epilog="examples: scangate scanners quality   |   scangate scanners quality --articles",
+    )
+    quality.add_argument("--articles", action="store_true", help="by article (device identifier)")
+    add_socket(quality)
+    add_json(quality)
+    quality.set_defaults(run=_quality)
     _add_test(actions, "test", "scan a known symbol and learn what is set up wrongly", store=False)
     _add_test(actions, "calibrate", "the same; a scanner that passes counts as calibrated", store=True)
     sheet = actions.add_parser(
@@ -48,6 +60,21 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     add_page(sheet)
     sheet.set_defaults(run=_sheet)
+    allow = actions.add_parser(
+        "allow",
+        help="let the daemon read scanners of a maker that the package does not know",
+        description="Writes the site's udev rules and has udev apply them: the daemon may open these keyboards and "
+        "HID devices, and ModemManager leaves their serial ports alone. Run it as root. Without a device it shows "
+        "what is allowed.",
+        epilog="example: scangate scanners allow 11fa:0215",
+    )
+    allow.add_argument(
+        "devices", nargs="*", type=_device, metavar="VENDOR:PRODUCT", help="as `scanners list` shows it"
+    )
+    allow.add_argument("--remove", action="store_true", help="allow them no longer")
+    allow.add_argument("--file", type=Path, help="another rules file than the site's own")
+    add_json(allow)
+    allow.set_defaults(run=_allow)
 
 
 def _add_test(
@@ -70,6 +97,15 @@ def _add_test(
     test.set_defaults(run=_test, store=store)
 
 
+def _device(text: str) -> tuple[str, str]:
+    from gateway.devices.site_rules import parse
+
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _seconds(text: str) -> int:
     seconds = int(text)
     if seconds < 1:
@@ -78,6 +114,7 @@ def _seconds(text: str) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    from drivers.hardware import without_node
     from gateway.config.loader import ConfigError, load
     from gateway.devices.inventory import everything, from_configuration, listing
     from gateway.system.control_socket import DaemonUnreachableError, ask
@@ -91,7 +128,7 @@ def _list(arguments: argparse.Namespace) -> int:
         except ConfigError as problem:
             print(f"scangate: {problem}", file=sys.stderr)
             configured = []
-    rows = listing(configured, everything())
+    rows = listing(configured, everything(), without_node())
     columns = {"name": "name", "state": "state", "driver": "driver", "device": "device", "hardware": "hardware"}
     if any(row["driver"] == "hid-keyboard" and row["name"] for row in rows):
         columns["calibrated"] = "calibrated"
@@ -99,6 +136,31 @@ def _list(arguments: argparse.Namespace) -> int:
         columns["why"] = "why"
     show(rows, columns, as_json=arguments.json, empty="nothing that could be a scanner is plugged in")
     return exits.NOT_WELL if any(row["name"] and row["why"] for row in rows) else exits.DONE
+
+
+def _quality(arguments: argparse.Namespace) -> int:
+    from gateway.system.control_socket import ask
+
+    report: Any = ask(arguments.socket, "quality")
+    kind = "article" if arguments.articles else "scanner"
+    rows = [
+        {kind: name, **row, "rate": f"{100 * row['firstTry'] // row['labels']} %" if row["labels"] else None}
+        for name, row in report[f"{kind}s"].items()
+    ]
+    rows.sort(key=lambda row: (row["firstTry"] - row["labels"], row[kind]))
+    columns = {
+        kind: kind,
+        "labels": "labels",
+        "rate": "1st try",
+        "unreadable": "unread",
+        "incomplete": "half",
+        "completed": "late",
+        "unknown": "unknown",
+        "interleaved": "mixed",
+        "keyed": "typed",
+    }
+    show(rows, columns, as_json=arguments.json, empty="no label has been read since the start")
+    return exits.DONE
 
 
 def _watch(arguments: argparse.Namespace) -> int:
@@ -174,3 +236,31 @@ def _sheet(arguments: argparse.Namespace) -> int:
     from gateway.printing.calibration_sheet import TITLE, cells
 
     return write_page(arguments, TITLE, list(cells()))
+
+
+def _allow(arguments: argparse.Namespace) -> int:
+    from drivers.udev_rules import SITE_FILE
+    from drivers.vendors import maker
+    from gateway.devices import site_rules
+
+    path = arguments.file or Path(SITE_FILE)
+    try:
+        if arguments.devices:
+            pairs = arguments.devices
+            allowed = site_rules.change((), pairs, path) if arguments.remove else site_rules.change(pairs, (), path)
+        else:
+            allowed = site_rules.allowed(path)
+    except site_rules.SiteRulesError as error:
+        print(f"scangate: {error}", file=sys.stderr)
+        return exits.UNREACHABLE
+    rows = [
+        {"device": f"{vendor}:{product}", "maker": maker(vendor) or None} for vendor, product in sorted(allowed)
+    ]
+    show(rows, {"device": "device", "maker": "maker"}, as_json=arguments.json, empty=f"{path} allows nothing")
+    if arguments.devices and not site_rules.reload():
+        print(
+            "scangate: udev did not take the rules: udevadm control --reload && udevadm trigger, as root",
+            file=sys.stderr,
+        )
+        return exits.UNREACHABLE
+    return exits.DONE

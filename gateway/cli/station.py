@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.cli import exits
 from gateway.cli.box import add_config
 from gateway.cli.pages import add_page, write_page
+from gateway.station.rules import PROFILES
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,13 +23,15 @@ def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "sheet",
         help="the page of control codes to print",
         description="Makes the control codes of this site as Data Matrix symbols with captions, on A4. Print it at "
-        "100 % on matt paper; laminated matt it can be wiped. It works at every station with the same key.",
+        "100 % on matt paper; laminated matt it can be wiped. It has what this kind of place needs, and works at "
+        "every station with the same key.",
         epilog="example: scangate station sheet -o codes.pdf",
     )
     add_config(sheet)
     sheet.add_argument(
         "--language", choices=("sv", "en", "both"), default="both", help="of the captions (default: both)"
     )
+    sheet.add_argument("--profile", choices=PROFILES, help="of the place the page is for (default: this station's)")
     add_page(sheet)
     sheet.set_defaults(run=_sheet)
 
@@ -57,7 +60,8 @@ def _sheet(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     site = config.gateway.site
     codes = ControlCodes(site, control_key_of(config.station.code_key_file))
-    return write_page(arguments, title(site, arguments.language), list(cells(codes, arguments.language)))
+    profile = arguments.profile or config.station.profile
+    return write_page(arguments, title(site, arguments.language), list(cells(codes, arguments.language, profile)))
 
 
 def _key(arguments: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ def read_file(path: Path) -> Document:
         hints = {
             errno.ENOENT: "make one with `scangate init`",
             errno.EISDIR: "give the path of a file",
-            errno.EACCES: "its owner or group must be able to read it (root:scangate, mode 0640), or run this as root",
+            errno.EACCES: "its group must be able to read it (root:scangate, mode 0640), or run this as root",
         }
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; {hints.get(error.errno or 0, '')}") from error
     if len(data) > MAX_CONFIG_BYTES:

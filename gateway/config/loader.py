@@ -1,8 +1,8 @@
 """TOML -> frozen Structs. Each section's Struct stands beside the code it configures; this file only joins them.
 
-A box has its own file and, beside it, may have `site.toml`, which holds what all boxes of a site share: tables are
-joined key by key, the box's own value wins, and a list ([[scanner]], [[articles.source]]) is taken whole from one of
-the two. Everything that is wrong is said at once, each with file, line, key, value and what is allowed.
+A box has its own file and, beside it, may have `site.toml`, which holds what all boxes of a site share: tables
+are joined key by key, the box's own value wins, and a list ([[scanner]], [[articles.source]]) is taken whole from
+one of the two. Everything that is wrong is said at once, each with file, line, key, value and what is allowed.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,8 @@
 """On which line of a TOML file each key stands: tomllib gives values without places.
 
 Theory of operation: a statement of TOML begins on a line of its own, outside strings and brackets. So the text is
-walked once; where a line begins outside both, what stands before `]` or `=` is a header or a key, and tomllib itself
-takes it apart into its names. For
+walked once; where a line begins outside both, what stands before `]` or `=` is a header or a key, and tomllib
+itself takes it apart into its names. For
 
     [gateway]            # line 1
     id = "op3"           # line 2

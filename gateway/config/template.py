@@ -174,7 +174,7 @@ profile = {profile}
 
 [outbox]
 # Delivered scans stay so long as a journal.
-#keep_delivered_days = 30
+#keep_delivered_days = 30  # without a broker: 3650
 """
 _NO_SCANNER: Final = """\
 # One section for each scanner; the box runs without, and takes it when it is configured. `scangate scanners list`

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from drivers.hardware import SUBSYSTEM_OF, choose
+from drivers.settings_check import without_effect
 from gateway.config.loader import Config
 from gateway.mqtt.settings import BrokerSettings
 from gateway.outbox.settings import MIB
@@ -24,8 +25,10 @@ def warnings(config: Config) -> Iterator[str]:
     """Yield what will keep the box from working as configured, each with what to do."""
     yield from _state(config)
     if not config.scanner:
-        yield "no [[scanner]]: nothing is read until one is configured (`scangate scanners list` shows what is there)"
+        yield "no [[scanner]]: nothing is read until one is configured (`scangate scanners list`)"
     for scanner in config.scanner:
+        for words in without_effect(scanner):
+            yield f"scanner {scanner.name}: {words}"
         if scanner.driver == "replay":
             if not _there(Path(scanner.device or "/")):
                 yield f"scanner {scanner.name}: the recording {scanner.device} is not there"
@@ -46,8 +49,8 @@ def security_warnings(config: Config) -> Iterator[str]:
         yield from _broker_security(config.broker)
         if config.articles.delta_key_file is None:
             yield (
-                "articles.delta_key_file: no key of the central system: articles, blocks and recalls over MQTT are not "
-                "proved to come from it; have its public key from there"
+                "articles.delta_key_file: no key of the central system: articles, blocks and recalls over MQTT are "
+                "not proved to come from it; have its public key from there"
             )
     if not config.display.address.loopback:
         yield (
@@ -74,7 +77,7 @@ def _state(config: Config) -> Iterator[str]:
     if config.outbox.min_free_bytes >= free:
         yield (
             f"outbox.min_free_bytes: the disk of {directory} has {free // MIB} MiB left, and "
-            f"{config.outbox.min_free_bytes // MIB} MiB are to stay free: every scan is refused; make room, or lower it"
+            f"{config.outbox.min_free_bytes // MIB} MiB are to stay free: every scan is refused"
         )
 
 

@@ -11,7 +11,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[A-Za-z0-9_.-]{1,128}$(?!\n)": "1 to 128 letters (A to Z, a to z), digits, _, . and -, without spaces",
     r"\A[0-9a-f]{64}\Z": "64 digits and letters a to f (a SHA-256 as sha256sum prints it)",
     r"^[a-z0-9][a-z0-9.-]{0,31}$(?!\n)": "1 to 32 small letters, digits, . and -, beginning with a letter or digit",
-    r"^[0-9a-f]{4}$(?!\n)": "4 digits and letters a to f, such as 0c2e (`scangate scanners list` shows it)",
+    r"^[0-9a-fA-F]{4}$(?!\n)": "4 digits and letters a to f, such as 0c2e (`scangate scanners list` shows it)",
 }
 """Every expression that a text of the configuration must match, and what it means."""
 

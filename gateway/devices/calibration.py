@@ -7,13 +7,16 @@ looks well.
 
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from drivers.base import ScannerSettings
+from drivers.clues import BINARY, PARITY, SSI, is_ssi, looks_of
+from drivers.layouts import NAMES
 from drivers.model import Discarded, DiscardReason, InputQuality, RawScan
+from drivers.port_holders import USUAL
 
 GS: Final = "\x1d"
 
@@ -25,11 +28,12 @@ digits' row, all punctuation), and GS."""
 
 _PARTS: Final = TEXT.split(GS)
 _AROUND_GS: Final = re.compile("([^A-Za-z0-9]{0,8})".join(re.escape(part) for part in _PARTS))
-_ENDINGS: Final = {"\t": "TAB", "\n": "LF", "\r": "CR", "\r\n": "CRLF", "\x03": "ETX"}
 _GS_KEYS: Final = {"Ctrl+]": "ctrl-]", "F8": "f8", "Down": "down", "Alt+029": "alt-029"}
 """What `Discarded.clue` names -> `gs` of the configuration."""
-_ALT_GR: Final = "AltGr"
-_OTHER_LAYOUT: Final = {"us": "se", "se": "us"}
+_NAME_OF_GS: Final = {setting: name for name, setting in _GS_KEYS.items()}
+_TERMINATORS: Final = {"CR", "LF", "CRLF", "TAB", "ETX", "STX-ETX"}
+_SAME: Final = {"se": "fi", "fi": "se"}
+"""Layouts that write the same."""
 
 
 class CalibrationFinding(Struct, frozen=True, kw_only=True):
@@ -44,23 +48,122 @@ class CalibrationFinding(Struct, frozen=True, kw_only=True):
     """Characters of labels come out wrong: the scanner may not count as calibrated."""
 
 
-def diagnose(item: RawScan | Discarded, settings: ScannerSettings) -> list[CalibrationFinding]:
-    """Return what is wrong with a scanner that read TEXT and delivered `item`; nothing when all is well.
+def diagnose(items: Sequence[RawScan | Discarded], settings: ScannerSettings) -> list[CalibrationFinding]:
+    """Return what is wrong with a scanner that read TEXT and delivered `items`; nothing when all is well.
 
-    What was read is never part of a message, unless it can only come from TEXT: it may be somebody's wristband.
+    The first item is what came of the symbol, further ones followed it at once. What was read is never part of a
+    message, unless it can only come from TEXT: it may be a person's wristband.
     """
-    if isinstance(item, Discarded):
-        return [_discarded(item, settings)]
-    if MARK.casefold() not in item.text.casefold():
-        return [
+    item, *further = items
+    keyboard = _typed(item, settings) if settings.driver == "hid-keyboard" else None
+    if keyboard is not None:
+        found = keyboard
+    elif isinstance(item, Discarded):
+        found = [_discarded(item, settings)]
+    elif MARK.casefold() not in item.text.casefold() or is_ssi(item.frame.data):
+        found = [_other_code(item, settings)]
+    else:
+        found = [*_characters(item, settings), *_ways(item)]
+    if further and not any(finding.wrong for finding in found):
+        found.append(_followed(further, settings))
+    return found
+
+
+def _followed(further: Sequence[RawScan | Discarded], settings: ScannerSettings) -> CalibrationFinding:
+    length = sum(len(one.text) if isinstance(one, RawScan) else one.length for one in further)
+    again = any(isinstance(one, RawScan) and MARK in one.text for one in further)
+    return CalibrationFinding(
+        code="SENT_TWICE" if again else "SUFFIX",
+        message="the code comes twice"
+        if again
+        else f"{length} characters follow behind the ending, and are refused after every code",
+        mend="switch off what sends codes twice, in the scanner's own settings"
+        if again
+        else f"let the scanner send nothing behind a code but {settings.terminator}, in its own settings",
+    )
+
+
+def _other_code(item: RawScan, settings: ScannerSettings) -> CalibrationFinding:
+    looks = _looks(looks_of(item.frame.data), settings) if settings.driver != "hid-keyboard" else None
+    if looks is not None:
+        return looks
+    return CalibrationFinding(
+        code="OTHER_CODE",
+        message=f"another code was read, of {len(item.text)} characters",
+        mend="scan the symbol that is shown"
+        if settings.driver != "hid-keyboard"
+        else "scan the symbol that is shown; where it was that one, the scanner types a layout that is none of "
+        f"{', '.join(NAMES)}: set the scanner itself to the layout `us`",
+    )
+
+
+def _looks(clue: str, settings: ScannerSettings) -> CalibrationFinding | None:
+    """Return what bytes that are no text say of the line; None where they say nothing."""
+    if clue == SSI:
+        return CalibrationFinding(
+            code="DIALECT_WRONG",
+            message="the scanner sends packets (Zebra SSI)",
+            mend='set dialect = "zebra-ssi", or set the scanner itself to unpacked data',
+        )
+    if clue == PARITY:
+        return CalibrationFinding(
+            code="PARITY_WRONG",
+            message="the scanner sends seven bits and a parity bit",
+            mend="set the scanner itself to 8 data bits, no parity, 1 stop bit",
+        )
+    if clue == BINARY:
+        return CalibrationFinding(
+            code="BAUD_WRONG",
+            message="bytes come that are no text",
+            mend=f"set `baud` to the speed of the scanner itself (here it is {settings.baud}; 9600 and 115200 are "
+            "usual); if that is right, set the scanner to 8 data bits, no parity",
+        )
+    return None
+
+
+def _typed(item: RawScan | Discarded, settings: ScannerSettings) -> list[CalibrationFinding] | None:
+    """Return what is wrong with how a scanner types; None where its set-up is right, or no known one."""
+    from gateway.devices.keyboard_guess import SetUp, candidates
+
+    found = candidates(item, TEXT, settings)
+    if not found or any(one == SetUp(settings.layout, gs) for one in found for gs in (*settings.gs, "")):
+        return None
+    layouts = list(dict.fromkeys(one.layout for one in found))
+    gs_keys = list(dict.fromkeys(one.gs for one in found))
+    findings = []
+    if settings.layout not in layouts:
+        findings.append(_layout_finding(layouts, settings, item))
+    if "" not in gs_keys and not set(gs_keys) & set(settings.gs):
+        shown = " or ".join(_NAME_OF_GS[one] for one in gs_keys)
+        findings.append(
             CalibrationFinding(
-                code="OTHER_CODE",
-                message=f"another code was read, of {len(item.text)} characters",
-                mend="scan the symbol that is shown; where it was that one, the scanner types a layout that is "
-                "neither us nor se: set the scanner itself to the layout `us`",
+                code="GS_OTHER_KEY",
+                message=f"GS arrives as {shown}, which `gs` does not name",
+                mend=f'set gs = ["{gs_keys[0]}"]'
+                if len(gs_keys) == 1
+                else f"set gs to one of {', '.join(gs_keys)}, and scan again",
             )
-        ]
-    return [*_characters(item, settings), *_ways(item, settings)]
+        )
+    return findings or None
+
+
+def _layout_finding(
+    layouts: Sequence[str], settings: ScannerSettings, item: RawScan | Discarded
+) -> CalibrationFinding:
+    named = [one for one in layouts if _SAME.get(one) not in layouts or one == "se"]
+    shown = (
+        f"characters come as those of another layout ({_shown(item)})"
+        if isinstance(item, RawScan)
+        else f"the keys make no text in the layout `{settings.layout}`"
+    )
+    choice = " or ".join(f'layout = "{one}"' for one in named)
+    also = " (fi writes the same)" if named == ["se"] and "fi" in layouts else ""
+    again = "; scan again then" if len(named) > 1 else ""
+    return CalibrationFinding(
+        code="LAYOUT_WRONG",
+        message=shown,
+        mend=f"set {choice}{also}, or set the scanner itself to the layout `{settings.layout}`{again}",
+    )
 
 
 def proves(findings: Sequence[CalibrationFinding]) -> bool:
@@ -127,18 +230,28 @@ def _other_characters(text: str, settings: ScannerSettings) -> CalibrationFindin
             mend="scan once more; if it stays so, let the scanner type more slowly (`inter-character delay`), and "
             "switch off what edits codes in its own settings (data formatting)",
         )
-    wrong = [f"{one} as {visible(other)}" for one, other in zip(expected, bare, strict=True) if one != other]
-    shown = ", ".join(wrong[:6]) + (f" and {len(wrong) - 6} more" if len(wrong) > 6 else "")  # noqa: PLR2004 - a line's worth
     return CalibrationFinding(
-        code="LAYOUT_WRONG",
-        message=f"characters come as others: {shown}",
-        mend=_layout_mend(settings)
+        code="LAYOUT_WRONG" if settings.driver == "hid-keyboard" else "CHARACTERS_REPLACED",
+        message=f"characters come as others: {_replaced(text)}",
+        mend=_KNOWN_LAYOUT
         if settings.driver == "hid-keyboard"
         else "switch off what replaces characters, in the scanner's own settings",
     )
 
 
-def _ways(scan: RawScan, settings: ScannerSettings) -> Iterator[CalibrationFinding]:
+def _replaced(text: str) -> str:
+    """Return the first characters that came as others. `text` is as long as TEXT without GS."""
+    pairs = zip(TEXT.replace(GS, ""), text.replace(GS, ""), strict=False)
+    wrong = [f"{one} as {visible(other)}" for one, other in pairs if one != other]
+    return ", ".join(wrong[:6]) + (f" and {len(wrong) - 6} more" if len(wrong) > 6 else "")  # noqa: PLR2004 - a line's worth
+
+
+def _shown(scan: RawScan) -> str:
+    core = _core(scan.text)
+    return _replaced(core) if len(core.replace(GS, "")) == len(TEXT.replace(GS, "")) else "and not as many"
+
+
+def _ways(scan: RawScan) -> Iterator[CalibrationFinding]:
     """What else is noticed about a scan of TEXT; none of it makes characters wrong."""
     before, _, after = scan.text.partition(_core(scan.text))
     if before:
@@ -150,18 +263,12 @@ def _ways(scan: RawScan, settings: ScannerSettings) -> Iterator[CalibrationFindi
             else "remove the prefix, in the scanner's settings",
         )
     if after:
-        ending = _ENDINGS.get(after)
+        ending = looks_of(after.encode())
+        ending = ending if ending in _TERMINATORS and not after.strip("\r\n\t\x03") else ""
         yield CalibrationFinding(
             code="WRONG_TERMINATOR" if ending else "SUFFIX",
             message=f"{visible(after)} comes behind the code",
             mend=f'set terminator = "{ending}"' if ending else "remove the suffix, in the scanner's settings",
-        )
-    elif InputQuality.UNTERMINATED in scan.quality and settings.terminator != "none":
-        yield CalibrationFinding(
-            code="NO_TERMINATOR",
-            message="the code ends by silence: a slow one may be cut in two",
-            mend="let the scanner send CR (Enter) behind each code, in its own settings",
-            wrong=False,
         )
     if scan.symbology is None:
         yield CalibrationFinding(
@@ -180,25 +287,26 @@ def _ways(scan: RawScan, settings: ScannerSettings) -> Iterator[CalibrationFindi
 
 
 def _discarded(item: Discarded, settings: ScannerSettings) -> CalibrationFinding:
-    if item.reason is DiscardReason.FORBIDDEN_KEYS and (gs := _GS_KEYS.get(item.clue)) is not None:
+    """Return what a code that was thrown away says of the set-up."""
+    looks = _looks(item.clue, settings) if settings.driver == "serial" else None
+    if looks is not None:
+        return looks
+    if item.clue in _TERMINATORS:
+        return CalibrationFinding(
+            code="WRONG_TERMINATOR",
+            message=f"the code ends with {item.clue}, not with {settings.terminator}",
+            mend=f'set terminator = "{item.clue}", or let the scanner send {settings.terminator} behind each code',
+        )
+    if item.clue in _GS_KEYS:
         return CalibrationFinding(
             code="GS_OTHER_KEY",
             message=f"GS arrives as {item.clue}, which `gs` does not name",
-            mend=f'set gs = ["{gs}"]',
+            mend=f'set gs = ["{_GS_KEYS[item.clue]}"]',
         )
-    if settings.driver == "hid-keyboard" and item.clue in {"", _ALT_GR}:
-        if item.reason is DiscardReason.UNREADABLE or item.clue == _ALT_GR:
-            return CalibrationFinding(
-                code="LAYOUT_WRONG",
-                message=f"the keys make no text in the layout `{settings.layout}`",
-                mend=_layout_mend(settings),
-            )
-        if item.reason is DiscardReason.FORBIDDEN_KEYS:
-            return CalibrationFinding(
-                code="FORBIDDEN_KEYS",
-                message="keys came that are neither text nor a GS that `gs` names",
-                mend=f"try gs = {list(_GS_KEYS.values())}; if it stays so, {_layout_mend(settings)}",
-            )
+    garbled = item.reason is DiscardReason.GARBLED and settings.terminator == "STX-ETX"
+    code, message, mend = _REASONS.get(DiscardReason.UNTERMINATED if garbled else item.reason, ("", "", ""))
+    if code:
+        return CalibrationFinding(code=code, message=message, mend=mend)
     named = f" ({item.clue})" if item.clue else ""
     return CalibrationFinding(
         code="DISCARDED",
@@ -207,9 +315,33 @@ def _discarded(item: Discarded, settings: ScannerSettings) -> CalibrationFinding
     )
 
 
-def _layout_mend(settings: ScannerSettings) -> str:
-    other = _OTHER_LAYOUT[settings.layout]
-    return f'set layout = "{other}", or set the scanner itself to the layout `{settings.layout}`'
+_KNOWN_LAYOUT: Final = (
+    f"set the scanner itself to one of the layouts {', '.join(NAMES)}, and name that one as `layout`"
+)
+_REASONS: Final[Mapping[DiscardReason, tuple[str, str, str]]] = {
+    DiscardReason.UNTERMINATED: (
+        "NO_TERMINATOR",
+        "nothing comes behind the code: it could be part of one, and is refused",
+        'let the scanner send CR (Enter) behind each code, in its own settings, and set terminator = "CR"',
+    ),
+    DiscardReason.TAKEN: (
+        "PORT_SHARED",
+        "another program reads the same port",
+        f"stop it: `scangate scanners list` names it where it can; usual ones are {USUAL}",
+    ),
+    DiscardReason.DROPPED: (
+        "INPUT_LOST",
+        "the kernel lost input in the middle of the code",
+        "scan once more; if it stays so, let the scanner send more slowly (`inter-character delay`)",
+    ),
+    DiscardReason.FORBIDDEN_KEYS: (
+        "FORBIDDEN_KEYS",
+        "keys came that are neither text nor a GS that `gs` can name",
+        f"let the scanner type GS as one of {', '.join(_GS_KEYS)}; if it stays so, {_KNOWN_LAYOUT}",
+    ),
+    DiscardReason.UNREADABLE: ("LAYOUT_WRONG", "the keys make no text in the layout that is set", _KNOWN_LAYOUT),
+}
+"""Reason -> code, what was seen, what to do."""
 
 
 def _core(text: str) -> str:

@@ -19,6 +19,9 @@ from gateway.system.control_socket import RequestError
 
 DEFAULT_SECONDS: Final = 60.0
 """Time to take the scanner and find the symbol."""
+AFTER_SECONDS: Final = 0.1
+"""What follows a code is taken too, for two silences (a frame without its ending is known by the first) and
+this."""
 WAIT_SECONDS: Final = 4.0
 """One answer takes so long at most: less than a client waits for it."""
 
@@ -48,7 +51,8 @@ class Calibrator:
                 f"scanner {reader.name} is {scanner.connection}: {scanner.connection_detail or reader.trouble}"
             )
         try:
-            diversion = self.diversions.begin(reader.name, seconds)
+            after = 2 * scanner.settings.idle_ms / 1000 + AFTER_SECONDS
+            diversion = self.diversions.begin(reader.name, seconds, after)
         except InterceptedError as error:
             raise RequestError(str(error)) from error
         with self._lock:
@@ -69,8 +73,8 @@ class Calibrator:
         if args.get("end") is True:
             self._forget(number, diversion)
             return {"state": "over"}
-        item = diversion.wait(WAIT_SECONDS)
-        if item is None:
+        items = diversion.wait(WAIT_SECONDS)
+        if not items:
             if diversion.over:
                 self._forget(number, diversion)
             return {"state": "over" if diversion.over else "waiting"}
@@ -78,7 +82,7 @@ class Calibrator:
 
         self._forget(number, diversion)
         scanner = self._readers[diversion.scanner].scanner
-        findings = diagnose(item, scanner.settings)
+        findings = diagnose(items, scanner.settings)
         proved = proves(findings)
         if args.get("store") is True and proved:
             try:
@@ -88,7 +92,7 @@ class Calibrator:
         return {
             "state": "read",
             "scanner": diversion.scanner,
-            "symbology": item.symbology if isinstance(item, RawScan) else None,
+            "symbology": items[0].symbology if isinstance(items[0], RawScan) else None,
             "proves": proved,
             "calibrated": scanner.calibrated,
             "findings": [msgspec.to_builtins(finding) for finding in findings],

@@ -7,13 +7,16 @@ from typing import Any
 import msgspec
 
 from drivers.base import ScannerSettings
-from drivers.hardware import DRIVER_OF, SUBSYSTEM_OF, Device, choose, devices, identity_of
+from drivers.hardware import DRIVER_OF, SUBSYSTEM_OF, Bare, Device, choose, devices, identity_of
 from drivers.model import ConnectionState, ScannerIdentity
+from drivers.vendors import maker
 
 Row = dict[str, Any]
 """name, driver, device, state, hardware, why, calibrated, gsSeen; name is None for a device that is left alone."""
 
 UNTOUCHED = "left alone"
+NO_NODE = "wrong mode"
+"""Plugged in, and in a mode in which it is no serial port, keyboard or HID POS device."""
 
 
 def everything() -> list[Device]:
@@ -53,7 +56,9 @@ def from_configuration(scanners: Iterable[ScannerSettings]) -> Iterator[Row]:
         }
 
 
-def listing(configured: Iterable[Mapping[str, Any]], plugged_in: Sequence[Device]) -> list[Row]:
+def listing(
+    configured: Iterable[Mapping[str, Any]], plugged_in: Sequence[Device], bare: Iterable[Bare] = ()
+) -> list[Row]:
     """Join the configured scanners, as the daemon tells of them, with what is plugged in."""
     rows: list[Row] = []
     read: set[str] = set()
@@ -72,6 +77,7 @@ def listing(configured: Iterable[Mapping[str, Any]], plugged_in: Sequence[Device
             }
         )
     rows.extend(_untouched(device, plugged_in) for device in plugged_in if _node(device.path) not in read)
+    rows.extend(_bare(device) for device in bare)
     return rows
 
 
@@ -89,11 +95,31 @@ def _untouched(device: Device, plugged_in: Sequence[Device]) -> Row:
         "device": device.path,
         "match": None,
         "state": UNTOUCHED,
-        "hardware": " ".join(part for part in (device.name, hardware(identity)) if part) or None,
+        "hardware": " ".join(
+            part for part in (device.name or maker(device.identity.vendor), hardware(identity)) if part
+        )
+        or None,
         "identity": identity,
         "calibrated": None,
         "gsSeen": None,
         "why": _why(device, plugged_in),
+    }
+
+
+def _bare(device: Bare) -> Row:
+    """Return the row of a scanner in a mode that has no node."""
+    identity = msgspec.to_builtins(device.identity)
+    return {
+        "name": None,
+        "driver": None,
+        "device": None,
+        "match": None,
+        "state": NO_NODE,
+        "hardware": " ".join(part for part in (device.name, hardware(identity)) if part) or None,
+        "identity": identity,
+        "calibrated": None,
+        "gsSeen": None,
+        "why": f"it is plugged in, {device.advice}",
     }
 
 

@@ -7,7 +7,7 @@ anybody who passes sees the screen.
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -46,6 +46,10 @@ class Symbol(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class UsedDespite(Struct, frozen=True):
+    """That the scan books what was refused; nothing of it is shown."""
+
+
 class Data(Struct, frozen=True, kw_only=True):
     """One event."""
 
@@ -53,6 +57,8 @@ class Data(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     quantity: int = 1
     repeats: str | None = None
+    corrects: str | None = None
+    used_despite: UsedDespite | None = field(default=None, name="usedDespite")
     symbols: tuple[Symbol, ...] = ()
     udi: Udi | None = None
     article: Article | None = None
@@ -64,8 +70,21 @@ class Waiting(Struct, frozen=True, kw_only=True, rename="camel"):
 
     scanner: str
     missing: tuple[str, ...] = ()
+    suggested: str | None = None
+    """What the symbol looks like that completes it: square or linear."""
     expires_at: str = ""
     """When it goes out as incomplete, RFC 3339; empty where the daemon does not say."""
+
+
+class OfScanner(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What holds on one scanner for its next item."""
+
+    scanner: str
+    action: str
+    reason: str | None = None
+    quantity: int | None = None
+    one_item: bool = False
+    locked: bool = False
 
 
 class View(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -78,6 +97,12 @@ class View(Struct, frozen=True, kw_only=True, rename="camel"):
     action_expires_at: str | None = None
     quantity: int = 1
     context_kinds: tuple[str, ...] = ()
+    case_since: str | None = None
+    location: str | None = None
+    context_restored: bool = False
+    ended_kinds: tuple[str, ...] = ()
+    asks: bool = False
+    scanners: tuple[OfScanner, ...] = ()
     waiting: tuple[Waiting, ...] = ()
 
 
@@ -98,6 +123,8 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     data: Data | None = None
     control: str | None = None
     """Kind of a control code that was obeyed."""
+    input: str | None = None
+    """What it was in the station's state: an input of `gateway.station.workflow`."""
     foreign: str | None = None
     """Why a control code was not."""
     context: str | None = None

@@ -34,6 +34,7 @@ _NOTE: Final[Words] = ("Ovanlig kod. Läs etiketten.", "Unusual code. Read the l
 
 SENTENCES: Final[Mapping[str, Words]] = {
     "ARTICLE_UNKNOWN": ("Artikeln finns inte i registret.", "Article not in the register."),
+    "ARTICLE_DISCONTINUED": ("Säljs inte längre.", "No longer sold."),
     "ARTICLE_BLOCKED": ("Spärrad. Lägg undan den.", "Blocked. Put it aside."),
     "ARTICLE_RECALLED": ("Återkallad. Lägg undan den.", "Recalled. Put it aside."),
     "RECALL_POSSIBLE": (
@@ -63,10 +64,8 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "En kod saknas. Skanna båda igen.",
         "One code is missing. Scan both again.",
     ),
-    "LABELS_INTERLEAVED": (
-        "Två etiketter skannades samtidigt. Jämför lotnumret med etiketten.",
-        "Two labels were scanned at once. Compare the lot number with the label.",
-    ),
+    "LOGISTIC_UNIT": ("Leveransetikett. Skanna artiklarna.", "A delivery's label. Scan the articles."),
+    "LABELS_INTERLEAVED": ("Två etiketter samtidigt. Läs lotnumret.", "Two labels at once. Read the lot."),
     "LOWER_TRUST": (
         "Osäker läsning. Läs etiketten.",
         "Uncertain reading. Read the label.",
@@ -76,6 +75,18 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "Old article register.",
     ),
     "PERSON_DATA_REMOVED": ("Personuppgifter togs bort.", "Personal data was removed."),
+    "NO_PATIENT": ("Patient saknas. Skanna patienten.", "No patient. Scan the patient."),
+    "NO_CASE": ("Ärende saknas. Skanna ärendet.", "No case. Scan the case."),
+    "CONTEXT_RESTORED": ("Omstart. Skanna ärende eller patient.", "Restart. Scan case or patient."),
+    "ACTION_ENDED": ("Valet gällde inte längre.", "The choice had ended."),
+    "QUANTITY_ENDED": ("Antalet gällde inte: en styck.", "The quantity had ended: one piece."),
+    "IMPLANT_NOT_USED": ("Implantat, ej bokfört som använt.", "Implant, not booked as used."),
+    "QUANTITY_OF_SERIAL": ("Serienr är en styck. Skanna igen.", "A serial is one piece. Scan again."),
+    "QUANTITY_ZERO": ("Noll går bara vid inventering.", "Zero is for counting only."),
+    "SERIAL_USED": ("Serienumret är redan använt.", "Serial number was used before."),
+    "NO_DESTINATION": ("Vart? Skanna platsens kod.", "Where to? Scan the place's code."),
+    "CARTON_AGAIN": ("Samma förpackning nyss, ångra annars.", "Same package just now, else undo."),
+    "COUNTED_BEFORE": ("Hyllan är redan räknad i dag.", "Shelf was counted today already."),
     "EMPTY": ("Koden är tom. Skanna igen.", "The code is empty. Scan again."),
     "TEXT_TOO_LONG": (
         "För lång kod. Skanna en i taget.",

@@ -27,11 +27,16 @@ _QUIET: Final = frozenset(
 """Left out where they are no more than an info: they concern the label's maker, not who scans."""
 _SIGNALS: Final[Mapping[str, State]] = {
     "accepted": State.ACCEPTED,
+    "deviating": State.DEVIATING,
+    "question": State.QUESTION,
     "warning": State.WARNING,
     "refused": State.REFUSED,
     "more": State.MORE,
     "trouble": State.TROUBLE,
 }
+
+
+_OF_ITEMS: Final = frozenset({State.ACCEPTED, State.WARNING, State.DEVIATING, State.REFUSED, State.UNDONE})
 
 
 class Panel(Struct, frozen=True, kw_only=True):
@@ -62,7 +67,7 @@ def panel_of(event: Event, time: str, language: Language) -> Panel | None:
         return None
     state = _state(event)
     headline = translated(words.HEADLINES[state], language)
-    if event.data is not None and state in {State.ACCEPTED, State.WARNING, State.REFUSED, State.UNDONE}:
+    if event.data is not None and state in _OF_ITEMS:
         return _of_item(event.data, state, headline, time, clean(event.scanner), language)
     reason = article = ""
     match state:
@@ -72,6 +77,10 @@ def panel_of(event: Event, time: str, language: Language) -> Panel | None:
             article = clean(f"{event.station.station}, {event.scanner}" if event.station else event.scanner)
         case State.MORE:
             reason = missing_of(event.station, event.scanner, language)
+        case State.QUESTION:
+            reason = question_of(event.station, language)
+        case State.WARNING if event.data is None:
+            article, reason = _chosen(event, language), translated(words.OVERRIDDEN, language)
         case State.TROUBLE:
             reason = translated(words.TROUBLE, language)
         case _:
@@ -97,7 +106,7 @@ def _state(event: Event) -> State:
 def _of_item(data: Data, state: State, headline: str, time: str, scanner: str, language: Language) -> Panel:
     sentences = tuple(_sentences(data, language))
     # What an accepted item has are remarks: they wait until the article has been read.
-    grave = 1 if state in {State.WARNING, State.REFUSED} else 0
+    grave = 0 if state is State.ACCEPTED else 1
     return Panel(
         state=state,
         headline=headline,
@@ -130,6 +139,12 @@ def _facts(data: Data, language: Language) -> Iterator[tuple[str, str]]:
 
 def _sentences(data: Data, language: Language) -> Iterator[str]:
     """Yield each finding once, the gravest first; that it repeats a scan counts as a warning."""
+    if data.used_despite is not None:
+        yield translated(words.USED_DESPITE, language)
+    if data.corrects is not None:
+        yield translated(words.CORRECTS, language)
+    if data.action == "undo" and data.reason == "cancelled":
+        yield translated(words.CANCELLED, language)
     seen = set()
     for severity in _SEVERITIES:
         for finding in data.verdict.findings:
@@ -168,8 +183,18 @@ def missing_of(view: View | None, scanner: str, language: Language) -> str:
     waiting = next((one for one in view.waiting if one.scanner == scanner), None) if view else None
     if waiting is None or not waiting.missing:
         return ""
+    if waiting.suggested in words.SUGGESTED:
+        return translated(words.SUGGESTED[waiting.suggested], language)
     named = [translated(words.MISSING[one], language) for one in waiting.missing if one in words.MISSING]
     return translated(words.MISSING_YET, language).format(", ".join(named)) if named else ""
+
+
+def question_of(view: View | None, language: Language) -> str:
+    """Return the question that waits for an answer."""
+    if view is not None and view.context_restored:
+        return translated(words.ASKED_RESTORED, language)
+    nothing_set = view is not None and not view.context_kinds
+    return translated(words.ASKED_ENDED if nothing_set else words.ASKED, language)
 
 
 def _chosen(event: Event, language: Language) -> str:
@@ -177,8 +202,17 @@ def _chosen(event: Event, language: Language) -> str:
         return translated(words.CONTEXTS.get(event.context, words.CONTEXT_SET), language)
     if event.control is not None and event.control in words.CONTROLS:
         return translated(words.CONTROLS[event.control], language)
+    if event.control == "undo-item":
+        return translated(words.ITEM_TO_UNDO, language)
     view = event.station
-    return "" if view is None else action_words(view.action, view.reason, view.quantity, language)
+    if view is None:
+        return ""
+    own = next((one for one in view.scanners if one.scanner == event.scanner), None)
+    if own is None:
+        return action_words(view.action, view.reason, view.quantity, language)
+    meaning = action_words(own.action, own.reason, 1 if own.quantity is None else own.quantity, language)
+    holds = words.LOCKED if own.locked else words.ONE_ITEM if own.one_item else None
+    return meaning if holds is None else f"{meaning} ({translated(holds, language)})"
 
 
 def _why_invalid(event: Event, language: Language) -> str:
@@ -188,7 +222,11 @@ def _why_invalid(event: Event, language: Language) -> str:
         return translated(words.CONTEXT_REFUSED, language)
     if event.discarded is not None:
         return translated(words.DISCARDED, language)
-    return translated(words.NOTHING_TO_DO if event.control == "undo" else words.WITHHELD, language)
+    if event.input == "item to take back, not found":
+        return translated(words.NOT_FOUND, language)
+    if event.control is not None:
+        return translated(words.NOTHING_TO_DO if event.control == "undo" else words.IMPOSSIBLE, language)
+    return translated(words.WITHHELD, language)
 
 
 def clean(text: str) -> str:

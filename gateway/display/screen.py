@@ -3,6 +3,7 @@
 Times are seconds of a monotonic clock.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from gateway.display import words
 from gateway.display.daemon_messages import Event, LinkChange, Sequence, Status, View, Waiting
-from gateway.display.panel import Panel, action_words, article_name, clean, missing_of, panel_of
+from gateway.display.panel import Panel, action_words, article_name, clean, missing_of, panel_of, question_of
 from gateway.display.words import Language, State, translated
 
 MAX_RECENT: Final = 10
@@ -21,7 +22,7 @@ HEARD_SECONDS: Final = 5.0
 MAX_COUNTDOWN_MS: Final = 60_000
 """Of an open label: a display whose clock differs from the daemon's must not count for hours."""
 _LISTED: Final = frozenset(
-    {State.ACCEPTED, State.WARNING, State.REFUSED, State.INVALID, State.TROUBLE, State.UNDONE}
+    {State.ACCEPTED, State.WARNING, State.DEVIATING, State.REFUSED, State.INVALID, State.TROUBLE, State.UNDONE}
 )
 """Results that stand in the list of the last scans. A first symbol is no result yet."""
 
@@ -158,11 +159,7 @@ def page(screen: Screen, now: float, wall: float = 0.0) -> Page:
         recent=screen.recent,
         recent_title=translated(words.RECENT, language),
         action=_action(shown, language),
-        context=" · ".join(
-            translated(what, language)
-            for kind, what in words.CONTEXTS.items()
-            if shown and kind in shown.context_kinds
-        ),
+        context=" · ".join(_context(shown, language)),
         delivery=_delivery(status, language) if not lost else translated(words.UNKNOWN, language),
         waiting=lost or status is None or (status.broker is not None and status.sequence.waiting > 0),
         alarm=translated(words.ALARMS, language) if not lost and status and status.alarms else "",
@@ -208,6 +205,8 @@ def _idle(screen: Screen, language: Language, wall: float) -> Panel:
         reason = "busy" if any(one.link == "busy" for one in unread) else "missing"
     elif view is not None and view.waiting:
         state, until = State.MORE, _until(view.waiting[0], wall)
+    elif view is not None and view.asks:
+        state = State.QUESTION
     elif status is not None and not status.clock.synchronised:
         state, reason = State.LIMITED, "clock"
     elif status is not None and status.master is not None and status.master.version is None:
@@ -215,6 +214,8 @@ def _idle(screen: Screen, language: Language, wall: float) -> Panel:
     words_of_it = translated(words.PROBLEMS[reason], language) if reason else ""
     if state is State.MORE and view is not None:
         words_of_it = missing_of(view, view.waiting[0].scanner, language)
+    if state is State.QUESTION:
+        words_of_it = question_of(view, language)
     return Panel(
         state=state,
         headline=translated(words.HEADLINES[state], language),
@@ -224,6 +225,28 @@ def _idle(screen: Screen, language: Language, wall: float) -> Panel:
     )
 
 
+def _context(view: View | None, language: Language) -> Iterator[str]:
+    """Yield that a patient is set, never who; how old the case is; the place."""
+    if view is None:
+        return
+    if "case" in view.context_kinds:
+        since = (view.case_since or "")[11:16]
+        yield (
+            translated(words.CASE_SINCE, language).format(since)
+            if since
+            else translated(words.CONTEXTS["case"], language)
+        )
+    if "patient" in view.context_kinds:
+        yield translated(words.PATIENT_SET, language)
+    if "location" in view.context_kinds:
+        place = clean(view.location or "").rpartition("/414/")[2]
+        yield (
+            translated(words.PLACE, language).format(place)
+            if place
+            else translated(words.CONTEXTS["location"], language)
+        )
+
+
 def _action(view: View | None, language: Language) -> str:
     if view is None:
         return ""
@@ -231,12 +254,6 @@ def _action(view: View | None, language: Language) -> str:
     what = translated(words.NEXT, language).format(meaning)
     until = (view.action_expires_at or "")[11:16]
     return f"{what} {translated(words.UNTIL, language).format(until)}" if until else what
-
-
-def _context(view: View | None, language: Language) -> str:
-    """Return that a case or a place is set, never which; of persons nothing is said."""
-    kinds = () if view is None else view.context_kinds
-    return " · ".join(translated(what, language) for kind, what in words.CONTEXTS.items() if kind in kinds)
 
 
 def _delivery(status: Status | None, language: Language) -> str:

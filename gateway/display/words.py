@@ -17,6 +17,10 @@ class State(StrEnum):
 
     ACCEPTED = "accepted"
     WARNING = "warning"
+    DEVIATING = "deviating"
+    """Accepted under an action that takes the article out of use."""
+    QUESTION = "question"
+    """A code was obeyed, and the station asks something back."""
     REFUSED = "refused"
     INVALID = "invalid"
     """A code that is not taken up, and of which nothing was stored."""
@@ -40,6 +44,8 @@ class State(StrEnum):
 HEADLINES: Final[Mapping[State, Words]] = {
     State.ACCEPTED: ("Godkänd", "Accepted"),
     State.WARNING: ("Kontrollera", "Check"),
+    State.DEVIATING: ("Noterat", "Noted"),
+    State.QUESTION: ("Samma patient?", "Same patient?"),
     State.REFUSED: ("Använd inte", "Do not use"),
     State.INVALID: ("Ogiltig kod", "Not valid"),
     State.MORE: ("Nästa kod", "Next code"),
@@ -59,6 +65,9 @@ ACTIONS: Final[Mapping[str, Words]] = {
     "return": ("Returnera", "Return"),
     "discard": ("Kassera", "Discard"),
     "inventory": ("Inventera", "Count stock"),
+    "order": ("Beställ", "Order"),
+    "transfer": ("Flytta", "Transfer"),
+    "explant": ("Ta ut ur patient", "Take out of the patient"),
     "undo": ("Ångra", "Undo"),
 }
 REASONS: Final[Mapping[str, Words]] = {
@@ -79,6 +88,11 @@ MISSING: Final[Mapping[str, Words]] = {
     "expiry": ("datum", "date"),
 }
 """What a label still lacks."""
+SUGGESTED: Final[Mapping[str | None, Words]] = {
+    "square": ("Skanna den fyrkantiga koden", "Scan the square code"),
+    "linear": ("Skanna den andra streckkoden", "Scan the other bar code"),
+}
+"""Which symbol completed the last labels of the article."""
 CONTEXTS: Final[Mapping[str, Words]] = {
     "case": ("Ärende valt", "Case chosen"),
     "location": ("Plats vald", "Place chosen"),
@@ -103,9 +117,28 @@ DISCARDED: Final[Words] = ("Ofullständig läsning. Skanna igen.", "Incomplete r
 NOTHING_TO_DO: Final[Words] = ("Inget att ångra.", "Nothing to undo.")
 TROUBLE: Final[Words] = ("Skanna igen, eller ring support.", "Scan again, or call support.")
 REPEAT: Final[Words] = ("Etiketten skannades nyss.", "Label was scanned just now.")
+ASKED: Final[Words] = ("Skanna Samma patient, eller den nya.", "Scan Same patient, or the new one.")
+ASKED_ENDED: Final[Words] = ("Avslutat. Skanna Samma patient?", "Ended. Scan Same patient?")
+ASKED_RESTORED: Final[Words] = ("Omstart. Skanna Samma patient?", "Restart. Scan Same patient?")
+CANCELLED: Final[Words] = ("Avbrutet. Inget bokfördes.", "Cancelled. Nothing was booked.")
+USED_DESPITE: Final[Words] = ("Bokförd trots varningen.", "Booked in spite of the refusal.")
+OVERRIDDEN: Final[Words] = ("Det nya antalet gäller.", "The new quantity holds.")
+ITEM_TO_UNDO: Final[Words] = ("Skanna varan att ångra", "Scan the item to undo")
+NOT_FOUND: Final[Words] = ("Varan finns inte i ärendet.", "The item is not in this case.")
+IMPOSSIBLE: Final[Words] = ("Koden gäller inget just nu.", "The code is about nothing now.")
+PATIENT_SET: Final[Words] = ("Patient vald", "Patient set")
+CASE_SINCE: Final[Words] = ("Ärende sedan {}", "Case since {}")
+PLACE: Final[Words] = ("Plats {}", "Place {}")
+CORRECTS: Final[Words] = ("Räknas av från det förbrukade.", "Deducted from what was used.")
+ONE_ITEM: Final[Words] = ("en vara", "one item")
+LOCKED: Final[Words] = ("tills den avslutas", "until it is ended")
 CONTROLS: Final[Mapping[str, Words]] = {
+    "same-patient": ("Samma patient", "Same patient"),
+    "lock": ("Gäller tills den avslutas", "Holds until it is ended"),
+    "end-count": ("Inventeringen är avslutad", "The count is ended"),
+    "close-case": ("Ärendet är avslutat", "The case is closed"),
     "cancel": ("Påbörjat är avbrutet", "What was begun is cancelled"),
-    "clear-context": ("Ärende, patient och plats avslutade", "Case, patient and place ended"),
+    "clear-context": ("Allt avslutat: ärende, patient, plats", "All ended: case, patient, place"),
 }
 CONTEXT_SET: Final[Words] = ("Tillhörigheten är vald", "The context is set")
 PROBLEMS: Final[Mapping[str, Words]] = {

@@ -18,10 +18,12 @@ from gateway.model import Article, Decoded, Issuer, LookUp, Match, Verdict
 from gateway.system.clock import ClockReading, local_rfc3339
 
 SCAN_TYPE: Final = "scangate.scan.v1"
+CASE_TYPE: Final = "scangate.case.v1"
 CLOCK_TYPE: Final = "scangate.clock.v1"
 PARKED_TYPE: Final = "scangate.parked.v1"
 PROBE_TYPE: Final = "scangate.probe.v1"
 SCAN_SCHEMA: Final = "urn:scangate:schema:scan:v1"
+CASE_SCHEMA: Final = "urn:scangate:schema:case:v1"
 CLOCK_SCHEMA: Final = "urn:scangate:schema:clock:v1"
 PARKED_SCHEMA: Final = "urn:scangate:schema:parked:v1"
 SEQUENCE_DIGITS: Final = 16
@@ -109,6 +111,14 @@ class Refused(Struct, frozen=True, kw_only=True):
     """Codes of the findings that had refused it."""
 
 
+class EventAsset(Struct, frozen=True, kw_only=True):
+    """An asset of the hospital or of a supplier: a tray, an instrument, a pump."""
+
+    scheme: Literal["GRAI", "GIAI"]
+    identifier: str
+    """As on the label: of a GRAI 14 digits and the serial component, of a GIAI all of it."""
+
+
 class CountSession(Struct, frozen=True, kw_only=True):
     """The count of stock that an event belongs to."""
 
@@ -118,7 +128,7 @@ class CountSession(Struct, frozen=True, kw_only=True):
     """`replace`: the sum over the session is what is there of each article at its place. `add`: it comes on top."""
 
 
-class ScanData(Struct, frozen=True, kw_only=True):
+class ScanData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`data` of a scan event."""
 
     action: EventAction
@@ -150,6 +160,12 @@ class ScanData(Struct, frozen=True, kw_only=True):
     """Of a consume: it was refused, and the operator has said that it is used all the same. To be booked."""
     count: CountSession | None = None
     """Of an inventory: the count it belongs to."""
+    entry: Literal["scanned", "keyed"] = "scanned"
+    """How it came: `keyed` where a symbol's printed text was typed, brackets and all, because it could not be read."""
+    asset: EventAsset | None = None
+    """Of the scan of an asset, which has no `udi`."""
+    logistic_unit: str | None = field(default=None, name="logisticUnit")
+    """Of the scan of a delivery's label: its SSCC, 18 digits. The articles in it are scans of their own."""
     destination: str | None = None
     """Of a transfer: the place it goes to, as `context.location`."""
 
@@ -167,6 +183,68 @@ class ClockData(Struct, frozen=True, kw_only=True, rename="camel"):
     """No event of that boot was earlier, RFC 3339: the newest time that had been proved when the boot began."""
     not_after: str | UnsetType = UNSET
     """No event of that boot was later: a following boot, whose clock has been set, had begun by then."""
+
+
+class CaseItem(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was used for a case: one event that counts."""
+
+    event: str
+    """Its id."""
+    quantity: int
+    """Pieces that count, after what was thrown away and returned."""
+    device_identifier: str | None = None
+    lot_number: str | None = None
+    serial_number: str | None = None
+    article_number: str | None = None
+    trade_name: str | None = None
+    implant: bool | None = None
+
+
+class CaseQuestion(Struct, frozen=True, kw_only=True):
+    """A scan of a case that somebody must sort out."""
+
+    event: str
+    """Its id."""
+    why: tuple[str, ...]
+    """Codes of its findings (INCOMPLETE_LABEL, ARTICLE_UNKNOWN, LABELS_INTERLEAVED), or REFUSED: it was refused,
+    and neither booked all the same nor read again."""
+
+
+class CaseData(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`data` of a case event: a case was closed at the station, and this is what it comes to."""
+
+    case: str | dict[str, str] | None
+    """As `context.case` of its scans; null for a patient without a case."""
+    patient: dict[str, str] | None
+    location: str | None
+    opened: str | None
+    """When it was scanned first, RFC 3339."""
+    used: int
+    """Pieces."""
+    wasted: int
+    returned: int
+    explanted: int
+    unresolved: int
+    """Scans; the first 200 of them stand in `openQuestions`."""
+    items: tuple[CaseItem, ...]
+    """What was used, 200 at most."""
+    open_questions: tuple[CaseQuestion, ...]
+
+
+class CaseEvent(Struct, frozen=True, kw_only=True):
+    """A case event, complete; it stands in the same sequence as the scans."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: str
+    recordedtime: str
+    sequence: str
+    epoch: str
+    datacontenttype: Literal["application/json"]
+    dataschema: str
+    data: CaseData
 
 
 class ScanEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -259,7 +337,7 @@ def gateway_source(tenant: str, site: str, gateway: str) -> str:
 
 def scan_event(identity: str, source: str, time_ns: int, data: ScanData, at: Position) -> bytes:
     """Encode a scan event. The bytes are stored and sent as they are, however often."""
-    subject = subject_of(data.udi)
+    subject = subject_of(data.udi) or _subject_of_asset(data)
     return _encoder.encode(
         ScanEvent(
             specversion="1.0",
@@ -336,6 +414,25 @@ def parked_event(body: object, sequence: int, reason: str, source: str, epoch: s
             datacontenttype="application/json",
             dataschema=PARKED_SCHEMA,
             data=ParkedData(event=identity, reason=reason),
+        )
+    )
+
+
+def case_event(identity: str, source: str, time_ns: int, data: CaseData, at: Position) -> bytes:
+    """Encode a case event."""
+    return _encoder.encode(
+        CaseEvent(
+            specversion="1.0",
+            id=identity,
+            source=source,
+            type=CASE_TYPE,
+            time=local_rfc3339(time_ns),
+            recordedtime=local_rfc3339(at.recorded_ns),
+            sequence=str(at.sequence).zfill(SEQUENCE_DIGITS),
+            epoch=at.epoch,
+            datacontenttype="application/json",
+            dataschema=CASE_SCHEMA,
+            data=data,
         )
     )
 
@@ -439,6 +536,16 @@ def subject_of(udi: Decoded | None) -> str | None:
             path += f"/{ai}/{_escaped(qualifier)}"
     expiry = first.get("17")
     return f"{path}?17={_escaped(expiry)}" if expiry else path
+
+
+def _subject_of_asset(data: ScanData) -> str | None:
+    """Return the GS1 Digital Link of an asset or a logistic unit."""
+    if data.logistic_unit is not None:
+        return f"https://id.gs1.org/00/{_escaped(data.logistic_unit)}"
+    if data.asset is None:
+        return None
+    ai = "8003" if data.asset.scheme == "GRAI" else "8004"
+    return f"https://id.gs1.org/{ai}/{_escaped(data.asset.identifier)}"
 
 
 def _escaped(value: str) -> str:

@@ -43,6 +43,10 @@ def storing(worker: WorkerStatus, state: Path) -> Iterator[str]:
         yield f"dead letters: {worker.dead_letters}: see `scangate outbox dead`"
 
 
+UNTERMINATED_RULE: Final = 3
+"""So many codes in a row without their terminator are no accident, but how the scanner is set up."""
+
+
 def delivering(
     status: PublisherStatus | None, *, stalled_seconds: float, client_certificate_ends: float | None, now: float
 ) -> Iterator[str]:
@@ -95,6 +99,17 @@ def scanning(readers: Iterable[Reader]) -> Iterator[str]:
         elif scanner.connection is not ConnectionState.CONNECTED:
             why = f" ({scanner.connection_detail})" if scanner.connection_detail else ""
             yield f"scanner {reader.name}: {scanner.connection.value}{why}"
+        elif reader.unterminated >= UNTERMINATED_RULE:
+            ending = scanner.settings.terminator
+            yield (
+                f"scanner {reader.name}: its codes come without their terminator ({ending}) and are refused: "
+                f"`scangate scanners test {reader.name}` says what to set"
+            )
+        if scanner.gs_missed and not scanner.gs_seen:
+            yield (
+                f"scanner {reader.name}: has never sent the separator GS, and elements of a label may run together: "
+                f"scan the page of `scangate scanners calibrate {reader.name}`"
+            )
 
 
 def drifting(troubles: Mapping[str, str]) -> Iterator[str]:

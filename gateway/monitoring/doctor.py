@@ -19,13 +19,17 @@ from gateway.articles.errors import MasterError, MasterUnreadableError
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import SITE_FILE, Config, ConfigError, client_id_of, load
 from gateway.config.warnings import SERVICE_STATE, key_warnings, security_warnings
+from gateway.devices import bluetooth
 from gateway.events.cloudevent import DAY_NS, gateway_source, probe_event
 from gateway.events.topics import Topics
 from gateway.mqtt.settings import BrokerSettings
+from gateway.mqtt.tls import file_ends
 from gateway.outbox.capacity import Capacity, CapacityReport
 from gateway.outbox.settings import MIB, OutboxSettings
 from gateway.system.clock import NS, Clock
 from gateway.system.control_socket import DaemonUnreachableError, ask
+from gateway.system.credentials import CREDENTIALS
+from gateway.system.enrolment import waiting_since
 from gateway.system.service_user import SERVICE_USER, as_service, may
 
 ROUND_TRIP_SECONDS: Final = 10.0
@@ -60,7 +64,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
 def examine(file: Path, socket_path: Path) -> Iterator[Diagnosis]:
     """Look at everything, one thing after the other; takes seconds.
 
-    Every check runs, whatever another one found. Run as root, what the daemon must be able to do is tried as its user.
+    Every check runs, whatever another one found. Run as root, what the daemon must do is tried as its user.
     """
     config, configuration = _configuration(file)
     yield from configuration
@@ -72,6 +76,7 @@ def examine(file: Path, socket_path: Path) -> Iterator[Diagnosis]:
         return
     yield from _fenced("state", lambda: _state(config.state_directory, config.outbox))
     yield from _fenced("scanners", lambda: _scanners(config, status))
+    yield from _fenced("Bluetooth", lambda: _bluetooth(config))
     yield from _fenced("article master", lambda: [_master(config)])
     yield from _fenced("keys", lambda: _keys(config))
     yield from _fenced("feedback", lambda: _feedback(config))
@@ -84,6 +89,7 @@ def examine(file: Path, socket_path: Path) -> Iterator[Diagnosis]:
     client_id = f"{client_id_of(config, broker)}-doctor"
     source = gateway_source(box.tenant, box.site, box.id)
     yield from _fenced("broker", lambda: _broker(broker, topics, client_id, source))
+    yield from _fenced("certificate", lambda: _own_certificate(broker))
     yield from _fenced("delivery", lambda: _delivery(status))
 
 
@@ -156,7 +162,7 @@ def _state(directory: Path, outbox: OutboxSettings | None) -> Iterator[Diagnosis
         yield Diagnosis(
             subject=subject,
             health=Health.BAD,
-            found=f"scangate.service may write below {SERVICE_STATE} only: its start ends with a read-only file system",
+            found=f"scangate.service may write below {SERVICE_STATE} only: its start ends with an error",
             do=f"systemctl edit scangate, and add: [Service] ReadWritePaths={directory}",
         )
     free = disk.f_bavail * disk.f_frsize
@@ -233,6 +239,14 @@ def _scanners(config: Config, status: dict[str, Any] | None) -> Iterator[Diagnos
                 found=known["failure"] or known["link"],
                 do=known["detail"] or "see the daemon's log",
             )
+
+
+def _bluetooth(config: Config) -> Iterator[Diagnosis]:
+    names = bluetooth.wanted(config.scanner)
+    lacking = bluetooth.missing() if names else None
+    if lacking is not None:
+        found, do = lacking
+        yield Diagnosis(subject=f"Bluetooth for {', '.join(names)}", health=Health.BAD, found=found, do=do)
 
 
 def _trust(settings: ScannerSettings, known: dict[str, Any], subject: str) -> Iterator[Diagnosis]:
@@ -382,6 +396,24 @@ def _certificate(expires: float | None) -> Iterator[Diagnosis]:
         )
     else:
         yield Diagnosis(subject=subject, health=Health.GOOD, found=f"good for {days} days")
+
+
+def _own_certificate(broker: BrokerSettings) -> Iterator[Diagnosis]:
+    """Say when this box's own certificate ends, and whether a new one was asked for."""
+    ends = file_ends(broker.cert_file)
+    if ends is None:
+        return
+    days = int((ends - time.time_ns() / NS) // 86_400)
+    subject = "this box's certificate"
+    if days >= CERTIFICATE_DAYS:
+        yield Diagnosis(subject=subject, health=Health.GOOD, found=f"good for {days} days")
+        return
+    waiting = waiting_since(CREDENTIALS)
+    do = "scangate enrol > FILE.csr, have it signed, scangate enrol --certificate FILE.crt"
+    if waiting is not None:
+        do = f"a new one was asked for {waiting / 86_400:.0f} days ago: scangate enrol --certificate FILE.crt"
+    health = Health.WARNING if days >= 0 else Health.BAD
+    yield Diagnosis(subject=subject, health=health, found=f"ends in {days} days", do=do)
 
 
 def _delivery(status: dict[str, Any] | None) -> Iterator[Diagnosis]:

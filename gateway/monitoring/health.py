@@ -3,6 +3,8 @@
 import msgspec
 from msgspec import Struct
 
+from gateway.scanning.label_quality import QualityRow
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -129,6 +131,8 @@ class Health(Struct, frozen=True, kw_only=True, rename="camel"):
     """Null on a machine that tells nothing of itself."""
     counters: dict[str, int]
     """Scans since the start: accepted, refused, trouble, withheld by kind, discarded by reason."""
+    quality: dict[str, QualityRow] = {}
+    """Scanner -> how well it has read labels since the start."""
 
     def encode(self) -> bytes:
         """Return it as JSON."""
@@ -142,6 +146,7 @@ def essence(health: Health) -> Health:
         time="",
         uptime_seconds=0,
         counters={},
+        quality={},
         sequence=msgspec.structs.replace(
             health.sequence, stored=0, delivered=0, waiting=0, oldest_waiting_seconds=None
         ),

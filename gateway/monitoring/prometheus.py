@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.monitoring.health import Health
+from gateway.scanning.label_quality import QualityRow
 
 
 class Metric(NamedTuple):
@@ -59,6 +60,12 @@ def _metrics(health: Health) -> Iterator[Metric]:
     yield Metric("scanner_queue_full_total", "counter", "Scans not taken because the queue was full.", dropped)
     counted = tuple(({"result": name}, float(count)) for name, count in sorted(health.counters.items()))
     yield Metric("scans_total", "counter", "What became of scans since the start.", counted)
+    labels = tuple(
+        ({"scanner": scanner, "result": result}, float(getattr(row, result)))
+        for scanner, row in sorted(health.quality.items())
+        for result in QualityRow.__struct_fields__
+    )
+    yield Metric("labels_total", "counter", "How well each scanner has read labels since the start.", labels)
     if health.board is not None:
         board = health.board
         yield _one("temperature_celsius", "gauge", "Temperature of the board.", board.temperature_celsius)

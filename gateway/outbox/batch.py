@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gateway.events import cloudevent
 from gateway.outbox import entry as drafting
 from gateway.outbox.checksums import of_event
-from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote, Write
+from gateway.outbox.entry import JournalledSymbol, NewCase, NewEvent, StationNote, Write
 from gateway.system.clock import ClockReading
 
 
@@ -23,7 +23,10 @@ class Batch:
         sealed: bool,
     ) -> None:
         """`first`: the next sequence number; `sealed`: the events' times are final."""
+        self._trusted, self._sealed = int(clock.synchronised), int(sealed)
         self.drafts: list[NewEvent] = []
+        self.sequences: list[int] = []
+        """Of the drafts."""
         self.events: list[tuple[int, int, int, int, bytes, int]] = []
         """Rows of the table `event`."""
         self.closed: set[str] = set()
@@ -38,6 +41,10 @@ class Batch:
             if isinstance(write, StationNote):
                 self.notes[write.key] = write.text
                 continue
+            if isinstance(write, NewCase):
+                at = cloudevent.Position(epoch=epoch, sequence=first + len(self.events), recorded_ns=clock.wall_ns)
+                self._add(at, cloudevent.case_event(write.id, source, write.time_ns, write.data, at))
+                continue
             if isinstance(write, JournalledSymbol):
                 self.holds[write.scanner] = drafting.encode(write.draft)
                 waiting.setdefault(write.scanner, []).append(_symbol_rows(None, write.draft)[-1])
@@ -47,14 +54,16 @@ class Batch:
                 self.closed.add(draft.closes)
                 self.holds.pop(draft.closes, None)
                 waiting.pop(draft.closes, None)
-            sequence = first + len(self.events)
-            at = cloudevent.Position(epoch=epoch, sequence=sequence, recorded_ns=clock.wall_ns)
-            body = cloudevent.scan_event(draft.id, source, draft.time_ns, draft.data, at)
-            row = (sequence, clock.wall_ns, int(clock.synchronised), int(sealed), body)
-            self.events.append((*row, of_event(*row)))
+            at = cloudevent.Position(epoch=epoch, sequence=first + len(self.events), recorded_ns=clock.wall_ns)
+            self._add(at, cloudevent.scan_event(draft.id, source, draft.time_ns, draft.data, at))
             self.drafts.append(draft)
-            settled.extend(_symbol_rows(sequence, draft))
+            self.sequences.append(at.sequence)
+            settled.extend(_symbol_rows(at.sequence, draft))
         self.symbols = [*settled, *(row for rows in waiting.values() for row in rows)]
+
+    def _add(self, at: cloudevent.Position, body: bytes) -> None:
+        row = (at.sequence, at.recorded_ns, self._trusted, self._sealed, body)
+        self.events.append((*row, of_event(*row)))
 
 
 def _symbol_rows(sequence: int | None, draft: NewEvent) -> list[tuple[object, ...]]:

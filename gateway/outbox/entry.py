@@ -47,7 +47,15 @@ class StationNote(Struct, frozen=True, kw_only=True):
     """Replaces what was kept under the key before. Never an identity in clear."""
 
 
-Write = NewEvent | JournalledSymbol | StationNote
+class NewCase(Struct, frozen=True, kw_only=True):
+    """A case that was closed; its event takes its place in the order."""
+
+    id: str
+    time_ns: int
+    data: cloudevent.CaseData
+
+
+Write = NewCase | NewEvent | JournalledSymbol | StationNote
 
 
 class Dead(Struct, frozen=True, kw_only=True):

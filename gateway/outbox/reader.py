@@ -177,8 +177,8 @@ class OutboxReader:
         except sqlite3.DatabaseError as error:
             raise self._unreadable(error) from error
 
-    def journal(self, *, after: int = 0, since_ns: int = 0) -> Iterator[StoredEvent]:
-        """Yield every event behind sequence `after` that was recorded at `since_ns` or later, in order."""
+    def journal(self, *, after: int = 0, since_ns: int = 0, until_ns: int | None = None) -> Iterator[StoredEvent]:
+        """Yield the events behind sequence `after`, in order, recorded from `since_ns` on and before `until_ns`."""
         try:
             while True:
                 rows = self._db.execute(
@@ -191,7 +191,7 @@ class OutboxReader:
                     return
                 after = rows[-1][0]
                 for sequence, body, state, recorded_ns in rows:
-                    if recorded_ns >= since_ns:
+                    if recorded_ns >= since_ns and (until_ns is None or recorded_ns < until_ns):
                         yield StoredEvent(sequence=sequence, body=body, state=state)
         except sqlite3.DatabaseError as error:
             raise self._unreadable(error) from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.events import cloudevent
+from gateway.events.stored_event import StoredEvent
 from gateway.model import Decoded, Disposition
 from gateway.outbox.entry import NewEvent
 from gateway.outbox.schema import connect
@@ -83,18 +84,27 @@ def _key(data: cloudevent.ScanData) -> str | None:
     return key if key is not None and len(key) <= MAX_PIECE else None
 
 
-class UsedPieceReader:
-    """Reads the list of an outbox that the daemon's worker writes. Used by one thread."""
+class StationJournal:
+    """Reads what a station needs of the outbox that the daemon's worker writes. Used by one thread.
+
+    A file that cannot be read says nothing here: its writer says so, and salvages it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def used_by(self, piece: Piece) -> str | None:
-        """Return the id of the event in force that consumed a piece, or None.
-
-        None as well where the file cannot be read: its writer says so, and salvages it.
-        """
+        """Return the id of the event in force that consumed a piece, or None."""
         with contextlib.suppress(sqlite3.Error), closing(connect(self._path, read_only=True)) as db:
             row = db.execute("SELECT event FROM used_piece WHERE piece = ?", (SEPARATOR.join(piece),)).fetchone()
             return None if row is None else str(row[0])
         return None
+
+    def newest(self, limit: int) -> list[StoredEvent]:
+        """Return the newest events, the oldest of them first."""
+        with contextlib.suppress(sqlite3.Error), closing(connect(self._path, read_only=True)) as db:
+            rows = db.execute(
+                "SELECT sequence, body FROM event ORDER BY sequence DESC LIMIT ?", (limit,)
+            ).fetchall()
+            return [StoredEvent(sequence=sequence, body=body, state="") for sequence, body in reversed(rows)]
+        return []

@@ -120,7 +120,7 @@ class Outbox:
                     "REPLACE INTO meta VALUES (?, ?)",
                     [(f"{NOTE_PREFIX}{key}", text) for key, text in batch.notes.items()],
                 )
-                used_pieces.note(self._db, batch.drafts, [row[0] for row in batch.events])
+                used_pieces.note(self._db, batch.drafts, batch.sequences)
                 unknown_articles.note(self._db, batch.drafts, clock.wall_ns)
                 if not clock.synchronised and batch.events:
                     self._note_untrusted(clock, handed=sealed)
@@ -263,7 +263,7 @@ class Outbox:
     def maintain(self, clock: ClockReading) -> bool:
         """Do one piece of maintenance while no scan comes; True when there is more to do."""
         self._measure_capacity()
-        too_old_ns = self._retention.cutoff(clock, self.settings.keep_delivered_days)
+        too_old_ns = self._retention.cutoff(clock, self.settings.days(alone=False))
         scarce = self.capacity.level in {Capacity.NEARLY_FULL, Capacity.FULL}
         if (scarce or too_old_ns is not None) and self._prune(None if scarce else too_old_ns):
             return True

@@ -1,46 +1,90 @@
-"""The page of control codes of a site: which codes, in which groups, with which captions. Pure."""
+"""The page of control codes of a site: which codes, in which groups, with which captions. Pure.
+
+Each kind of place has the codes it needs and no others, so that the page stays one side of A4.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from gateway.printing.sheet import Cell
 from gateway.station.control_codes import ControlCodes
+from gateway.station.profiles import ProfileName
 
 Language = Literal["sv", "en", "both"]
-
-QUANTITIES: Final = (*range(2, 11), 12, 15, 20, 25, 30, 40, 50, 100)
-"""Pieces in the packages that hospitals count: each code stands for the whole number."""
 
 _Words = tuple[str, str]
 """Swedish, English."""
 TITLE: Final[_Words] = ("Styrkoder", "Control codes")
-GROUPS: Final[Mapping[_Words, Mapping[str, _Words]]] = {
-    ("Vad nästa skanning betyder", "What the next scan means"): {
-        "CONSUME": ("Förbruka", "Consume"),
-        "RECEIVE": ("Ta emot", "Receive"),
-        "RETURN": ("Returnera", "Return"),
-        "INVENTORY": ("Inventera", "Count stock"),
+CAPTIONS: Final[Mapping[str, _Words]] = {
+    "CONSUME": ("Förbruka", "Consume"),
+    "RECEIVE": ("Ta emot", "Receive"),
+    "RETURN": ("Returnera nästa vara", "Return the next item"),
+    "EXPLANT": ("Nästa vara tas ut ur patient", "Next item is taken out"),
+    "INVENTORY": ("Inventera", "Count stock"),
+    "ORDER": ("Beställ (tom låda)", "Order (empty bin)"),
+    "TRANSFER": ("Flytta till … (skanna platsen)", "Transfer to … (scan the place)"),
+    "LOCK": ("Gäller tills Avbryt", "Holds until Cancel"),
+    "COUNTNEW": ("Börja räkna: ersätter", "Begin a count: replaces"),
+    "COUNTMORE": ("Börja räkna: läggs till", "Begin a count: adds"),
+    "COUNTEND": ("Räkningen klar", "End of the count"),
+    "DISCARDEXPIRED": ("Utgången", "Expired"),
+    "DISCARDDAMAGED": ("Skadad", "Damaged"),
+    "DISCARDOPENEDUNUSED": ("Öppnad, ej använd", "Opened, not used"),
+    "DISCARDCONTAMINATED": ("Osteril, förorenad", "Contaminated"),
+    "DISCARDRECALLED": ("Återkallad", "Recalled"),
+    "DISCARDWRONGITEM": ("Fel vara", "Wrong item"),
+    "DISCARDOTHER": ("Annat skäl", "Other reason"),
+    "UNDO": ("Ångra senaste", "Undo the last scan"),
+    "UNDOITEM": ("Ta tillbaka nästa vara", "Take back the next item"),
+    "CANCEL": ("Avbryt påbörjat", "Cancel what was begun"),
+    "USEDDESPITE": ("Använd trots stopp", "Used despite the stop"),
+    "SAMEPATIENT": ("Samma patient", "Same patient"),
+    "CLEARCONTEXT": ("Avsluta ärende, patient, plats", "End case, patient, place"),
+    "CLOSECASE": ("Stäng ärendet", "Close the case"),
+    "WHOAMI": ("Vilken station?", "Which station?"),
+    **{f"DIGIT{digit}": (str(digit), str(digit)) for digit in range(10)},
+}
+"""Command -> caption."""
+_NEXT: Final[_Words] = ("Vad nästa skanning betyder", "What the next scan means")
+_DISCARD: Final[_Words] = ("Kassera nästa vara: orsak", "Discard the next item: reason")
+_CORRECT: Final[_Words] = ("Rätta och svara", "Correct and answer")
+_QUANTITY: Final[_Words] = ("Antal av nästa vara, siffra för siffra", "How many of the next item, digit by digit")
+_DIGITS: Final = tuple(f"DIGIT{digit}" for digit in range(10))
+_REASONS: Final = tuple(command for command in CAPTIONS if command.startswith("DISCARD"))
+_PATIENTS: Final = (
+    "UNDO",
+    "UNDOITEM",
+    "CANCEL",
+    "USEDDESPITE",
+    "SAMEPATIENT",
+    "CLEARCONTEXT",
+    "CLOSECASE",
+    "WHOAMI",
+)
+GROUPS: Final[Mapping[ProfileName, Mapping[_Words, tuple[str, ...]]]] = {
+    "operating-room": {
+        _NEXT: ("CONSUME", "RETURN", "EXPLANT", "LOCK"),
+        _DISCARD: _REASONS,
+        _CORRECT: _PATIENTS,
+        _QUANTITY: _DIGITS,
     },
-    ("Kassera: orsak", "Discard: reason"): {
-        "DISCARDEXPIRED": ("Utgången", "Expired"),
-        "DISCARDDAMAGED": ("Skadad", "Damaged"),
-        "DISCARDOPENEDUNUSED": ("Öppnad, ej använd", "Opened, not used"),
-        "DISCARDCONTAMINATED": ("Osteril, förorenad", "Contaminated"),
-        "DISCARDRECALLED": ("Återkallad", "Recalled"),
-        "DISCARDWRONGITEM": ("Fel vara", "Wrong item"),
-        "DISCARDOTHER": ("Annat skäl", "Other reason"),
+    "supply-room": {
+        _NEXT: (
+            *("CONSUME", "RECEIVE", "RETURN", "INVENTORY", "ORDER", "TRANSFER", "LOCK"),
+            *("COUNTNEW", "COUNTMORE", "COUNTEND"),
+        ),
+        _DISCARD: tuple(one for one in _REASONS if one != "DISCARDOPENEDUNUSED"),
+        _CORRECT: ("UNDO", "UNDOITEM", "CANCEL", "CLEARCONTEXT", "WHOAMI"),
+        _QUANTITY: _DIGITS,
     },
-    ("Rätta och fråga", "Correct and ask"): {
-        "UNDO": ("Ångra senaste", "Undo the last scan"),
-        "CANCEL": ("Avbryt påbörjat", "Cancel what was begun"),
-        "CLEARCONTEXT": ("Avsluta ärende, patient, plats", "End case, patient, place"),
-        "WHOAMI": ("Vilken station?", "Which station?"),
-    },
-    ("Antal av nästa vara", "How many of the next item"): {
-        f"QTY{number}": (f"{number} st", f"{number} pieces") for number in QUANTITIES
+    "clinic": {
+        _NEXT: ("CONSUME", "RECEIVE", "RETURN", "INVENTORY", "LOCK"),
+        _DISCARD: _REASONS,
+        _CORRECT: _PATIENTS,
+        _QUANTITY: _DIGITS,
     },
 }
-"""Group -> command -> caption. Every command of `gateway.station.control_codes` stands in one of them."""
+"""Kind of place -> group -> commands."""
 
 
 def title(site: str, language: Language) -> str:
@@ -48,18 +92,19 @@ def title(site: str, language: Language) -> str:
     return f"{' / '.join(_in(TITLE, language))}: {site}"
 
 
-def cells(codes: ControlCodes, language: Language) -> Iterator[Cell]:
-    """Yield every code of the page. Raises ValueError where the codes have no key."""
-    for group, commands in GROUPS.items():
+def cells(codes: ControlCodes, language: Language, profile: ProfileName) -> Iterator[Cell]:
+    """Yield every code of the page of a kind of place. Raises ValueError where the codes have no key."""
+    for group, commands in GROUPS[profile].items():
         heading = " / ".join(_in(group, language))
-        for command, caption in commands.items():
+        for command in commands:
             yield Cell(
                 text=codes.write(command),
                 symbology="datamatrix",
-                captions=_in(caption, language),
+                captions=_in(CAPTIONS[command], language),
                 group=heading,
             )
 
 
 def _in(words: _Words, language: Language) -> tuple[str, ...]:
-    return {"sv": words[:1], "en": words[1:], "both": words}[language]
+    texts = {"sv": words[:1], "en": words[1:], "both": words}[language]
+    return tuple(dict.fromkeys(texts))

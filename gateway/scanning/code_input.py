@@ -46,6 +46,9 @@ def coded(what: Occurrence, code: ControlCode, state: StationState, default: Act
             last_ns = station.undone_at_ns.get(scanner)
             again = last_ns is not None and what.at_ns - last_ns <= SAME_UNDO_NS
             made = Input.UNDO_AGAIN if again else Input.UNDO
+        case "close-case":
+            bound = {"case", "patient"} & station.context.keys()
+            made = Input.CLOSE_CASE if bound else Input.IMPOSSIBLE
         case "used-despite":
             target = refused_use(state, scanner)
             made = Input.IMPOSSIBLE if target is None else Input.USED

@@ -33,6 +33,8 @@ class _Note(Struct, frozen=True):
     synchronised: bool
     context: dict[str, _Part]
     ended: dict[str, _Part]
+    asks: bool = False
+    """Whether what has ended may go on, when somebody says so."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -50,6 +52,7 @@ def note(station: Station, clock: ClockReading) -> StationNote:
             synchronised=clock.synchronised,
             context={key: _part(kept) for key, kept in station.context.items()},
             ended={key: _part(kept) for key, kept in ended.items()},
+            asks=station.ended is not None and station.ended.asks,
         )
     )
     return StationNote(key=KEY, text=text.decode())
@@ -69,27 +72,27 @@ def restored(
     if kept is None or station.context or not (kept.context or kept.ended):
         return station
     offset_ns = _offset(kept, clock)
-    if offset_ns is None:
-        lost = {key: Kept(item=part.item, since_ns=0) for key, part in {**kept.ended, **kept.context}.items()}
-        return _asking(station, lost, clock.monotonic_ns)
-    last_ns = max(kept.monotonic_ns + offset_ns, used_ns or 0)
-    context, ended = (
-        {key: Kept(item=part.item, since_ns=part.since_ns + offset_ns) for key, part in parts.items()}
+    context, before = (
+        {key: Kept(item=part.item, since_ns=part.since_ns + (offset_ns or 0)) for key, part in parts.items()}
         for parts in (kept.context, kept.ended)
     )
-    if clock.monotonic_ns - last_ns > min(restore_ns, times.context_ns):
-        return _asking(station, {**ended, **context}, last_ns)
-    flagged = bool(context.keys() & _BOUND)
-    context = {key: replace(one, restored=flagged) for key, one in context.items()}
-    station = replace(station, context=context, context_until_ns=last_ns + times.context_ns)
-    return _asking(station, ended, last_ns) if ended else station
+    now_ns = clock.monotonic_ns
+    last_ns = now_ns if offset_ns is None else max(kept.monotonic_ns + offset_ns, used_ns or 0)
+    goes_on = offset_ns is not None and now_ns - last_ns <= min(restore_ns, times.context_ns)
+    if goes_on:
+        flagged = bool(context.keys() & _BOUND)
+        held = {key: replace(one, restored=flagged) for key, one in context.items()}
+        station = replace(station, context=held, context_until_ns=last_ns + times.context_ns)
+        return _ended(station, before, last_ns, asks=kept.asks)
+    if context.keys() & _BOUND:  # a question that was not answered before is not asked about it
+        return _ended(station, context, last_ns, asks=True)
+    return _ended(station, before, last_ns, asks=kept.asks)
 
 
-def _asking(station: Station, items: dict[str, Kept], at_ns: int) -> Station:
+def _ended(station: Station, items: dict[str, Kept], at_ns: int, *, asks: bool) -> Station:
     if not items.keys() & _BOUND:
         return station
-    note_of = Ended(items=items, why="restart", asks=True, until_ns=at_ns + QUESTION_NS)
-    return replace(station, ended=note_of)
+    return replace(station, ended=Ended(items=items, why="restart", asks=asks, until_ns=at_ns + QUESTION_NS))
 
 
 def _offset(kept: _Note, clock: ClockReading) -> int | None:

@@ -12,17 +12,20 @@ from gateway.articles.errors import MasterError
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
+from gateway.events.stored_event import StoredEvent
 from gateway.model import Decoded, Disposition, Finding, LookUp, Severity, Verdict
-from gateway.outbox.entry import NewEvent
+from gateway.outbox.entry import NewCase, NewEvent, Write
+from gateway.scanning.case_closing import MAX_EVENTS, closed
 from gateway.scanning.station_state import StationState
-from gateway.scanning.stories import UsedPieces, story_of, whose
+from gateway.scanning.stories import Journal, story_of, whose
+from gateway.station.assets import Asset, asset_of
 from gateway.station.context import ContextItem
-from gateway.station.pairing import missing_part
+from gateway.station.pairing import is_typed, missing_part
 from gateway.station.profiles import PROFILES
 from gateway.station.repeats import Key, key_of
-from gateway.station.values import Item, TakenBack, UsedDespite
+from gateway.station.values import CaseClosed, Item, TakenBack, UsedDespite
 from gateway.station.verdict import Circumstances, judge
-from gateway.system.clock import NS, ClockReading
+from gateway.system.clock import NS, ClockReading, local_rfc3339
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +44,13 @@ class Reading(Struct, frozen=True, kw_only=True):
 class EventBuilder:
     """Makes the events of one station. Reads the article master, and else does no I/O. Used by one thread."""
 
-    def __init__(self, config: Config, master: ArticleMaster, used_pieces: UsedPieces) -> None:
+    def __init__(self, config: Config, master: ArticleMaster, journal: Journal) -> None:
         self.settings = config.station
         self.station_id = config.station.id or config.gateway.id
         self.profile = PROFILES[config.station.profile]
         seconds = config.station.repeat_seconds
         self.repeat_ns = (self.profile.repeat_seconds if seconds is None else seconds) * NS
-        self._used_pieces = used_pieces
+        self._journal = journal
         self._max_age_days = config.articles.max_age_days
         self._master = master
         self.master_trouble: str | None = None
@@ -75,6 +78,7 @@ class EventBuilder:
         if reading.remarks:
             decoded = replace(decoded, ok=False, findings=(*decoded.findings, *reading.remarks))
         lacking = missing_part(item.missing, decoded.issuer)
+        asset = asset_of(decoded)
         meaning, first = item.meaning, item.symbols[0]
         data = cloudevent.ScanData(
             action=meaning.action,
@@ -91,12 +95,19 @@ class EventBuilder:
             context=event_context(meaning.context),
             count=None if meaning.count is None else convert(to_builtins(meaning.count), cloudevent.CountSession),
             destination=meaning.destination,
+            entry="keyed" if any(is_typed(symbol) for symbol in item.symbols) else "scanned",
+            asset=(
+                cloudevent.EventAsset(scheme=asset.scheme, identifier=asset.identifier)
+                if asset is not None and asset.scheme != "SSCC"
+                else None
+            ),
+            logistic_unit=asset.identifier if asset is not None and asset.scheme == "SSCC" else None,
         )
         at_ns = item.symbols[-1].at_ns
         repeats = self._first_of(data, at_ns, state)
         if repeats is None and self.profile.lot_repeats:
             repeats = item.label.again_of
-        story = story_of(data, reading.look_up, repeats, state, self._used_pieces)
+        story = story_of(data, reading.look_up, repeats, state, self._journal)
         circumstances = Circumstances(
             redacted=any(symbol.redacted for symbol in item.symbols),
             quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
@@ -153,11 +164,26 @@ class EventBuilder:
         raw = tuple(b64decode(symbol.raw) for symbol in refused.symbols)
         return NewEvent(id=effect.id, time_ns=clock.wall_at(effect.at_ns), data=data, raw=raw)
 
+    def case(self, effect: CaseClosed, writes: Sequence[Write], clock: ClockReading) -> NewCase:
+        """Make the event that closes a case. `writes`: what came of the same scan and is not in the journal yet."""
+        stored = self._journal.newest(MAX_EVENTS)
+        at = cloudevent.Position(epoch="", sequence=0, recorded_ns=clock.wall_ns)
+        own = [
+            StoredEvent(sequence=0, body=cloudevent.scan_event(one.id, "", one.time_ns, one.data, at), state="")
+            for one in writes
+            if isinstance(one, NewEvent)
+        ]
+        since = None if effect.since_ns is None else local_rfc3339(clock.wall_at(effect.since_ns))
+        data = closed([*stored, *own], event_context(effect.context), since)
+        return NewCase(id=effect.id, time_ns=clock.wall_at(effect.at_ns), data=data)
+
     def repeat_key(self, data: cloudevent.ScanData) -> Key | None:
         """Return what a repeat of this event has in common with it."""
         texts = tuple(symbol.text for symbol in data.symbols)
         refused = data.verdict.disposition is Disposition.REFUSED
         action = f"refused {data.action}" if refused else data.action
+        if (asset := _asset(data)) is not None and asset.single:
+            return (action, asset.scheme, asset.identifier, None)
         return key_of(action, data.udi, texts, self.profile, whose(data.context))
 
     def _first_of(self, data: cloudevent.ScanData, at_ns: int, state: StationState) -> str | None:
@@ -176,3 +202,9 @@ def _stamp(clock: ClockReading, at_ns: int) -> cloudevent.ClockStamp:
 def event_context(items: Sequence[ContextItem]) -> cloudevent.Context:
     """Return a context as events carry it."""
     return convert({item.kind: to_builtins(item.value) for item in items}, cloudevent.Context)
+
+
+def _asset(data: cloudevent.ScanData) -> Asset | None:
+    if data.logistic_unit is not None:
+        return Asset(scheme="SSCC", identifier=data.logistic_unit)
+    return None if data.asset is None else Asset(scheme=data.asset.scheme, identifier=data.asset.identifier)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
-from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote, Write
+from gateway.outbox.entry import JournalledSymbol, NewCase, NewEvent, StationNote, Write
 from gateway.scanning.transaction import verdict_signal
 from gateway.station.privacy import Withheld
 from gateway.station.values import LABEL_COMPLETED
@@ -42,6 +42,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
         for write in self.writes:
             if isinstance(write, StationNote):
                 continue
+            if isinstance(write, NewCase):
+                yield "case"
+                continue
             if isinstance(write, JournalledSymbol):
                 yield "more"
                 continue
@@ -54,6 +57,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
                 yield "repeat"
             if any(finding.code == INCOMPLETE for finding in data.verdict.findings):
                 yield "incomplete"
+
+    def _case(self) -> NewCase | None:
+        return next((write for write in self.writes if isinstance(write, NewCase)), None)
 
     def messages(self, view: StationView | None) -> Iterator[dict[str, object]]:
         """Yield what who watches is told. A label that the scan closed, and that is another one's, comes first."""
@@ -75,8 +81,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
             "id": newest.id if newest else None,
             "data": newest.data if newest else None,
             "withheld": self.withheld,
+            **({"closed": _counts(case)} if (case := self._case()) else {}),
             **self.news,
         }
+
+
+def _counts(case: NewCase) -> dict[str, int]:
+    data = case.data
+    return {name: getattr(data, name) for name in ("used", "wasted", "returned", "explanted", "unresolved")}
 
 
 class Answered:

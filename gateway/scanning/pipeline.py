@@ -17,12 +17,15 @@ from gateway.model import Match
 from gateway.outbox.entry import NewEvent, StationNote
 from gateway.scanning import context_note
 from gateway.scanning.code_input import coded
+from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.outcome import Outcome
+from gateway.scanning.resumed_labels import with_label
 from gateway.scanning.station_state import StationState
-from gateway.scanning.stories import NoJournal, UsedPieces, event_of_label
+from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
 from gateway.station import binding, context, control_codes, machine, pairing
+from gateway.station.assets import asset_of
 from gateway.station.context import ContextItem, ContextReader, ContextRefused
 from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
 from gateway.station.keys import StationKeys, read_keys
@@ -35,8 +38,9 @@ from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
 from gateway.system.clock import NS, ClockReading
 from gateway.udi import decode
-from gateway.udi.personal import redact
+from gateway.udi.personal import is_free_of_persons, redact
 
+UNREAD: Final = "GS1_UNKNOWN_AI"
 RESUMED_EVENTS: Final = 256
 """Newest events looked at when the daemon starts, for repeats and for what can be undone: 10 ms."""
 
@@ -49,24 +53,27 @@ class Pipeline:
         config: Config,
         master: ArticleMaster,
         keys: StationKeys | None = None,
-        used_pieces: UsedPieces | None = None,
+        journal: Journal | None = None,
         *,
         station: Station = Station(),  # noqa: B008 - frozen
+        completing: CompletingSymbols | None = None,
     ) -> None:
-        """`keys`: those of the configuration where they are not given. `used_pieces`: what the journal knows.
+        """`keys`: those of the configuration where they are not given. `journal`: none where left out.
 
-        `station`: what an earlier life has chosen.
+        `station`: what an earlier life has chosen. `completing`: what it has learned of labels.
         """
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
         self.memory = StationState(station=station)
+        self.completing: Final = completing or CompletingSymbols()
+        """Which symbol of an article's label completes it."""
         self.key_trouble: Final = keys.trouble
         """Why a configured key cannot be used, one line each."""
         self._settings = settings
         self._patterns = tuple(bounded(pattern) for pattern in settings.item_patterns)
         self._codes = ControlCodes(config.gateway.site, keys.control)
         self._contexts = ContextReader(config.context, keys.protector)
-        self._builder = EventBuilder(config, master, used_pieces or NoJournal())
+        self._builder = EventBuilder(config, master, journal or NoJournal())
         profile = self._builder.profile
         self._times = MoveTimes(
             pairing_ns=settings.pairing_seconds * NS,
@@ -117,11 +124,20 @@ class Pipeline:
 
     def _consider_text(self, scan: RawScan, transaction: ScanTransaction, what: Occurrence) -> Outcome:
         """Take what is no control code: a context code, a label, or neither."""
-        text, redacted = redact(scan.text, scan.symbology, PERSONS)
         today = transaction.clock.today()
-        decoded = decode(text, scan.symbology, today=today)
+        text, redacted = scan.text, False
+        whole = decoded = decode(text, scan.symbology, today=today)
+        if not is_free_of_persons(text, whole, PERSONS):
+            text, redacted = redact(text, scan.symbology, PERSONS)
+            decoded = decode(text, scan.symbology, today=today) if redacted else whole
         look_up = self._builder.look_up(text, decoded.device_identifier)
-        whole = decode(scan.text, scan.symbology, today=today) if redacted else decoded
+        unread = tuple(
+            found
+            for found in whole.findings
+            if found.code == UNREAD and found.element is None and found not in decoded.findings
+        )
+        if unread:  # it may have been a name and is gone; that something could not be read is to be known
+            decoded = replace(decoded, ok=False, findings=(*decoded.findings, *unread))
         found = self._contexts.read(scan.text, scan.symbology, whole, known=look_up.match is not Match.NONE)
         if isinstance(found, ContextRefused):
             return _refused_context(scan.scanner, found)
@@ -164,11 +180,21 @@ class Pipeline:
             return self._take_back(text, transaction, what)
         read = SymbolRead(symbol=symbol, decoded=decoded, look_up=look_up)
         placement = place(read, open_item, closed, window_ns=self._times.pairing_ns, today=today)
+        unit = asset_of(decoded)
+        if unit is not None and unit.scheme == "SSCC" and self._builder.profile.receives:
+            station = self._receiving(station, what)
         what, reading = self._placed(what, read, placement, station)
         transaction.make(machine.step(station, what, self._times), reading)
         if placement.move is Move.KNOWN and placement.target is not None:
             transaction.confirm(placement.target)
         return self._done(transaction, scan.scanner)
+
+    def _receiving(self, station: Station, what: Occurrence) -> Station:
+        """Return the station as a delivery's label leaves it: what is scanned behind it is received."""
+        if what.scanner in station.chosen:
+            return station
+        receive = ControlCode(kind="action", action="receive")
+        return machine.step(station, replace(what, input=Input.ACTION, code=receive), self._times).station
 
     def _take_back(self, text: str, transaction: ScanTransaction, what: Occurrence) -> Outcome:
         """Take back the event of a label that was scanned behind the code `take back an item`."""
@@ -236,10 +262,13 @@ class Pipeline:
         notes = _notes(before.station, self.memory.station, clock)
         return [*outcomes, *([Outcome(scanner="", signal=None, writes=notes)] if notes else [])]
 
-    def resume(self, bodies: Iterable[bytes], clock: ClockReading, note: str | None = None) -> None:
+    def resume(
+        self, bodies: Iterable[bytes], clock: ClockReading, note: str | None = None
+    ) -> tuple[StationNote, ...]:
         """Learn what was scanned before the daemon started: repeats are known as such, and undoing goes on.
 
-        `note`: what was kept of the context, which goes on where its last use is not long ago.
+        `note`: what was kept of the context, which goes on where its last use is not long ago. Returns what is
+        to be kept of it now: one that has ended must not come back at the next restart, when there is a newer use.
         """
         memory = self.memory
         used_ns: int | None = None
@@ -260,10 +289,14 @@ class Pipeline:
             key = self._builder.repeat_key(data)
             memory = memory.with_event(event.id, data, at_ns, key, self._builder.repeat_ns)
             done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
-            memory = replace(memory, station=machine.resumed(memory.station, done, at_ns, self._times))
+            station = machine.resumed(memory.station, done, at_ns, self._times)
+            station = with_label(station, event.id, data, at_ns, self._times)
+            memory = replace(memory, station=station)
         station = context_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
         station = machine.elapse(station, clock.monotonic_ns, self._times).station
         self.memory = replace(memory, station=station)
+        kept = context_note.note(station, clock)
+        return () if note is None and not station.context else (kept,)
 
     def close(self) -> None:
         """Let the article master go."""
@@ -288,7 +321,9 @@ class Pipeline:
     def view(self, clock: ClockReading) -> StationView:
         """Return what a display shows of the station now."""
         newest = next(reversed(self.memory.recent), None)
-        return view_of(self.memory.station, self._builder.station_id, newest, self._settings, clock)
+        return view_of(
+            self.memory.station, self._builder.station_id, newest, self._settings, clock, self.completing.suggested
+        )
 
 
 def _like(

@@ -8,7 +8,7 @@ from typing import Final
 
 from drivers.base import DriverError, Scanner, ScannerSettings
 from drivers.catalogue import open_scanner
-from drivers.model import ConnectionChange, ConnectionState
+from drivers.model import ConnectionChange, ConnectionState, Discarded, DiscardReason, RawScan
 from gateway.devices.scanner_reader import AnswerFilter
 from gateway.scanning.inbox import Inbox
 
@@ -42,6 +42,8 @@ class Reader:
         """Scans that found the queue full."""
         self.heard_at = time.monotonic()
         """When it last brought something, or came."""
+        self.unterminated = 0
+        """Codes in a row that came without the configured terminator, and were refused for that."""
         self._answers: AnswerFilter | None = None
         self._inbox = inbox
         self._on_connected = on_connected
@@ -138,6 +140,10 @@ class Reader:
         if answers is not None and answers.withholds(item):
             return True
         self.heard_at = time.monotonic()
+        if isinstance(item, Discarded) and item.reason is DiscardReason.UNTERMINATED:
+            self.unterminated += 1
+        elif isinstance(item, RawScan):
+            self.unterminated = 0
         if not self._inbox.offer(item) and not isinstance(item, ConnectionChange):
             self.dropped += 1
         return True

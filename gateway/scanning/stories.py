@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from gateway.events import cloudevent
+from gateway.events.stored_event import StoredEvent
 from gateway.model import Disposition, LookUp, Match
 from gateway.outbox.used_pieces import Piece, piece_of
 from gateway.scanning.station_state import StationState
@@ -21,11 +22,14 @@ CARTON_NS: Final = 5_000_000_000
 """The label of a package again within so long may be the same package: nobody lifts the next one faster."""
 
 
-class UsedPieces(Protocol):
-    """What the journal knows of pieces with a serial number."""
+class Journal(Protocol):
+    """What a station needs of the journal."""
 
     def used_by(self, piece: Piece) -> str | None:
         """Return the id of the event in force that consumed a piece, or None."""
+
+    def newest(self, limit: int) -> list[StoredEvent]:
+        """Return the newest events, the oldest of them first."""
 
 
 class NoJournal:
@@ -34,6 +38,10 @@ class NoJournal:
     def used_by(self, piece: Piece) -> str | None:  # noqa: ARG002 - the protocol's
         """Return None."""
         return None
+
+    def newest(self, limit: int) -> list[StoredEvent]:  # noqa: ARG002 - the protocol's
+        """Return nothing."""
+        return []
 
 
 def whose(context: cloudevent.Context) -> str | None:
@@ -44,7 +52,7 @@ def whose(context: cloudevent.Context) -> str | None:
 
 
 def story_of(
-    data: cloudevent.ScanData, look_up: LookUp, repeats: str | None, state: StationState, journal: UsedPieces
+    data: cloudevent.ScanData, look_up: LookUp, repeats: str | None, state: StationState, journal: Journal
 ) -> Story:
     """Return what went before with the piece of an event that is being made; `repeats` as the window says it."""
     piece = piece_of(data.udi)
@@ -90,16 +98,23 @@ def _label(data: cloudevent.ScanData) -> tuple[object, ...]:
 
 def _used_here(data: cloudevent.ScanData, state: StationState, piece: Piece | None) -> Iterator[str]:
     """Yield the events that consumed this piece, or a piece of its lot in the same case, the newest first."""
+    number = None if piece is None else piece[-1]
     for identity, other in reversed(state.recent.items()):
-        if other.action != "consume" or other.repeats is not None or other.udi is None:
+        udi = other.udi
+        # most of what is remembered is another piece: that is asked first
+        if udi is None or (
+            number is not None and number not in (udi.serial_number, udi.donation_identification_number)
+        ):
             continue
-        if other.verdict.disposition is Disposition.REFUSED or not _left(identity, other, state):
+        if other.action != "consume" or other.repeats is not None:
+            continue
+        if other.verdict.disposition is Disposition.REFUSED:
             continue
         if piece is not None:
-            same = piece_of(other.udi) == piece
+            same = piece_of(udi) == piece
         else:
             same = _label(other) == _label(data) and whose(other.context) == whose(data.context)
-        if same:
+        if same and _left(identity, other, state):
             yield identity
 
 

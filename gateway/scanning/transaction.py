@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from drivers.model import Signal
 from gateway.events import cloudevent
 from gateway.model import Disposition
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.entry import JournalledSymbol, NewEvent, Write
 from gateway.scanning.code_input import WRONG_QUANTITY
 from gateway.scanning.event_builder import EventBuilder, Reading
 from gateway.scanning.station_state import StationState
 from gateway.station import machine
 from gateway.station.machine import IllegalMoveError, Step
 from gateway.station.rules import AWAY
-from gateway.station.values import Effect, Item, MoveTimes, OpenLabel, Published, TakenBack, UsedDespite
+from gateway.station.values import CaseClosed, Effect, Item, MoveTimes, OpenLabel, Published, TakenBack, UsedDespite
 from gateway.station.workflow import Output
 from gateway.system.clock import ClockReading
 
@@ -26,6 +26,7 @@ OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.TAKE_BACK: Signal.ACCEPTED,
     Output.WITHDRAW: Signal.ACCEPTED,
     Output.BOOK: Signal.WARNING,
+    Output.CLOSE_CASE: Signal.ACCEPTED,
     Output.ACCEPT: Signal.ACCEPTED,
     Output.OVERRIDE: Signal.WARNING,
     Output.ASK: Signal.QUESTION,
@@ -44,7 +45,7 @@ class ScanTransaction:
     ) -> None:
         """`scanner`: the one that has read something; what ends on others at that time is not told there."""
         self.memory = memory
-        self.writes: list[NewEvent | JournalledSymbol] = []
+        self.writes: list[Write] = []
         self.clock = clock
         self._builder = builder
         self._times = times
@@ -98,6 +99,8 @@ class ScanTransaction:
                 undone = self.memory.recent.get(done.id)
                 self.writes.append(self._builder.undo(effect, undone, self.clock))
                 self.memory = self.memory.without(done.id)
+            case CaseClosed():
+                self.writes.append(self._builder.case(effect, self.writes, self.clock))
             case UsedDespite(refused=refused, at_ns=at_ns):
                 draft = self._builder.used_despite(effect, self.memory.recent[refused], self.clock)
                 self.memory = self.memory.without_refusals(refused)

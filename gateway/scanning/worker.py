@@ -22,16 +22,17 @@ from gateway.outbox.writer import Outbox
 from gateway.recalls.newly_known import Relearning
 from gateway.scanning import context_note
 from gateway.scanning.inbox import MAX_BATCH, Inbox, Job, Notice
+from gateway.scanning.label_quality import LabelQuality
 from gateway.scanning.outcome import Answered, Outcome
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
 from gateway.scanning.reader import Reader
 from gateway.scanning.worker_status import WorkerStatus
-from gateway.station.view import StationView
 from gateway.system.clock import NS, Clock, ClockReading
 from gateway.system.systemd import ServiceManager
 
 if TYPE_CHECKING:  # most boxes have no lamps
     from drivers.indicator import Indicator
+    from gateway.station.view import StationView
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ CLOCK_STEP: Final = 0.001
 class Worker:
     """Everything between a scanner's bytes and the signal to the operator."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every collaborator of the scan path comes in here
         self,
         inbox: Inbox,
         outbox: Outbox,
@@ -76,6 +77,13 @@ class Worker:
         self._indicator = indicator
         self._on_event = on_event
         self._counters: Counter[str] = Counter()
+        """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>,
+        foreign.<why>, context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>,
+        retransmission, trouble, fault."""
+        self.completing: Final = pipeline.completing
+        """Which symbol of an article's label completes it."""
+        self.quality: Final = LabelQuality()
+        """How well labels are read, since the start."""
         self._trouble: str | None = None
         self._unknown_articles = 0
         self._oldest_waiting_ns: int | None = None
@@ -162,16 +170,19 @@ class Worker:
         clock = self._clock.now()
         if clock.synchronised:  # set while no daemon ran
             self._inbox.post(Notice.CLOCK_SET)
-        if self._outbox.left_open:
-            log.warning("labels left half scanned go out as incomplete count=%d", len(self._outbox.left_open))
+        left = self._outbox.left_open
+        if left:
+            log.warning("labels left half scanned go out as incomplete count=%d", len(left))
             self._store([], clock)
         try:
             note = self._outbox.station_note(context_note.KEY)
-            self._pipeline.resume(self._outbox.recent(RESUMED_EVENTS), clock, note)
+            self._store(self._pipeline.resume(self._outbox.recent(RESUMED_EVENTS), clock, note), clock)
         except OutboxError as error:
             self._outbox_failed(error)
         self._view = self._pipeline.view(clock)
         self._status = self._make_status()
+        for draft in left:  # whoever stands there sees which label is to be scanned again
+            self._tell(Outcome(scanner=draft.data.station.scanner, signal=Signal.WARNING, writes=(draft,)))
 
     def _end(self) -> None:
         """Finish what is under way: nobody scans the rest of a label here, and a job that was taken is done."""
@@ -296,6 +307,8 @@ class Worker:
 
     def _tell(self, outcome: Outcome) -> None:
         self._counters.update(outcome.tally())
+        self.quality.count(outcome.writes)
+        self.completing.learn(outcome.writes)
         self._status = self._make_status()
         for message in outcome.messages(self._view):
             self._on_event(message)

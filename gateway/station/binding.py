@@ -47,7 +47,12 @@ def context_of(station: Station, scanner: str) -> tuple[ContextItem, ...]:
 def asks(station: Station) -> bool:
     """Return whether the screen asks if the same patient is meant."""
     ended = station.ended
-    return (ended is not None and ended.asks) or any(kept.restored for kept in station.context.values())
+    return (ended is not None and ended.asks) or is_restored(station)
+
+
+def is_restored(station: Station) -> bool:
+    """Return whether case or patient are from before a restart, and nobody has confirmed them."""
+    return any(station.context[kind].restored for kind in _GOES_WITH if kind in station.context)
 
 
 def lacking(station: Station) -> frozenset[ContextKind]:
@@ -79,10 +84,11 @@ def moved(
     match what:
         case Input.CONTEXT | Input.CONTEXT_ASKS if item is not None:
             return replace(_set(station, item, scanner, at_ns), context_until_ns=until_ns)
-        case Input.CLEAR_CONTEXT:
+        case Input.CLEAR_CONTEXT | Input.CLOSE_CASE:
             own = key_of("performer", scanner)
             left = {key: kept for key, kept in station.context.items() if key.startswith(_PERFORMER) and key != own}
-            return _ended(replace(station, context=left), station.context, "cleared", at_ns)
+            why: EndedWhy = "cleared" if what is Input.CLEAR_CONTEXT else "closed"
+            return _ended(replace(station, context=left), station.context, why, at_ns)
         case Input.ELAPSED:
             return ended(station, "time", at_ns)
     return station
@@ -99,7 +105,9 @@ def _ended(station: Station, before: Mapping[str, Kept], why: EndedWhy, at_ns: i
     if station.ended is not None and not parts.keys() & _GOES_WITH.keys():
         parts = {**station.ended.items, **parts}
     bound = bool(parts.keys() & _GOES_WITH.keys())
-    note = Ended(items=parts, why=why, asks=bound and why != "cleared", until_ns=at_ns + QUESTION_NS)
+    note = Ended(
+        items=parts, why=why, asks=bound and why not in {"cleared", "closed"}, until_ns=at_ns + QUESTION_NS
+    )
     return replace(station, ended=note if bound else station.ended)
 
 
@@ -109,6 +117,7 @@ def _set(station: Station, item: ContextItem, scanner: str, at_ns: int) -> Stati
     if before is not None and before.item.is_same(item):  # sealed once: events show that nothing has changed
         confirmed = {one: replace(kept, restored=False) for one, kept in context.items()}
         return replace(station, context=confirmed)
+    item = _sealed_before(station, item)
     if item.kind not in _GOES_WITH:
         return replace(station, context={**context, key: Kept(item=item, since_ns=at_ns)})
     other = _GOES_WITH[item.kind]
@@ -123,6 +132,12 @@ def _set(station: Station, item: ContextItem, scanner: str, at_ns: int) -> Stati
     if station.ended is not None and not _unset(station.ended, context) & _GOES_WITH.keys():
         station = replace(station, ended=None)
     return station
+
+
+def _sealed_before(station: Station, item: ContextItem) -> ContextItem:
+    """Return the item as it was sealed before its context ended: the case goes on, and events show that."""
+    kept = None if station.ended is None else station.ended.items.get(item.kind)
+    return kept.item if kept is not None and kept.item.is_same(item) else item
 
 
 def answered(station: Station, at_ns: int, times: MoveTimes) -> Station:

@@ -39,6 +39,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.model import Article, Decoded, Finding, Issuer, LookUp, Match, Severity
+from gateway.station.assets import asset_of
 from gateway.station.label import (
     contradict,
     says_more,
@@ -54,8 +55,6 @@ from gateway.udi.checks import hibc_check_character
 from gateway.udi.findings import finding
 
 RESTRICTED: Final = "GS1_RESTRICTED_CIRCULATION"
-ASSET_AIS: Final = frozenset({"00", "8003", "8004"})
-"""SSCC, GRAI, GIAI: keys of a logistic unit, a returnable and an individual asset (GenSpecs 3.2, 3.9)."""
 
 
 class Move(StrEnum):
@@ -108,11 +107,6 @@ def own_number(text: str, items: Iterable[Item]) -> Item | None:
     return next((item for item in items if text in _own_numbers(item.label)), None)
 
 
-def is_asset(decoded: Decoded) -> bool:
-    """Return whether a symbol is the key of an asset or a logistic unit, and of no article."""
-    return decoded.device_identifier is None and any(ai in ASSET_AIS for ai, _ in decoded.elements)
-
-
 def _own_numbers(label: Label) -> Iterator[str]:
     article = label.article
     if article is not None:
@@ -148,7 +142,7 @@ class _Engine:
             return Placement(move=Move.SAME)
         if decoded.device_identifier is None and (decoded.issuer is None or new.look_up.match in SHELF_LABELS):
             return self._place_number()
-        if is_asset(decoded):
+        if asset_of(decoded) is not None:
             return self._by_itself(aside=True)
         if self._open is not None and _cannot_be_udi(new):
             return Placement(move=Move.KNOWN, label=self._open.label)
@@ -339,7 +333,7 @@ class _Engine:
             unlinked=unlinked,
             linear=_is_linear(new) if linear is None else linear,
             two_dimensional=_is_two_dimensional(new) if two_dimensional is None else two_dimensional,
-            apart=is_asset(decoded) or not (decoded.ok or new.look_up.match in SHELF_LABELS),
+            apart=asset_of(decoded) is not None or not (decoded.ok or new.look_up.match in SHELF_LABELS),
         )
 
 

@@ -31,6 +31,7 @@ from gateway.station.values import (
     MAX_CLOSED,
     MAX_UNDO,
     ON_THE_WIRE_NS,
+    CaseClosed,
     Chosen,
     Count,
     Counted,
@@ -161,14 +162,14 @@ def comparable(station: Station, scanner: str, at_ns: int, times: MoveTimes) -> 
     A quantity given since, another action or another case is about another piece. An action for one item has ended
     with its item, and a further symbol of that item is of it all the same.
     """
-    present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
-    if scanner in station.counted or present.one_item:
+    alive = [item for item in station.closed_items.get(scanner, ()) if at_ns <= item.until_ns]
+    if not alive or scanner in station.counted:
         return ()
-    return tuple(
-        item
-        for item in station.closed_items.get(scanner, ())
-        if at_ns <= item.until_ns and _means_the_same(item.meaning, present, chosen=scanner in station.chosen)
-    )
+    present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
+    if present.one_item:
+        return ()
+    chosen = scanner in station.chosen
+    return tuple(item for item in alive if _means_the_same(item.meaning, present, chosen=chosen))
 
 
 def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
@@ -183,20 +184,21 @@ def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
 
 
 def _same_context(one: Meaning, other: Meaning) -> bool:
-    return len(one.context) == len(other.context) and all(
-        item.is_same(another) for item, another in zip(one.context, other.context, strict=True)
-    )
+    mine, its = ({item.kind: item for item in meaning.context} for meaning in (one, other))
+    return mine.keys() == its.keys() and all(item.is_same(its[kind]) for kind, item in mine.items())
 
 
 def incomplete_of(station: Station, scanner: str, label: Label, at_ns: int, times: MoveTimes) -> Item | None:
     """Return the label of the same article that went out incomplete on a scanner, and that this one completes."""
     decoded = label.decoded
+    incomplete = [item for item in station.closed_items.get(scanner, ()) if item.missing]
+    if not incomplete:
+        return None
     present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
-    for item in reversed(station.closed_items.get(scanner, ())):
+    for item in reversed(incomplete):
         before = item.label.decoded
         if (
-            item.missing
-            and item.until_ns < at_ns <= item.until_ns + times.undo_ns
+            at_ns <= item.until_ns + times.undo_ns
             and before.device_identifier is not None
             and (before.issuer, before.device_identifier) == (decoded.issuer, decoded.device_identifier)
             and before.lot_number in {None, decoded.lot_number}
@@ -455,6 +457,18 @@ class _Move:
         self.station = replace(self.station, counted=counted, quantity_ended=ended)
 
     def _set(self, what: Input) -> None:
+        if what is Input.CLOSE_CASE:
+            context = self.station.context
+            first = context.get("case") or context.get("patient")
+            self.effects.append(
+                CaseClosed(
+                    id=self._what.id,
+                    scanner=self._what.scanner,
+                    at_ns=self._what.at_ns,
+                    context=binding.context_of(self.station, self._what.scanner),
+                    since_ns=first.since_ns if first else None,
+                )
+            )
         self.station = binding.moved(
             self.station, what, self._what.scanner, self._what.context, self._what.at_ns, self._times
         )
@@ -522,7 +536,7 @@ def _meaning(station: Station, what: Occurrence, times: MoveTimes) -> Meaning:
         quantity_ended=scanner in station.quantity_ended,
         count=chosen.count if chosen else None,
         context=binding.context_of(station, scanner),
-        restored=any(kept.restored for kept in station.context.values()),
+        restored=binding.is_restored(station),
         lacks=binding.lacking(station),
     )
 

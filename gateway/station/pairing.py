@@ -25,6 +25,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.model import Decoded, Finding, Issuer, LookUp, Severity
+from gateway.station.assets import asset_of
 from gateway.station.label import says_nothing_new, statements
 from gateway.station.label_part import own_fault
 from gateway.station.profiles import Profile
@@ -91,7 +92,7 @@ def missing(
 
     `decoded` is what `symbols` say together, `look_up` what the master says of it.
     """
-    if decoded.issuer is None or not decoded.elements:
+    if decoded.issuer is None or not decoded.elements or asset_of(decoded) is not None:
         return ()
     if decoded.device_identifier is None:
         return (Missing.DEVICE_IDENTIFIER,)
@@ -196,6 +197,11 @@ def _isbt(decoded: Decoded, symbols: int) -> tuple[Missing, ...]:
     if len(decoded.elements) <= symbols and decoded.expiration_date is None and not blood_bag:
         lacking.append(Missing.EXPIRY)
     return tuple(lacking)
+
+
+def is_typed(symbol: Symbol) -> bool:
+    """Return whether a symbol is the printed text of one, typed with its brackets (GenSpecs 4.14)."""
+    return symbol.symbology is None and symbol.text.lstrip().startswith("(")
 
 
 def is_element_string(text: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from gateway.model import Decoded, Issuer, LookUp, Match
+from gateway.station.assets import asset_of
 from gateway.station.label_part import is_label_part
 from gateway.station.patterns import matches
 from gateway.station.persons import Evidence, evidence, names_person
@@ -65,7 +66,7 @@ def withheld(
         return None
     if _is_persons(text, symbology, decoded):
         return Withheld(kind=Kind.PERSON_NUMBER, length=len(text))
-    if _has_identifier(symbology, decoded):
+    if _has_identifier(symbology, decoded) or _is_asset(text, symbology, decoded):
         return None
     if not redacted and is_label_part(text, symbology, decoded, waiting=waiting):
         return None
@@ -93,6 +94,13 @@ def _is_persons(text: str, symbology: str | None, decoded: Decoded) -> bool:
 def _has_identifier(symbology: str | None, decoded: Decoded) -> bool:
     doubtful = symbology is None and any(finding.code in TYPED_FAULTS for finding in decoded.findings)
     return decoded.device_identifier is not None and not doubtful
+
+
+def _is_asset(text: str, symbology: str | None, decoded: Decoded) -> bool:
+    # without FNC1 or brackets, digits that begin with 00 and words that begin with 8004 may be anybody's
+    vouched = symbology is not None or text.startswith("(")
+    named = any(names_person(value, Evidence.OLD_DATE) for _, value in decoded.elements)
+    return vouched and asset_of(decoded) is not None and not named
 
 
 def _kind(text: str, decoded: Decoded) -> Kind:

@@ -34,18 +34,35 @@ class Profile(Struct, frozen=True, kw_only=True):
     """How long an action over many items lasts without a scan."""
     context_seconds: int
     """How long case, patient and place last without a scan."""
+    receives: bool
+    """Deliveries are unpacked here: the label of one (SSCC) begins to receive."""
     linear_waits: bool
     """A GS1 symbol that is linear and holds nothing but a GTIN has a second symbol beside it."""
 
 
 PROFILES: Final[Mapping[ProfileName, Profile]] = {
     "operating-room": Profile(
-        repeat_seconds=120, lot_repeats=True, lasting_seconds=300, context_seconds=5400, linear_waits=True
+        repeat_seconds=120,
+        lot_repeats=True,
+        lasting_seconds=300,
+        context_seconds=5400,
+        receives=False,
+        linear_waits=True,
     ),
     "supply-room": Profile(
-        repeat_seconds=60, lot_repeats=False, lasting_seconds=900, context_seconds=14_400, linear_waits=False
+        repeat_seconds=60,
+        lot_repeats=False,
+        lasting_seconds=900,
+        context_seconds=14_400,
+        receives=True,
+        linear_waits=False,
     ),
     "clinic": Profile(
-        repeat_seconds=60, lot_repeats=True, lasting_seconds=600, context_seconds=600, linear_waits=False
+        repeat_seconds=60,
+        lot_repeats=True,
+        lasting_seconds=600,
+        context_seconds=600,
+        receives=False,
+        linear_waits=False,
     ),
 }

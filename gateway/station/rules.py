@@ -69,6 +69,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "ARTICLE_BLOCKED": _everywhere(
         "The article master says that the article must not be used.", _ERROR, "the article master"
     ),
+    "ARTICLE_DISCONTINUED": _everywhere(
+        "The article is no longer sold; what is on the shelf may be used.", _INFO, "the article master"
+    ),
     "ARTICLE_RECALLED": _everywhere(
         "The article, or this lot or serial number of it, has been recalled.",
         _ERROR,
@@ -119,6 +122,13 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "INCOMPLETE_LABEL": _everywhere(
         "A further symbol of the label was not scanned in time.", _WARNING, "[station] pairing_seconds"
+    ),
+    "LOGISTIC_UNIT": Rule(
+        meaning="The label is that of a delivery (SSCC), not of an article: the articles in it are scanned.",
+        operating_room=_WARNING,
+        supply_room=_INFO,
+        clinic=_WARNING,
+        source="GenSpecs 3.2: AI 00 identifies a logistic unit",
     ),
     "LABELS_INTERLEAVED": _everywhere(
         "Two labels were begun one after the other, and nothing says which of them a symbol belongs to: read the "

@@ -13,7 +13,7 @@ from gateway.model import Article, Decoded, Match
 from gateway.station.context import ContextItem, ContextKind
 from gateway.station.settings import Action, CountMode
 
-EndedWhy = Literal["time", "restart", "replaced", "cleared"]
+EndedWhy = Literal["time", "restart", "replaced", "cleared", "closed"]
 """Why a context ended: not used for its time; the daemon was away for longer than it is kept; another patient or
 case came; the code that ends it."""
 
@@ -280,4 +280,15 @@ class UsedDespite(Struct, frozen=True, kw_only=True):
     """Id of the refused event."""
 
 
-Effect = Published | OpenLabel | TakenBack | UsedDespite
+class CaseClosed(Struct, frozen=True, kw_only=True):
+    """A case is closed, and its event is to be published."""
+
+    id: str
+    scanner: str
+    at_ns: int
+    context: tuple[ContextItem, ...]
+    since_ns: int | None
+    """When the case, or without one the patient, was scanned first."""
+
+
+Effect = Published | OpenLabel | TakenBack | UsedDespite | CaseClosed

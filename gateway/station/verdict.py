@@ -24,6 +24,7 @@ from gateway.model import (
     Severity,
     Verdict,
 )
+from gateway.station.assets import Asset, asset_of
 from gateway.station.occasion import NO_STORY, PLAIN, Made, Story, remarks
 from gateway.station.rules import weight
 from gateway.station.settings import StationSettings
@@ -36,12 +37,12 @@ LOWER_TRUST: Final = frozenset(
     {
         InputQuality.UNTERMINATED,
         InputQuality.NOT_UTF8,
-        InputQuality.GS_NEVER_SEEN,
         InputQuality.UNCALIBRATED,
         InputQuality.DROPPED_BEFORE,
     }
 )
-"""What puts the characters themselves in doubt; a missing AIM identifier alone does not."""
+"""What puts the characters of this scan in doubt; a missing AIM identifier alone does not. A scanner that has never
+sent a GS (GS_NEVER_SEEN) is one alarm of the box: said of each label, it would be said of all of them."""
 TRACED_CLASSES: Final = frozenset({"III"})
 """Whose single devices must be traceable, implant or not."""
 PACKAGES: Final = range(1, 9)
@@ -89,10 +90,15 @@ def judge(
     What decoding found counts for a label, whole or half: of a shelf label's text it merely says that it is no UDI.
     """
     is_label = decoded.complete or circumstances.missing is not None
+    asset = asset_of(decoded)
     weighed = [_weigh(finding, settings) for finding in (decoded.findings if is_label else ())]
     made = (
         *_expiry(decoded, clock, settings),
-        *_article(decoded, look_up, clock, half=circumstances.missing is not None),
+        *(
+            _article(decoded, look_up, clock, half=circumstances.missing is not None)
+            if asset is None
+            else _unit(asset)
+        ),
         *_reading(circumstances),
         *_master(look_up, clock, circumstances.max_age_days),
         *remarks(circumstances.meaning, circumstances.story, decoded, look_up),
@@ -127,6 +133,11 @@ def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) ->
         yield "EXPIRES_SOON", f"expires on {expires}, in {days} days", None
 
 
+def _unit(asset: Asset) -> Iterator[Made]:
+    if asset.scheme == "SSCC":
+        yield "LOGISTIC_UNIT", "the label of a delivery: the articles in it are scanned one by one", "00"
+
+
 def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bool) -> Iterator[Made]:
     yield from _recalls(decoded, look_up, clock)
     article = look_up.article
@@ -136,6 +147,8 @@ def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bo
         return
     if article.status is ArticleStatus.BLOCKED and _in_force(article.status_from, clock):
         yield "ARTICLE_BLOCKED", _with_reason("blocked", article.status_reason), None
+    if article.status is ArticleStatus.DISCONTINUED:
+        yield "ARTICLE_DISCONTINUED", _with_reason("no longer sold", article.status_reason), None
     if look_up.match not in SHELF_LABELS:
         yield from _required(decoded, article)
     if look_up.match is Match.UNIT_OF_USE or article.package_level == "unitOfUse":

@@ -78,6 +78,7 @@ class Input(StrEnum):
     """The article that was refused is used all the same."""
     CANCEL = "cancel code"
     CLEAR_CONTEXT = "clear-context code"
+    CLOSE_CASE = "close-case code"
     WHO_AM_I = "who-am-I code"
     IMPOSSIBLE = "code that asks for what is not there"
     CONTEXT = "context code"
@@ -115,6 +116,8 @@ class Output(StrEnum):
     the event of the label that was scanned."""
     BOOK = "book"
     """An event that books what was refused."""
+    CLOSE_CASE = "close case"
+    """An event that says what the case comes to, and what is still to be sorted out; the context ends."""
     ACCEPT = "accept"
     """The code is obeyed."""
     OVERRIDE = "override"
@@ -157,7 +160,7 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.IDLE, Input.KNOWN): Row(_IDLE, (Output.CONFIRM,)),
         (State.IDLE, Input.LATE): Row(_IDLE, (Output.REPLACE,)),
         (State.IDLE, Input.CANCEL): Row(_IDLE, (Output.ACCEPT,)),
-        **_same(State.IDLE, (Input.UNDO, Input.UNDO_AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND)),
+        **_same(State.IDLE, (Input.UNDO, Input.UNDO_AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE)),
         (State.WAITING, Input.SAME): Row(_WAITING, (Output.REMIND,)),
         (State.WAITING, Input.CONTINUES): Row(_WAITING, (Output.HOLD,)),
         (State.WAITING, Input.COMPLETES): Row(_IDLE, (Output.PUBLISH,)),
@@ -169,7 +172,7 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.WAITING, Input.CANCEL): Row(_IDLE, (Output.CLOSE, Output.WITHDRAW)),
         **{
             (State.WAITING, one): Row(_IDLE, (Output.CLOSE,))
-            for one in (Input.UNDO, Input.TAKEN_BACK, Input.NOT_FOUND, Input.ELAPSED)
+            for one in (Input.UNDO, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE, Input.ELAPSED)
         },
     },
     Region.ACTION: {
@@ -212,6 +215,7 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.SET, Input.CONTEXT_ASKS): Row(_SET, (Output.ASK,)),
         (State.SET, Input.SAME_PATIENT): Row(_SET),
         (State.SET, Input.CLEAR_CONTEXT): Row((State.EMPTY, State.SET), (Output.ACCEPT,)),
+        (State.SET, Input.CLOSE_CASE): Row((State.EMPTY, State.SET), (Output.CLOSE_CASE,)),
         (State.SET, Input.WHO_AM_I): Row(_SET, (Output.IDENTIFY,)),
         **_same(State.SET, SYMBOLS),
         (State.SET, Input.ELAPSED): Row(_EMPTY),
@@ -219,14 +223,16 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
     Region.QUESTION: {
         (State.QUIET, Input.CONTEXT): Row(_QUIET),
         (State.QUIET, Input.CONTEXT_ASKS): Row(_ASKED),
-        (State.QUIET, Input.ENDED): Row(_ASKED),
+        (State.QUIET, Input.ENDED): Row((State.QUIET, State.ASKED)),
         (State.QUIET, Input.SAME_PATIENT): Row(_QUIET, (Output.REFUSE,)),
         (State.QUIET, Input.CLEAR_CONTEXT): Row(_QUIET),
+        (State.QUIET, Input.CLOSE_CASE): Row(_QUIET),
         (State.ASKED, Input.CONTEXT): Row((State.QUIET, State.ASKED)),
         (State.ASKED, Input.CONTEXT_ASKS): Row(_ASKED),
-        (State.ASKED, Input.ENDED): Row(_ASKED),
+        (State.ASKED, Input.ENDED): Row((State.QUIET, State.ASKED)),
         (State.ASKED, Input.SAME_PATIENT): Row(_QUIET, (Output.ACCEPT,)),
         (State.ASKED, Input.CLEAR_CONTEXT): Row(_QUIET),
+        (State.ASKED, Input.CLOSE_CASE): Row(_QUIET),
         (State.ASKED, Input.ELAPSED): Row((State.QUIET, State.ASKED)),
     },
     Region.UNDO: {

@@ -242,10 +242,10 @@ class ControlServer:
                     conversations.clear()
                 return answer, False
             if reads_only and request.do not in self._readers:
-                raise RequestError(f"not over this socket; it answers: {', '.join(sorted(self._readers))}")
+                raise RequestError(f"not over this socket; it answers: {', '.join(sorted(self._readers))}")  # noqa: TRY301 - answered below
             if request.do == "watch":
                 if not self._watching_seats.acquire(blocking=False):
-                    raise RequestError("too many watch already; end one of them")
+                    raise RequestError("too many watch already; end one of them")  # noqa: TRY301
                 return {"ok": True, "result": {"watching": True}}, True
             handler: Handler = self._handlers.get(request.do) or self._talk(request.do, conversations)
             answer = {"ok": True, "result": handler(request.args)}

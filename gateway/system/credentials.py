@@ -7,8 +7,8 @@ from typing import Final
 CREDENTIALS: Final = Path("/etc/scangate/credentials")
 """Where a technician puts them; readable by root only."""
 RELOADED: Final = Path("/run/scangate-credentials")
-"""Where `systemctl reload scangate` puts the present ones: systemd loads credentials at the start only (up to 257), and
-commands of ExecReload= get none (252). The folder is root's, so that nothing in it is anybody else's doing."""
+"""Where `systemctl reload scangate` puts the present ones: systemd loads credentials at the start only (up to 257),
+and commands of ExecReload= get none (252). The folder is root's, so that nothing in it is anybody else's doing."""
 MAX_SECRET_BYTES: Final = 4096
 """A password on one line; keeps a wrong path from being read as one."""
 

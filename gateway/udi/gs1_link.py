@@ -113,8 +113,8 @@ def read_link(text: str, today: date) -> Part:
     in_path_only = _in_path_only(key, [ai for ai, _ in pairs[1:]]) if key else frozenset()
     extensions = 0
     for name, value, _ in address.query:
-        if not is_digits(name):
-            extensions += 1
+        if not (is_digits(name) and gs1_ai.SHORTEST_AI <= len(name) <= gs1_ai.LONGEST_AI):
+            extensions += 1  # digits of another length may be anything, a person's number too
             continue
         if name in path_ais:
             findings.append(finding("GS1_LINK_REPEATED", f"AI {name} is given twice", name))

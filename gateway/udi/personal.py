@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
+from gateway.model import Decoded, Issuer
 from gateway.udi import gs1, gs1_ai, gs1_checks, gs1_link
 from gateway.udi.checks import has_gs1_check_digit, is_digits
 from gateway.udi.dispatch import Form, classify
+from gateway.udi.gs1 import COMPOSITE
 
 PERSONAL_AIS = frozenset(
     (
@@ -60,6 +62,7 @@ _PERSON_FIELD = re.compile(r"\.?[0-9]{0,2}H")
 _TYPED_PERSON = re.compile(r"\([0-9]{0,2}H\)[^(]*")
 _ENVELOPE_END = re.compile("\x1e\x04?$")
 _GSRN_AIS = ("8017", "8018")
+_GSRN_BEGINNING = "801"
 _GSRN_LENGTH = 18
 _AI_LENGTH = 4
 _GAPS = ")=/ "
@@ -101,6 +104,20 @@ def redact(text: str, symbology: str | None, persons: Persons = NOBODY) -> tuple
     return cleaned, cleaned != text
 
 
+def is_free_of_persons(text: str, decoded: Decoded, persons: Persons = NOBODY) -> bool:
+    """Return True where `redact` would leave a symbol's text as it is; False where it may not.
+
+    The quick answer for most labels, from what was read of them already: `decoded` is `decode(text)`.
+    """
+    if not decoded.ok or _GSRN_BEGINNING in text or COMPOSITE in text or text.startswith(("(", *gs1_link.SCHEMES)):
+        return False
+    if decoded.issuer is Issuer.HIBCC:
+        return True
+    if decoded.issuer is not Issuer.GS1 or not decoded.elements:
+        return False
+    return not any(_names_somebody(ai, value, persons) for ai, value in decoded.elements)
+
+
 def _redact_once(text: str, symbology: str | None, persons: Persons) -> str:
     form, _, body = classify(text, symbology)
     match form:
@@ -111,7 +128,7 @@ def _redact_once(text: str, symbology: str | None, persons: Persons) -> str:
         case Form.GS1_LINK:
             kept = _without_link_parts(body, persons)
         case Form.GS1_TRADE:
-            digits, composite, component = body.partition(gs1.COMPOSITE)
+            digits, composite, component = body.partition(COMPOSITE)
             kept = digits + composite + _without_elements(component, persons)
         case Form.ISBT_128:
             kept = _ISBT_128_PERSONS.sub("", body)
@@ -132,7 +149,7 @@ def hidden_gsrn(text: str) -> int:
     >>> hidden_gsrn("ABC8018123456789012345675"), hidden_gsrn("ABC8018123456789012345670")
     (3, -1)
     """
-    place = text.find("801")
+    place = text.find(_GSRN_BEGINNING)
     while place >= 0:
         if text[place : place + _AI_LENGTH] in _GSRN_AIS:
             start = place + _AI_LENGTH
@@ -141,7 +158,7 @@ def hidden_gsrn(text: str) -> int:
             digits = text[start : start + _GSRN_LENGTH]
             if len(digits) == _GSRN_LENGTH and has_gs1_check_digit(digits):
                 return place
-        place = text.find("801", place + 1)
+        place = text.find(_GSRN_BEGINNING, place + 1)
     return -1
 
 

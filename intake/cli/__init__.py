@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from intake.cli import deltas, forward, run, status
+from intake.cli import deltas, forward, maintenance, retire, run, status
 
 DONE: Final = 0
 NOT_WELL: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
-GROUPS: Final = (run, status, deltas, forward)
+GROUPS: Final = (run, status, deltas, forward, maintenance, retire)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _code_for(error: Exception) -> int | None:
     """Return the exit code of an error whose message is meant for people, or None for a fault of this program."""
     from intake.database import DatabaseError
-    from intake.errors import RefusedError
+    from intake.errors import BrokerUnreachableError, RefusedError
     from intake.forward import ReceiverAwayError
     from intake.settings import SettingsError
     from intake.signing import SigningKeyError
@@ -47,7 +47,7 @@ def _code_for(error: Exception) -> int | None:
         return USAGE
     if isinstance(error, DatabaseError):
         return UNREACHABLE if error.away else USAGE
-    if isinstance(error, ReceiverAwayError):
+    if isinstance(error, ReceiverAwayError | BrokerUnreachableError):
         return UNREACHABLE
     return NOT_WELL if isinstance(error, RefusedError) else None
 

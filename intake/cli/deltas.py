@@ -214,10 +214,10 @@ def _affected(chosen: argparse.Namespace) -> int:
 
 
 def _open(chosen: argparse.Namespace) -> "tuple[sa.Engine, Deltas]":
-    from intake.database import open_database
+    from intake.database import open_existing
     from intake.deltas import Deltas
 
-    engine = open_database(settings_of(chosen).checked_database())
+    engine = open_existing(settings_of(chosen).checked_database())
     return engine, Deltas(engine, partial(datetime.now, UTC))
 
 

@@ -59,7 +59,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name fo
 
 def run(chosen: argparse.Namespace) -> int:
     """Forward until a signal ends it."""
-    from intake.database import open_database
+    from intake.database import open_existing
     from intake.errors import RefusedError
     from intake.forward.forwarder import Forwarder
     from intake.forward.identities import Unsealer
@@ -73,7 +73,7 @@ def run(chosen: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    engine = open_database(settings_of(chosen).checked_database())
+    engine = open_existing(settings_of(chosen).checked_database())
     lock = ExclusiveLock(engine, f"forward {name}")
     try:
         if not lock.acquire():
@@ -121,10 +121,10 @@ def make_receiver(chosen: argparse.Namespace) -> "tuple[Form, Receiver]":
 def run_dead(chosen: argparse.Namespace) -> int:
     """List dead letters, or have them sent again."""
     from intake.cli.output import print_json, table
-    from intake.database import open_database
+    from intake.database import open_existing
     from intake.forward.dead_letters import DeadLetters
 
-    engine = open_database(settings_of(chosen).checked_database())
+    engine = open_existing(settings_of(chosen).checked_database())
     try:
         letters = DeadLetters(engine)
         if chosen.retry:

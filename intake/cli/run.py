@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from intake.lock import ExclusiveLock
     from intake.settings import Settings
     from intake.sources import Source
+    from intake.sources.mqtt import BrokerSettings
     from intake.topics import TenantTopics
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def run(chosen: argparse.Namespace) -> int:
     from intake.signing import Signer
     from intake.store import Store
     from intake.topics import TenantTopics
+    from intake.web.server import Pages, WebServer
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("alembic", "nats"):
@@ -68,18 +70,36 @@ def run(chosen: argparse.Namespace) -> int:
     if engine is None:
         return 0
     # an MQTT session is one client's: a second intake stands by until the first is gone
+    ready = Readiness()
+    web = WebServer(settings.listen, Pages(engine, counters, ready, now)) if settings.listen else None
+    if web is not None:
+        web.start()
     lock = None if settings.nats else ExclusiveLock(engine, f"mqtt {settings.checked_tenant()}")
     try:
         while not stop.is_set() and (lock is None or wait_for_lock(lock, stop)):
             source = make_source(settings, topics)
             deltas = DeltaSender(source, Deltas(engine, now), topics, signer)
             intake = Intake(source, Store(engine, now), topics, signer, now, counters, deltas)
+            ready.source = source
             intake.run(stop, lock.held if lock else lambda: True)
     finally:
+        if web is not None:
+            web.close()
         if lock is not None:
             lock.release()
         engine.dispose()
     return 0
+
+
+class Readiness:
+    """Whether the present source is ready; none while another intake has the session."""
+
+    def __init__(self) -> None:
+        self.source: Source | None = None
+
+    def __call__(self) -> bool:
+        """Return it."""
+        return self.source is not None and self.source.ready
 
 
 def open_patiently(url: str, stop: threading.Event) -> "sa.Engine | None":
@@ -117,18 +137,10 @@ def wait_for_lock(lock: "ExclusiveLock", stop: threading.Event) -> bool:
 
 def make_source(settings: "Settings", topics: "TenantTopics") -> "Source":
     """Choose where events come from. Raises SettingsError."""
-    from intake.sources.mqtt import BrokerSettings, MqttSource
+    from intake.sources.mqtt import MqttSource
 
     tenant = settings.checked_tenant()
-    broker = BrokerSettings(
-        url=settings.checked_broker(),
-        client_id=settings.client_id or (_own_id(tenant) if settings.nats else f"intake-{tenant}"),
-        username=settings.username,
-        password_file=settings.password_file,
-        ca_file=settings.ca_file,
-        cert_file=settings.cert_file,
-        key_file=settings.key_file,
-    )
+    broker = broker_settings(settings)
     if not settings.nats:
         return MqttSource(broker, topics)
     from intake.sources.nats import NatsSettings, NatsSource
@@ -143,6 +155,22 @@ def make_source(settings: "Settings", topics: "TenantTopics") -> "Source":
         key_file=settings.key_file,
     )
     return NatsSource(servers, MqttSource(broker, topics, events=False))
+
+
+def broker_settings(settings: "Settings") -> "BrokerSettings":
+    """Return how to reach the MQTT broker. Raises SettingsError."""
+    from intake.sources.mqtt import BrokerSettings
+
+    tenant = settings.checked_tenant()
+    return BrokerSettings(
+        url=settings.checked_broker(),
+        client_id=settings.client_id or (_own_id(tenant) if settings.nats else f"intake-{tenant}"),
+        username=settings.username,
+        password_file=settings.password_file,
+        ca_file=settings.ca_file,
+        cert_file=settings.cert_file,
+        key_file=settings.key_file,
+    )
 
 
 def _own_id(tenant: str) -> str:

@@ -27,10 +27,10 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name fo
 def run(chosen: argparse.Namespace) -> int:
     """Print it."""
     from intake.cli.output import print_json
-    from intake.database import open_database
+    from intake.database import open_existing
     from intake.status import read_status
 
-    engine = open_database(settings_of(chosen).checked_database())
+    engine = open_existing(settings_of(chosen).checked_database())
     try:
         status = read_status(engine, datetime.now(UTC))
     finally:

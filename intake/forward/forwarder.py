@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 READ: Final = 200
 """Events of one stream read at a time."""
 LOOK_SECONDS: Final = 1.0
+MAX_NAMED: Final = 4
+"""Steps from an event to those it names: an undo of a discard of a repeat of a use."""
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 MAX_REFUSED_IN_ROW: Final = 20
@@ -112,9 +114,9 @@ class Forwarder:
         """Send one event, and note what came of it in one transaction. Raises ReceiverAwayError, DatabaseError."""
         reason = None
         try:
-            payload = project(row.body.encode(), self._form, self._find, self._unsealer)
-            if payload is not None:
-                self._receiver.send(payload, str(row.id))
+            payloads = project(row.body.encode(), self._form, lambda _: self._related(row), self._unsealer)
+            for name, payload in payloads:
+                self._receiver.send(payload, name)
         except RefusedByReceiverError as error:
             self._refused_in_row += 1
             if self._refused_in_row >= MAX_REFUSED_IN_ROW:
@@ -124,7 +126,7 @@ class Forwarder:
                 ) from error
             reason = str(error)
         except ValueError as error:
-            reason, payload = f"cannot be made into {self._form}: {error}", None
+            reason, payloads = f"cannot be made into {self._form}: {error}", []
         else:
             self._refused_in_row = 0
         with self._used("write to") as connection:
@@ -134,7 +136,7 @@ class Forwarder:
         if reason is not None:
             self.progress.dead += 1
             log.warning("dead letter receiver=%s id=%s reason=%r", self._name, row.id, reason)
-        elif payload is None:
+        elif not payloads:
             self.progress.left_out += 1
         else:
             self.progress.confirmed += 1
@@ -246,14 +248,32 @@ class Forwarder:
             },
         )
 
-    def _find(self, source: str, identity: str) -> bytes | None:
-        query = sa.select(event.c.body).where(event.c.source == source, event.c.id == identity.lower())
-        with self._used("read") as connection:
-            body = connection.scalar(query)
-        return None if body is None else body.encode()
+    def _related(self, row: Any) -> list[bytes]:  # noqa: ANN401 - a row of `event`
+        """Return the earlier events of a box that one names, and those that name the same, in their order."""
+        names = {name for name in (row.undoes, row.repeats, row.corrects) if name is not None}
+        if not names:
+            return []
+        columns = (event.c.id, event.c.undoes, event.c.repeats, event.c.corrects, event.c.sequence, event.c.body)
+        found: dict[str, Any] = {}
+        for _ in range(MAX_NAMED):
+            wanted = sorted(map(str, names))
+            named = sa.or_(*(column.in_(wanted) for column in columns[:4]))
+            query = sa.select(*columns).where(
+                event.c.source == row.source, event.c.epoch == row.epoch, event.c.sequence < row.sequence, named
+            )
+            with self._used("read") as connection:
+                found = {str(one.id): one for one in connection.execute(query)}
+            more = {str(name) for one in found.values() for name in (one.undoes, one.repeats, one.corrects) if name}
+            if more <= names:
+                break
+            names |= more
+        return [one.body.encode() for one in sorted(found.values(), key=lambda one: one.sequence)]
 
     def _used(self, operation: str) -> AbstractContextManager[sa.Connection]:
         return transaction(self._engine, operation)
 
 
-_COLUMNS: Final = (event.c.source, event.c.epoch, event.c.sequence, event.c.id, event.c.late, event.c.body)
+_COLUMNS: Final = (
+    *(event.c.source, event.c.epoch, event.c.sequence, event.c.id, event.c.late),
+    *(event.c.undoes, event.c.repeats, event.c.corrects, event.c.body),
+)

@@ -1,15 +1,14 @@
 """What one event becomes for a receiver: the projections are those of `scangate outbox export`. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 import msgspec
 
 from gateway.events import cloudevent
 from gateway.events.exports import csv, epcis, fhir_transaction, hl7v2
-from gateway.events.exports.acts import Act
+from gateway.events.exports.acts import Act, Acts
 from gateway.events.stored_event import StoredEvent
-from gateway.model import Disposition
 from intake.forward.identities import Unsealer
 
 Form = Literal["fhir-r4", "fhir-r5", "hl7v2", "epcis", "csv", "ndjson"]
@@ -29,22 +28,30 @@ SUFFIXES: Final[dict[str, str]] = {
     "csv": ".csv",
     "ndjson": ".ndjson",
 }
-Find = Callable[[str, str], bytes | None]
-"""(source, id) -> the body of a stored event; None when there is none."""
+Related = Callable[[bytes], list[bytes]]
+"""Takes the body of an event; returns the bodies of the earlier ones that it and they name, in their order."""
+Payload = tuple[str, bytes]
+"""(id of the event that it speaks of, content)."""
 
 
-def project(body: bytes, form: Form, find: Find, unsealer: Unsealer | None) -> bytes | None:
-    """Return what is sent for one stored event; None for one that has no place in the form.
+def project(body: bytes, form: Form, related: Related, unsealer: Unsealer | None) -> list[Payload]:
+    """Return what is sent for one stored event; nothing for one that has no place in the form.
 
     Raises ValueError for an event of a form that this version cannot project; it becomes a dead letter.
     """
+    head = _heads.decode(body)
     if form == "ndjson":
-        return body + b"\n"
+        return [(head.id, body + b"\n")]
     if form == "csv":
-        return b"".join(csv.lines([StoredEvent(sequence=_sequence(body), body=body, state="delivered")]))
-    act = _act(body, find, unsealer)
-    if act is None:
-        return None
+        stored = StoredEvent(sequence=int(head.sequence), body=body, state="delivered")
+        return [(head.id, b"".join(csv.lines([stored])))]
+    if head.type != cloudevent.SCAN_TYPE:
+        return []
+    made = [(act.event.id, _content(act, form)) for act in _acts(body, related, unsealer)]
+    return [(name, content) for name, content in made if content is not None]
+
+
+def _content(act: Act, form: Form) -> bytes | None:
     if form == "hl7v2":
         message = hl7v2.message(act)
         return None if message is None else message.encode()
@@ -56,30 +63,29 @@ def project(body: bytes, form: Form, find: Find, unsealer: Unsealer | None) -> b
 
 class _Head(msgspec.Struct, frozen=True):
     type: str
+    id: str
     sequence: str = "0"
 
 
 _heads: Final = msgspec.json.Decoder(_Head)
 
 
-def _sequence(body: bytes) -> int:
-    return int(_heads.decode(body).sequence)
+def _acts(body: bytes, related: Related, unsealer: Unsealer | None) -> list[Act]:
+    """Return what was done by this event, in the light of those before it that it names."""
+    bodies = [_opened(one, unsealer) for one in (*related(body), body)]
+    arrived = 0
+
+    def stored() -> Iterator[StoredEvent]:
+        nonlocal arrived
+        for one in bodies:
+            arrived += 1
+            yield StoredEvent(sequence=arrived, body=one, state="delivered")
+
+    return [act for act in Acts(stored()) if arrived == len(bodies)]
 
 
-def _act(body: bytes, find: Find, unsealer: Unsealer | None) -> Act | None:
-    """Return what was done; None for what is no scan, was refused, or takes back what is not here."""
-    if _heads.decode(body).type != cloudevent.SCAN_TYPE:
-        return None
-    event = _opened(body, unsealer)
-    if event.data.action != "undo":
-        return None if event.data.verdict.disposition is Disposition.REFUSED else Act(event=event)
-    undone = find(event.source, event.data.undoes) if event.data.undoes else None
-    return None if undone is None else Act(event=event, undone=_opened(undone, unsealer))
-
-
-def _opened(body: bytes, unsealer: Unsealer | None) -> cloudevent.ScanEvent:
-    event = cloudevent.decode_scan(body)
-    return event if unsealer is None else unsealer.opened(event)
+def _opened(body: bytes, unsealer: Unsealer | None) -> bytes:
+    return body if unsealer is None else msgspec.json.encode(unsealer.opened(cloudevent.decode_scan(body)))
 
 
 def _epcis(act: Act) -> bytes | None:

@@ -9,12 +9,14 @@ gives a group's messages also to a member that is away, where they strand.
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
+from paho.mqtt import MQTTException
 from paho.mqtt.client import (
     MQTT_CLEAN_START_FIRST_ONLY,
     Client,
@@ -27,8 +29,10 @@ from paho.mqtt.client import (
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.publish import single
 from paho.mqtt.reasoncodes import ReasonCode
 
+from intake.errors import BrokerUnreachableError
 from intake.sources import QUEUE, Delivery, Waiting
 from intake.topics import REPLY, TenantTopics, box_topic
 
@@ -36,8 +40,8 @@ log = logging.getLogger(__name__)
 
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 CONNECT_SECONDS: Final = 5.0
-CONNACK_SECONDS: Final = 10.0
-"""A broker that asks a directory answers within seconds; one that knows only 3.1.1 may be silent to version 5."""
+CONNACK_SECONDS: Final = 5.0
+"""Until connected and subscribed. A broker that knows only 3.1.1 may be silent to version 5."""
 KEEPALIVE_SECONDS: Final = 15
 TURN_SECONDS: Final = 0.5
 """How long the network thread waits for the network before it looks whether it is to stop."""
@@ -161,38 +165,45 @@ class MqttSource:
         parts = urlsplit(self._settings.url)
         if parts.scheme not in PORTS or not parts.hostname:
             raise ValueError("expected mqtt://, mqtts://, ws:// or wss:// and a host")
+        self._secure(client, parts)
+        generation = self._generation
+        clean = not self._takes_events if self._v5 else MQTT_CLEAN_START_FIRST_ONLY
+        port = parts.port or PORTS[parts.scheme]
+        client.connect(
+            parts.hostname, port, KEEPALIVE_SECONDS, clean_start=clean, properties=self._session_properties()
+        )
+        self._problem = f"{self._settings.url} does not answer"
+        self._client = client
+        deadline = time.monotonic() + CONNACK_SECONDS
+        while not self._stop.is_set() and client.loop(TURN_SECONDS) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            if self._generation == generation and time.monotonic() > deadline:
+                client.disconnect()
+                break
+        if self._stop.is_set():
+            client.loop(TURN_SECONDS)  # the DISCONNECT that `close` asked for
+        if self._generation == generation:
+            self._not_ready()
+        return self._generation > generation
+
+    def _secure(self, client: Client, parts: SplitResult) -> None:
+        """Set credentials and transport. Raises OSError."""
         if self._settings.username:
             client.username_pw_set(self._settings.username, read_secret(self._settings.password_file))
         if parts.scheme in {"mqtts", "wss"}:
             client.tls_set_context(tls_context(self._settings))
         if parts.scheme in {"ws", "wss"}:
             client.ws_set_options(path=parts.path or "/mqtt")
-        properties = None
-        if self._v5:
-            properties = Properties(PacketTypes.CONNECT)
-            properties.ReceiveMaximum = RECEIVE_MAXIMUM
-            properties.MaximumPacketSize = MAX_PACKET
-            if self._takes_events:
-                properties.SessionExpiryInterval = SESSION_SECONDS
-        generation = self._generation
         client.connect_timeout = CONNECT_SECONDS
-        clean = not self._takes_events if self._v5 else MQTT_CLEAN_START_FIRST_ONLY
-        client.connect(
-            parts.hostname,
-            parts.port or PORTS[parts.scheme],
-            KEEPALIVE_SECONDS,
-            clean_start=clean,
-            properties=properties,
-        )
-        self._problem = f"{self._settings.url} does not answer"
-        self._client = client
-        while not self._stop.is_set() and client.loop(TURN_SECONDS) == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            pass
-        if self._stop.is_set():
-            client.loop(TURN_SECONDS)  # the DISCONNECT that `close` asked for
-        if self._generation == generation:
-            self._not_ready()
-        return self._generation > generation
+
+    def _session_properties(self) -> Properties | None:
+        if not self._v5:
+            return None
+        properties = Properties(PacketTypes.CONNECT)
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        properties.MaximumPacketSize = MAX_PACKET
+        if self._takes_events:
+            properties.SessionExpiryInterval = SESSION_SECONDS
+        return properties
 
     def _not_ready(self) -> None:
         """Choose the version of the next try; a broker that once spoke 5 is never taken for an older one."""
@@ -215,6 +226,9 @@ class MqttSource:
             reconnect_on_failure=False,
             manual_ack=self._takes_events,
         )
+        # paho writes to the socket from whatever thread publishes, unless somebody else is said to do so: here the
+        # network thread alone, which it wakes; two threads in one TLS connection would damage it
+        client.on_socket_register_write = lambda *_: None
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -294,3 +308,29 @@ def tls_context(settings: BrokerSettings) -> ssl.SSLContext:
 def read_secret(file: str | None) -> str | None:
     """Return a password from its file, without the end of its line. Raises OSError."""
     return None if file is None else Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+
+
+def publish_once(settings: BrokerSettings, topic: str, body: bytes) -> None:
+    """Publish one retained message, and wait for its PUBACK. Raises BrokerUnreachableError."""
+    parts = urlsplit(settings.url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise BrokerUnreachableError(f"{settings.url}: expected mqtt://, mqtts://, ws:// or wss:// and a host")
+    auth: Any = None
+    secured: Any = tls_context(settings) if parts.scheme in {"mqtts", "wss"} else None
+    if settings.username:
+        auth = {"username": settings.username, "password": read_secret(settings.password_file) or ""}
+    try:
+        single(
+            topic,
+            body,
+            qos=1,
+            retain=True,
+            hostname=parts.hostname,
+            port=parts.port or PORTS[parts.scheme],
+            client_id=f"{settings.client_id}-once",
+            auth=auth,
+            tls=secured,
+            transport="websockets" if parts.scheme in {"ws", "wss"} else "tcp",
+        )
+    except (OSError, ValueError, MQTTException) as error:
+        raise BrokerUnreachableError(f"cannot publish to {settings.url}: {error}") from error

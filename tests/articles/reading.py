@@ -51,8 +51,8 @@ def judged(found: Iterable[Read]) -> tuple[dict[str, Article], list[Rejection]]:
     return articles, rejected
 
 
-def sample(file_format: str, name: str) -> dict[str, Article]:
+def sample(file_format: str, name: str, **settings: object) -> dict[str, Article]:
     """Return the articles of a sample, none of whose rows may be rejected."""
-    articles, rejected = judged(rows(file_format, SAMPLES / name))
+    articles, rejected = judged(rows(file_format, SAMPLES / name, **settings))
     assert rejected == []
     return articles

@@ -104,7 +104,7 @@ def test_packages(segments: list[str], expected: dict[str, tuple[str | None, int
     ("segments", "words"),
     [
         (item(event="MXX"), "MFE-1 'MXX' is unknown"),
-        (item("ZZZ|1"), "segment 'ZZZ' does not belong"),
+        (item("QQQ|1"), "segment 'QQQ' does not belong"),
         (item(*pkg(("09520001001001", "1", ""))), "check digit"),
         (item(*pkg((BOX, "", ""), (CUP, "1", ""))), "needs its quantity"),
         (item(*pkg((BOX, "999999999", ""), (CUP, "1", ""))), "out of range"),

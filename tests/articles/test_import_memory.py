@@ -46,6 +46,10 @@ class Made(io.BytesIO):
         data, self._rest = self._rest[:end], self._rest[end:]
         return data
 
+    def seekable(self) -> bool:
+        """Say that it cannot be read twice, as from a pipe."""
+        return False
+
     def seek(self, *_: int) -> int:
         """Take back the last read, which is what a look at the first bytes needs."""
         self._rest = self._last + self._rest

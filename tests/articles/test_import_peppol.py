@@ -45,7 +45,7 @@ def one(*lines: str) -> Article:
         (item("9520001001000"), "device_identifier", CUP),
         (item(), "article_number", "S-1"),
         (item(), "status", "active"),
-        ("<cbc:ActionCode>Delete</cbc:ActionCode>" + item(), "status", "blocked"),
+        ("<cbc:ActionCode>Delete</cbc:ActionCode>" + item(), "status", "discontinued"),
         ("<cbc:ActionCode>Update</cbc:ActionCode>" + item(), "status", "active"),
         ("<cbc:PackLevelCode>CU</cbc:PackLevelCode>" + item(), "package_level", None),
         # a component of a set is no base, nor is a seller's own number
@@ -85,7 +85,7 @@ def test_a_catalogue_deleted_as_a_whole() -> None:
         b">Add<", b">Delete<", 1
     )
     articles, _ = judged(rows("peppol", content))
-    assert [articles[key].status for key in (CUP, BOX)] == ["blocked", "active"]
+    assert [articles[key].status for key in (CUP, BOX)] == ["discontinued", "active"]
 
 
 def test_rejected_lines_are_named_by_their_line() -> None:

@@ -10,7 +10,7 @@ from tests.articles.reading import sample
 CUP, STEM, OLD, PATCH = "09520001001000", "09520001001017", "09520001001024", "09520001001031"
 BOX, CASE, OLD_BOX = "19520001001007", "59520001001005", "19520001001021"
 USE, OTHER = "09520001001109", "09520001001123"
-WITHDRAWN = {"status": "blocked", "statusReason": "not in commercial distribution", "statusFrom": "2023-06-30"}
+WITHDRAWN = {"status": "discontinued", "statusReason": "not in commercial distribution", "statusFrom": "2023-06-30"}
 LABELLED = {"sterile": True, "singleUse": True, "lotRequired": True, "expiryRequired": True}
 NORDIC = {
     "tradeName": "Nordic Cup",
@@ -79,7 +79,7 @@ ACCESSGUDID: dict[str, dict[str, Any]] = {
         **WITHDRAWN,
     },
 }
-NO_LONGER = {"status": "blocked", "statusReason": "no longer placed on the EU market"}
+NO_LONGER = {"status": "discontinued", "statusReason": "no longer placed on the EU market"}
 EXAMPLE = {"manufacturerName": "Example Orthopaedics AB"}
 EUDAMED_SEARCH: dict[str, dict[str, Any]] = {
     CUP: {
@@ -101,7 +101,7 @@ EUDAMED_SEARCH: dict[str, dict[str, Any]] = {
         **EXAMPLE,
         "tradeName": "Äldre plåster",
         "catalogNumber": "P-1",
-        "status": "blocked",
+        "status": "discontinued",
         "statusReason": "not intended for the EU market",
     },
 }
@@ -157,7 +157,7 @@ PEPPOL: dict[str, dict[str, Any]] = {
         "articleNumber": "77",
         "tradeName": "Gammal kateter",
         "catalogNumber": "77-001",
-        "status": "blocked",
+        "status": "discontinued",
         "statusReason": "deleted from the supplier's catalogue",
     },
     "": {**EXAMPLE, "articleNumber": "KOMP-10", "tradeName": "Kompress"},  # its standard number is no GTIN
@@ -181,12 +181,15 @@ HL7: dict[str, dict[str, Any]] = {
         "description": "Gammal kateter",
         "manufacturerName": "Example Vascular Inc",
         "catalogNumber": "77-001",
-        "status": "blocked",
+        "status": "discontinued",
         "statusReason": "deactivated in the item master",
     },
-    "VGR-5": {"description": "Kompress", "status": "blocked", "statusReason": "inactive in the item master"},
-    "VGR-6": {"description": "Borttagen", "status": "blocked", "statusReason": "deleted from the item master"},
+    "VGR-5": {"description": "Kompress", "status": "discontinued", "statusReason": "inactive in the item master"},
+    "VGR-6": {"description": "Borttagen", "status": "discontinued", "statusReason": "deleted from the item master"},
 }
+
+
+MORE = {"fhir": {"identifier_system": "urn:oid:1.2.752.0.0"}}
 
 
 @pytest.mark.parametrize(
@@ -208,5 +211,8 @@ def test_sample(file_format: str, name: str, expected: dict[str, dict[str, objec
         own = {"deviceIdentifier": key, "issuer": "GS1"} if key[:1].isdigit() else {"articleNumber": number}
         own = {"deviceIdentifier": key} if "issuer" in fields else own
         wanted[key or str(number)] = {**own, **fields}
-    found = {key: msgspec.to_builtins(article) for key, article in sample(file_format, name).items()}
+    found = {
+        key: msgspec.to_builtins(article)
+        for key, article in sample(file_format, name, **MORE.get(file_format, {})).items()
+    }
     assert found == wanted

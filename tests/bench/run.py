@@ -21,6 +21,8 @@ from tests.bench import (
     drain,
     feedback,
     flat,
+    instructions,
+    intake_events,
     latency,
     memory,
     outbox_append,
@@ -43,9 +45,11 @@ BENCHMARKS: Final[tuple[Benchmark, ...]] = (
     flat.BENCHMARK,
     latency.BENCHMARK,
     feedback.BENCHMARK,
+    instructions.BENCHMARK,
     start.BENCHMARK,
     memory.BENCHMARK,
     articles.BENCHMARK,
+    intake_events.BENCHMARK,
 )
 
 

@@ -186,3 +186,37 @@ def test_as_root_a_file_in_a_closed_home_is_read(state: Path, tmp_path: Path) ->
     assert ran.returncode == 0
     assert (state / "articles" / "current.db").stat().st_uid == user.pw_uid
     assert [path.name for path in state.iterdir()] == ["articles"]
+
+
+def test_check_force_and_up_to(run: Run, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    file = tmp_path / "rows.csv"
+    file.write_text("articleNumber\n" + "".join(f"A-{n}\n" for n in range(20)))
+    command = ("articles", "import", "--source", "miv", file, "--state", state)
+    ran = run(*command, "--check")
+    assert (ran.code, ran.out) == (0, "miv: 20 articles would be taken; nothing was changed\n")
+    assert run("articles", "lookup", "A-1", "--state", state).code == 1
+    assert run(*command, "--up-to", "4711").code == 0
+    assert json.loads(run("articles", "status", "--state", state, "--json").out)["sources"][0]["gap"] is False
+    file.write_text("articleNumber\nA-1\nA-2\n")
+    for more in ((), ("--check",)):
+        ran = run(*command, *more)
+        assert ran.code == 1
+        assert "it has 2 good rows, and 20 are in force" in ran.err
+        assert "--force" in ran.err
+    assert run("articles", "lookup", "A-9", "--state", state).code == 0
+    assert run(*command, "--force").code == 0
+    assert run("articles", "lookup", "A-9", "--state", state).code == 1
+
+
+def test_profile(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("Artikelnr;GTIN;Kostnad\nA-1;9520001000102;5\n", encoding="cp1252")
+    ran = run("articles", "profile", file, "--source", "miv")
+    assert ran.code == 0
+    assert 'columns = { deviceIdentifier = "GTIN", articleNumber = "Artikelnr" }' in ran.out
+    assert "Kostnad" in ran.err
+    file.write_text("a;b\n1;2\n")
+    assert run("articles", "profile", file).code == 1
+    assert run("articles", "profile", tmp_path / "none").code == 2

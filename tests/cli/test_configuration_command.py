@@ -56,7 +56,7 @@ def test_check(run: Run, config: Path, tmp_path: Path) -> None:
         ('[broker]\nurls = ["mqtts://a"]', "a broker that takes this box without a login takes everybody"),
         ('[broker]\nurls = ["mqtts://a"]', "articles.delta_key_file: no key of the central system"),
         ('[display]\nlisten = "0.0.0.0:8080"', "whoever reaches that network sees the station's scans"),
-        (f"[outbox]\nmin_free_bytes = {2**60}", "are to stay free: every scan is refused; make room, or lower it"),
+        (f"[outbox]\nmin_free_bytes = {2**60}", "are to stay free: every scan is refused"),
         ('[broker]\nurls = ["mqtts://a"]\nca_file = "/missing.pem"', "broker.ca_file: /missing.pem is not there"),
     ],
 )

@@ -289,7 +289,7 @@ def test_what_is_in_force_and_where_it_comes_from(tmp_path: Path) -> None:
     assert rows["scanner[0].baud"] == (9600, "default")
     assert rows["broker.window"] == (7, f"{path}:11")
     assert rows["broker.keepalive"] == (15, "default")
-    assert rows["outbox.keep_delivered_days"] == (30, "default")
+    assert rows["outbox.keep_delivered_days"] == (None, "default")
 
 
 def patterns(hint: Any) -> Iterator[str]:  # noqa: ANN401 - a type expression

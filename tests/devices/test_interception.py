@@ -25,9 +25,20 @@ def test_one_scan_is_taken_and_the_next_is_not(item: RawScan | Discarded) -> Non
     assert not diversions.take(scan("back"))
     assert not diversions.take(ConnectionChange(scanner="front", connection=ConnectionState.MISSING))
     assert diversions.take(item)
-    assert awaited.wait(0) == item
+    assert awaited.wait(0) == (item,)
     assert not diversions.take(item)
-    assert awaited.wait(0) is None
+    assert awaited.wait(0) == (item,)
+
+
+def test_what_follows_at_once_is_taken_too() -> None:
+    diversions = Interceptions()
+    awaited = diversions.begin("front", 60, after_seconds=30)
+    assert diversions.take(scan())
+    assert diversions.take(BROKEN)
+    assert awaited.awaits
+    awaited._closes = 0.0
+    assert awaited.wait(0) == (scan(), BROKEN)
+    assert not diversions.take(BROKEN)
 
 
 def test_two_scanners_at_once() -> None:
@@ -35,7 +46,7 @@ def test_two_scanners_at_once() -> None:
     front, back = diversions.begin("front", 60), diversions.begin("back", 60)
     assert diversions.take(scan("back"))
     assert diversions.take(scan("front"))
-    assert [one.scanner for one in (front.wait(0), back.wait(0)) if one] == ["front", "back"]
+    assert [one.scanner for one in (*front.wait(0), *back.wait(0))] == ["front", "back"]
 
 
 def test_one_scanner_has_one_who_waits() -> None:
@@ -48,7 +59,7 @@ def test_one_scanner_has_one_who_waits() -> None:
     second = diversions.begin("front", 60)
     diversions.end(awaited)  # the first one's end is not the second one's
     assert diversions.take(scan())
-    assert second.wait(0) is not None
+    assert second.wait(0)
 
 
 def test_it_ends_with_its_time() -> None:
@@ -71,7 +82,7 @@ def test_asking_keeps_it_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     diversions = Interceptions()
     awaited = diversions.begin("front", 60)
     monkeypatch.setattr(interception, "LEASE_SECONDS", 0.0)
-    assert awaited.wait(1) is None
+    assert awaited.wait(1) == ()
     assert awaited.over
 
 
@@ -80,5 +91,5 @@ def test_it_comes_from_another_thread() -> None:
     awaited = diversions.begin("front", 60)
     worker = Thread(target=diversions.take, args=(scan(),))
     worker.start()
-    assert awaited.wait(5) == scan()
+    assert awaited.wait(5) == (scan(),)
     worker.join()

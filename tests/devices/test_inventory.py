@@ -8,7 +8,7 @@ import pytest
 
 from drivers import hardware
 from drivers.base import ScannerSettings
-from gateway.devices.inventory import UNTOUCHED, Row, everything, from_configuration, listing
+from gateway.devices.inventory import NO_NODE, UNTOUCHED, Row, everything, from_configuration, listing
 from tests.drivers.machine import OTHER_POS_REPORT, POS_REPORT, Machine
 
 PORT = "pci-0000:00:14.0-usb-0:{}:1.0"
@@ -112,3 +112,18 @@ def test_what_the_daemon_tells_wins(machine: Machine) -> None:
         "1eab:0c06 p",
         "held by another program",
     )
+
+
+def test_a_scanner_in_a_mode_without_a_node_is_listed_with_what_to_scan(machine: Machine) -> None:
+    machine.usb("1-1", kind="05e0:1900", product="Symbol Bar Code Scanner")
+    (row,) = listing([], everything(), hardware.without_node())
+    assert (row["name"], row["state"], row["driver"]) == (None, NO_NODE, None)
+    assert row["hardware"] == "Symbol Bar Code Scanner 05e0:1900 pci-0000:00:14.0-usb-0:1"
+    assert "SNAPI" in row["why"]
+    assert "product reference guide" in row["why"]
+
+
+def test_a_nameless_scanner_has_its_makers_name(machine: Machine) -> None:
+    machine.tty(machine.usb("1-1", kind="27dd:0103"), "ttyACM0")
+    (row,) = listing([], everything())
+    assert row["hardware"].startswith("Mindeo 27dd:0103")

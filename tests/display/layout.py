@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 from drivers.model import Signal
@@ -49,13 +50,8 @@ ACTIONS: Final[dict[str, dict[str, Any]]] = {
 _WORST: Final = ("ARTICLE_RECALLED", "INCOMPLETE_LABEL", "IMPLANT_NOT_TRACEABLE", "CLOCK_UNTRUSTED", "GS1_DATE")
 
 
-def states(language: Language) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """Return name -> message of the daemon, and what it answers to `status`; the largest texts there are."""
-    found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-
-    def add(name: str, told: dict[str, Any], answer: dict[str, Any] | None = None, **seen: Any) -> None:  # noqa: ANN401
-        found[name] = (told | {"station": view(language=language, **seen)}, answer or {})
-
+def _items(add: Callable[..., None]) -> None:
+    """Add each verdict with each kind of name and action."""
     for signal in (Signal.ACCEPTED, Signal.WARNING, Signal.REFUSED):
         verdict = INFOS if signal is Signal.ACCEPTED else THREE
         for title, name in (("short", SHORT), ("long", NAME), ("compound", COMPOUND)):
@@ -66,6 +62,16 @@ def states(language: Language) -> dict[str, tuple[dict[str, Any], dict[str, Any]
             named = {"tradeName": NAME, "articleNumber": "VGR-104233-LONG"}
             add(f"{signal} {one}", scan(signal, article=named, verdict=findings((one, "error")), **LONGEST))
         add(f"{signal} unknown", scan(signal, article=None, **LONGEST))
+
+
+def states(language: Language) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Return name -> message of the daemon, and what it answers to `status`; the largest texts there are."""
+    found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    def add(name: str, told: dict[str, Any], answer: dict[str, Any] | None = None, **seen: Any) -> None:  # noqa: ANN401
+        found[name] = (told | {"station": view(language=language, **seen)}, answer or {})
+
+    _items(add)
     add("repeat", scan(Signal.WARNING, article={"tradeName": NAME}, repeats="x", **LONGEST))
     add("repeat of a recalled one", scan(Signal.REFUSED, article={"tradeName": NAME}, repeats="x", verdict=THREE))
     add("undone", scan(action="undo", undoes="x", article={"tradeName": NAME}))
@@ -83,6 +89,16 @@ def states(language: Language) -> dict[str, tuple[dict[str, Any], dict[str, Any]
     for kind in ("case", "location", "patient"):
         add(f"context {kind}", code(Signal.ACCEPTED, context=kind))
     add("who am I", code(Signal.MORE, control="who-am-i"))
+    add(
+        "noted", scan(Signal.DEVIATING, article={"tradeName": NAME}, verdict=THREE, **LONGEST), **ACTIONS["discard"]
+    )
+    add("corrects", scan(Signal.DEVIATING, article={"tradeName": NAME}, corrects="x", **LONGEST))
+    add("used despite", scan(Signal.WARNING, article={"tradeName": NAME}, usedDespite={"id": "x"}, verdict=THREE))
+    add("new quantity", code(Signal.WARNING, control="quantity"), **ACTIONS["many"])
+    add("item to undo", code(Signal.ACCEPTED, control="undo-item"))
+    seen: dict[str, Any]
+    for seen in ({"contextKinds": ["patient"]}, {"contextKinds": []}, {"contextRestored": True}):
+        add(f"question {seen}", code(Signal.QUESTION, context="patient"), **seen)
     for missing in (["lot", "serial", "expiry"], ["production-identifier"], ["device-identifier"]):
         waiting = [{"scanner": "front", "symbols": 1, "missing": missing, "expiresAt": ""}]
         add(f"open label {missing[0]}", code(Signal.MORE), waiting=waiting)
@@ -91,6 +107,7 @@ def states(language: Language) -> dict[str, tuple[dict[str, Any], dict[str, Any]
     add("full", quiet, status(disk={"room": "full"}))
     add("unplugged", quiet, status(scanners=[{"name": "ultraljudsrummet-1", "link": "missing", "failure": None}]))
     add("port taken", quiet, status(scanners=[{"name": "front", "link": "busy", "failure": None}]))
+    add("asked", quiet, asks=True)
     add("no clock", quiet, status(clock={"synchronised": False}))
     add("no master", quiet, status(master={"version": None}))
     return found

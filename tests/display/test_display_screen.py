@@ -20,7 +20,7 @@ from gateway.display.screen import (
     page,
 )
 from gateway.display.words import State
-from tests.display.daemon_messages import CASE, PATIENT, code, scan, status, view
+from tests.display.daemon_messages import CASE, PATIENT, PERFORMER, code, scan, status, view
 
 NOW = 1000.0
 
@@ -146,7 +146,12 @@ def test_a_scan_is_not_called_delivered_before_the_daemon_says_so(told: dict[str
             "Nästa: Kassera: utgången till 22:41",
             "",
         ),
-        (view(quantity=3, contextKinds=["case", "patient"]), "Nästa: Förbruka, 3 st", "Ärende valt"),
+        (view(quantity=3, contextKinds=["case", "patient"]), "Nästa: Förbruka, 3 st", "Ärende valt · Patient vald"),
+        (
+            view(contextKinds=["case"], caseSince="2026-11-21T22:41:07.312+01:00"),
+            "Nästa: Förbruka",
+            "Ärende sedan 22:41",
+        ),
         (view(contextKinds=["location", "performer"]), "Nästa: Förbruka", "Plats vald"),
     ],
 )
@@ -236,5 +241,5 @@ def test_nothing_of_a_person_is_sent() -> None:
     seen = view(contextKinds=["case", "location", "patient", "performer"])
     sent: Page = page(take(well(), scan() | {"station": seen}), NOW)
     text = msgspec.json.encode(sent).decode()
-    for one in (CASE, PATIENT["value"], PATIENT["kid"], "atient", "erformer"):
+    for one in (CASE, PATIENT["value"], PATIENT["kid"], PERFORMER["value"], "erformer"):
         assert one not in text

@@ -14,7 +14,7 @@ from msgspec import Struct
 from gateway.articles.lookup.status_message import StatusMessage
 from gateway.articles.overlay.delta_message import DeltaMessage
 from gateway.config.struct_docs import describe
-from gateway.events.cloudevent import ClockEvent, ParkedEvent, ProbeEvent, ScanEvent
+from gateway.events.cloudevent import CaseEvent, ClockEvent, ParkedEvent, ProbeEvent, ScanEvent
 from gateway.events.topics import Topics
 from gateway.monitoring.health import Health
 from gateway.mqtt.application_ack import Acknowledgement, Announcement
@@ -59,6 +59,7 @@ class Channel(NamedTuple):
 SCAN: Final = Message(
     "scan", ScanEvent, CONTENT_TYPE, "One scan of a label: CloudEvents 1.0, structured JSON mode."
 )
+CASE: Final = Message("case", CaseEvent, CONTENT_TYPE, "A case was closed: what was used, and what is open.")
 CLOCK: Final = Message("clock", ClockEvent, CONTENT_TYPE, "The true time of earlier events of one boot.")
 PARKED: Final = Message(
     "parked", ParkedEvent, CONTENT_TYPE, "What stands in the place of an event that cannot be delivered as it is."
@@ -72,7 +73,7 @@ ACK: Final = Message("ack", Acknowledgement, JSON, "The central system has store
 ARTICLES: Final = Message("articles", StatusMessage, JSON, "The article master of the box.")
 DELTA: Final = Message("delta", DeltaMessage, JSON, "Changes of articles; signed, in base64 beside the signature.")
 CHANNELS: Final = (
-    Channel("scan", TOPICS.scan, "send", False, 1, "Events, in one sequence.", (SCAN, CLOCK, PARKED, PROBE)),
+    Channel("scan", TOPICS.scan, "send", False, 1, "Events, in one sequence.", (SCAN, CASE, CLOCK, PARKED, PROBE)),
     Channel("health", TOPICS.health, "send", True, 0, "The box's health, every minute and on change.", (HEALTH,)),
     Channel("command", TOPICS.commands.replace("+", "{command}"), "receive", False, 1, "Commands.", (COMMAND,)),
     Channel("reply", TOPICS.reply_to("{command}"), "send", False, 0, "Answers to commands.", (REPLY,)),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from gateway.station.rules import PROFILES, RULES
+from gateway.station.rules import OF_USE, PROFILES, RULES, STOPS
 from gateway.udi.findings import FINDINGS
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "findings.md"
@@ -23,6 +23,11 @@ def page() -> str:
         "",
         "How much a finding matters depends on the station's profile: in an operating room the article may be in",
         "the patient by the time it is scanned, so that the record counts most. A dash: it is not made there.",
+        "",
+        f"{', '.join(f'`{code}`' for code in sorted(OF_USE))} matter to the use of an article alone: what is",
+        "discarded, returned or taken out gets them as an info, what is received, counted, ordered or moved as a",
+        "warning at most. In an operating room `[station] moment` decides beside: `before` refuses",
+        f"{', '.join(f'`{code}`' for code in sorted(STOPS))}, `after` records them with a warning.",
         "",
         *_table(("code", *PROFILES, "meaning", "source"), [rule_row(code) for code in RULES]),
         "",

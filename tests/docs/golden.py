@@ -39,7 +39,11 @@ SCANNED_NS: Final = int(datetime(2026, 11, 21, 21, 41, 7, 312_000, tzinfo=UTC).t
 RECORDED_NS: Final = SCANNED_NS + 8_000_000
 SECOND_NS: Final = 1_000_000_000
 KEYS: Final = StationKeys(control=b"the key of the examples", protector=Protector())
-UNDO: Final = b"]d2" + ControlCodes("su", KEYS.control).write("UNDO").encode()
+CODES: Final = ControlCodes("su", KEYS.control)
+UNDO: Final = b"]d2" + CODES.write("UNDO").encode()
+DISCARD: Final = b"]d2" + CODES.write("DISCARDOPENEDUNUSED").encode()
+DESPITE: Final = b"]d2" + CODES.write("USEDDESPITE").encode()
+STEM: Final = b"]d201095200010001021745123110L2A0417\x1d21NS700312"
 SCENES: Final[Mapping[str, tuple[bytes, ...]]] = {
     "accepted": (b"]d201095200010001021745123110L2A0417\x1d21NS700312",),
     "accepted-with-warning": (b"]d201095200090077071748063010K88120",),
@@ -49,6 +53,8 @@ SCENES: Final[Mapping[str, tuple[bytes, ...]]] = {
     "two-symbols": (b"]A0+A123BJC5D6E71G", b"]A0+$$34512317K3GC"),
     "incomplete": (b"]A0+A123BJC5D6E71G",),
     "repeat": (b"]d201095200010001021745123110L2A0417\x1d21NS700312",) * 2,
+    "discard-corrects": (STEM, DISCARD, STEM),
+    "used-despite": (b"]d201095200010004161744103110S24-0093", DESPITE),
     "undo": (b"]d201095200010001021745123110L2A0417\x1d21NS700312", UNDO),
 }
 """Name of an example -> what is scanned for it, a second apart. The last event that comes of it is the example."""
@@ -78,6 +84,34 @@ def events(state: Path) -> Iterator[tuple[str, bytes]]:
     refused = cloudevent.scan_event("00000000-0000-4000-8000-000000009998", SOURCE, SCANNED_NS, draft.data, at)
     reason = "larger than the broker's maximum packet size of 16384 bytes"
     yield "parked", cloudevent.parked_event(refused, at.sequence, reason, SOURCE, at.epoch, at.recorded_ns)
+    case = cloudevent.CaseData(
+        case="orbit:OP-20261121-0317",
+        patient=None,
+        location="https://id.gs1.org/414/9520001000003/254/OP3",
+        opened="2026-11-21T20:02:11.000+01:00",
+        used=1,
+        wasted=1,
+        returned=0,
+        explanted=0,
+        unresolved=1,
+        items=(
+            cloudevent.CaseItem(
+                event="00000000-0000-4000-8000-000000004711",
+                quantity=1,
+                device_identifier="09520001000102",
+                lot_number="L2A0417",
+                serial_number="NS700312",
+                article_number="VGR-104233",
+                trade_name="Nordan Stam 12",
+                implant=True,
+            ),
+        ),
+        open_questions=(
+            cloudevent.CaseQuestion(event="00000000-0000-4000-8000-000000004717", why=("INCOMPLETE_LABEL",)),
+        ),
+    )
+    at = cloudevent.Position(epoch=EPOCH, sequence=4712 + len(SCENES), recorded_ns=RECORDED_NS)
+    yield "case", cloudevent.case_event("00000000-0000-4000-8000-000000009997", SOURCE, SCANNED_NS, case, at)
     theatre.close()
     store.close()
 

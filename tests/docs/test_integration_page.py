@@ -38,7 +38,15 @@ def test_every_example_is_mentioned() -> None:
 
 
 @pytest.mark.parametrize(
-    "struct", [cloudevent.ScanData, cloudevent.ScanEvent, cloudevent.ClockData, cloudevent.EventArticle, Health]
+    "struct",
+    [
+        cloudevent.ScanData,
+        cloudevent.ScanEvent,
+        cloudevent.CaseData,
+        cloudevent.ClockData,
+        cloudevent.EventArticle,
+        Health,
+    ],
 )
 def test_every_field_is_explained(struct: type[msgspec.Struct]) -> None:
     text = PAGE.read_text()

@@ -38,12 +38,13 @@ def page() -> str:
     lines = [
         "# The workflow of a station",
         "",
-        "Drawn from the table in `gateway/station/workflow.py`. Five regions go their own ways at the same time;",
-        "the pairing is that of one scanner, the others are the station's. An input that a region knows, but not",
-        "in its present state, is a fault of the program: it is refused and changes nothing. Behind an arrow: what",
-        "comes of it. `event` is made by the pairing itself, with each `publish` and `close`.",
+        "Drawn from the table in `gateway/station/workflow.py`. Six regions go their own ways at the same time;",
+        "pairing, action and quantity are those of one scanner, the others the station's. An input that a",
+        "region knows, but not in its present state, is a fault of the program: it is refused and changes",
+        "nothing. Behind an arrow: what comes of it. `event`, `event withdrawn` and `context ended` are made by",
+        "the machine itself.",
         "",
-        "![The five regions](workflow.svg)",
+        "![The six regions](workflow.svg)",
     ]
     for region in Region:
         lines += ["", f"## {region.capitalize()}", "", "```mermaid", "stateDiagram-v2"]

@@ -48,6 +48,10 @@ class Machine:
         for name, text in texts.items():
             if text:
                 (folder / name).write_text(text + "\n", encoding="ascii")
+        listed = self._bus / "usb/devices" / at
+        listed.parent.mkdir(parents=True, exist_ok=True)
+        if not listed.is_symlink():
+            listed.symlink_to(folder)
         return folder
 
     def tty(self, usb: Path, name: str, interface: int = 0) -> None:
@@ -58,9 +62,12 @@ class Machine:
             self._link(where, "usb-serial")
         self._node("tty", name, where)
 
-    def keyboard(self, usb: Path, number: int, interface: int = 0, keys: str = KEYBOARD) -> None:
-        """Give a USB device an input node."""
-        where = self._interface(usb, interface) / f"0003:0C2E:0B61.{number:04X}" / f"input/input{number}"
+    def keyboard(
+        self, usb: Path, number: int, interface: int = 0, keys: str = KEYBOARD, collection: int | None = None
+    ) -> None:
+        """Give a USB device an input node. `collection`: number of the HID device that has several."""
+        hid = number if collection is None else collection
+        where = self._interface(usb, interface) / f"0003:0C2E:0B61.{hid:04X}" / f"input/input{number}"
         (where / "capabilities").mkdir(parents=True)
         (where / "capabilities/key").write_text(keys + "\n", encoding="ascii")
         (where / "name").write_text("a keyboard\n", encoding="ascii")
@@ -86,16 +93,38 @@ class Machine:
         self._node("tty", name, where)
         (self.sysfs / "tty" / name / "type").write_text(kind + "\n", encoding="ascii")
 
-    def bluetooth_keyboard(self, number: int) -> None:
-        where = self.elsewhere(
-            "virtual/misc/uhid/0005:0C2E:0B61.0001",
-            "hid",
-            "DRIVER=hid-generic\nHID_ID=0005:00000C2E:00000B61\nHID_PHYS=aa\nHID_UNIQ=00:11:22:33:44:55\n",
-        )
+    def bluetooth_keyboard(
+        self, number: int, *, below: Path | None = None, uniq: str = "00:11:22:33:44:55", name: str = ""
+    ) -> None:
+        """Pair a scanner that types: by uhid, or by hidp below the USB adapter whose folder is `below`."""
+        uevent = f"DRIVER=hid-generic\nHID_ID=0005:00000C2E:00000B61\nHID_PHYS=aa\nHID_UNIQ={uniq}\n"
+        uevent += f"HID_NAME={name}\n" if name else ""
+        if below is None:
+            where = self.elsewhere(f"virtual/misc/uhid/0005:0C2E:0B61.{number:04X}", "hid", uevent)
+        else:
+            where = self._interface(below, 0) / f"bluetooth/hci0/hci0:{number}/0005:0C2E:0B61.{number:04X}"
+            self._link(where, "hid")
+            (where / "uevent").write_text(uevent, encoding="ascii")
         where = where / f"input/input{number}"
         (where / "capabilities").mkdir(parents=True)
         (where / "capabilities/key").write_text(KEYBOARD, encoding="ascii")
         self._node("input", f"event{number}", where, folder="input")
+
+    def radio(self, *connections: str) -> None:
+        """Show an adapter and its connections, such as `hci0:256`."""
+        folder = self.sysfs / "bluetooth"
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in folder.iterdir():
+            entry.rmdir()
+        for name in ("hci0", *connections):
+            (folder / name).mkdir()
+
+    def rfcomm(self, number: int, address: str) -> None:
+        """Bind a serial port over Bluetooth (SPP), which has no device while it is not connected."""
+        entry = self.sysfs / f"tty/rfcomm{number}"
+        entry.mkdir(parents=True)
+        (entry / "address").write_text(address + "\n", encoding="ascii")
+        (self.dev / entry.name).touch()
 
     def unplug(self, subsystem: str, name: str) -> None:
         (self.sysfs / subsystem / name / "device").unlink()

@@ -338,3 +338,11 @@ def test_the_plain_dialect_frames_and_says_nothing() -> None:
     assert [dialect.signal(signal) for signal in Signal] == [b""] * len(Signal)
     assert list(dialect.feed(b"4006", 2)) == []
     assert list(dialect.broken()) == [FrameDiscarded(reason=DiscardReason.BROKEN_OFF, length=4)]
+
+
+@pytest.mark.parametrize("terminator", ["CR", "STX-ETX", "none"])
+def test_a_line_that_never_ends_takes_no_memory(terminator: Terminator) -> None:
+    endless = framer(terminator, 20)
+    for now_ns in range(100):
+        endless.feed(b"\x02" * (not now_ns) + b"7" * MAX_FRAME_BYTES, now_ns)
+    assert len(endless._held) <= MAX_FRAME_BYTES

@@ -11,7 +11,7 @@ import pytest
 
 from drivers import hardware
 from drivers.base import DeviceMatch, ScannerSettings
-from drivers.hardware import Choice, choose, devices, hardware_key, identity_of
+from drivers.hardware import Choice, choose, devices, hardware_key, identity_of, without_node
 from drivers.model import ConnectionState, ScannerIdentity
 from tests.drivers.machine import MEDIA_KEYS, OTHER_POS_REPORT, PCI, POS_REPORT, VENDOR_REPORT, Machine
 
@@ -242,3 +242,103 @@ def test_an_explicit_path(machine: Machine, tmp_path: Path) -> None:
 )
 def test_what_a_piece_of_hardware_is_known_by(identity: ScannerIdentity, key: str) -> None:
     assert hardware_key(identity) == key
+
+
+ADAPTER = "8087:0a2b"
+
+
+def test_a_bluetooth_scanner_is_itself_and_not_its_adapter(machine: Machine) -> None:
+    """Under hidp the kernel hangs the input device below the USB adapter."""
+    adapter = machine.usb("1-7", kind=ADAPTER, product="Bluetooth adapter")
+    machine.bluetooth_keyboard(3, below=adapter, uniq="00:11:22:33:44:55", name="Ring A")
+    machine.bluetooth_keyboard(4, below=adapter, uniq="00:11:22:33:44:66", name="Ring B")
+    machine.radio("hci0:3", "hci0:4")
+    first, second = devices("input")
+    assert (first.name, second.name) == ("Ring A", "Ring B")
+    assert first.identity == ScannerIdentity(
+        device=first.path, vendor="0c2e", product="0b61", serial="00:11:22:33:44:55"
+    )
+    assert hardware_key(first.identity) != hardware_key(second.identity), "they share no calibration"
+    assert wanting("input", vendor="0c2e", serial="00:11:22:33:44:66").path == second.path
+    assert wanting("input", vendor="8087").path is None
+    assert "match.serial" in wanting("input", vendor="0c2e", product="0b61").detail
+
+
+def test_a_node_that_outlives_its_bluetooth_link(machine: Machine) -> None:
+    """BlueZ keeps uhid devices of paired scanners since 5.77."""
+    machine.bluetooth_keyboard(3)
+    assert wanting("input", vendor="0c2e").path is not None, "the kernel does not say"
+    machine.radio()
+    away = wanting("input", vendor="0c2e")
+    assert (away.path, away.connection) == (None, ConnectionState.MISSING)
+    assert "Bluetooth link is down" in away.detail
+    machine.radio("hci0:256")
+    assert wanting("input", vendor="0c2e").connection is ConnectionState.CONNECTED
+
+
+def test_a_serial_port_over_bluetooth(machine: Machine) -> None:
+    machine.rfcomm(0, "00:11:22:33:44:55")
+    (found,) = devices("tty")
+    assert found.identity == ScannerIdentity(device=str(machine.dev / "rfcomm0"), serial="00:11:22:33:44:55")
+    assert wanting("tty", serial="00:11:22:33:44:55").path == str(machine.dev / "rfcomm0")
+
+
+def test_vendor_and_product_in_capitals(machine: Machine) -> None:
+    machine.tty(machine.usb("1-1", kind="05e0:17ab"), "ttyACM0")
+    assert wanting("tty", vendor="05E0", product="17AB").path == str(machine.dev / "ttyACM0")
+
+
+def test_two_keyboard_collections_of_one_interface_are_one_scanner(machine: Machine) -> None:
+    """Linux gives each application collection an input device of its own (HID_QUIRK_INPUT_PER_APP)."""
+    scanner = machine.usb("1-1")
+    machine.keyboard(scanner, 3, collection=9)
+    machine.keyboard(scanner, 4, collection=9)
+    found = wanting("input", vendor="0c2e", product="0b61")
+    assert found.paths == tuple(str(machine.dev / "input" / name) for name in ("event3", "event4"))
+    machine.keyboard(scanner, 5, interface=1)
+    assert wanting("input", vendor="0c2e").path is None, "another interface may be another thing"
+
+
+def test_a_usage_page_of_two_bytes(machine: Machine) -> None:
+    """HID 1.11, 6.2.2.7: an item's data may take more bytes than it needs."""
+    machine.hidraw(machine.usb("1-1"), 0, b"\x06\x8c\x00" + POS_REPORT[2:])
+    (found,) = devices("hidraw")
+    assert found.unreadable is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "words"),
+    [
+        ("1eab:1e06", {"vendor": "1eab", "product": "1e03"}, 'driver = "serial", match.product = "1e06"'),
+        ("11fa:0215", {"vendor": "11fa", "product": "0200", "serial": "S1"}, 'match.product = "0215"'),
+    ],
+)
+def test_a_scanner_in_another_mode(machine: Machine, kind: str, wanted: dict[str, str], words: str) -> None:
+    machine.tty(machine.usb("1-1", kind=kind, serial="S1"), "ttyACM0")
+    detail = wanting("input", **wanted).detail
+    subject = "it" if "serial" in wanted else "a scanner of its maker"
+    assert detail.startswith(f"{subject} is plugged in as a serial port, not as a keyboard: set ")
+    assert words in detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "barcode"),
+    [
+        ("05e0:1900", "SNAPI", "`CDC COM Port Emulation`"),
+        ("05f9:1206", "IBM/OEM", "`USB-COM-STD`"),
+        ("0c2e:0999", "a mode that has no node", "`USB Serial`"),
+    ],
+)
+def test_a_scanner_without_a_node(machine: Machine, kind: str, mode: str, barcode: str) -> None:
+    machine.usb("1-1", kind=kind, serial="S1")
+    machine.usb("1-2", kind="046d:c31c")
+    (found,) = without_node()
+    assert mode in found.advice
+    assert barcode in found.advice
+    vendor, _, product = kind.partition(":")
+    assert found.identity == ScannerIdentity(
+        vendor=vendor, product=product, serial="S1", port="pci-0000:00:14.0-usb-0:1"
+    )
+    assert barcode in wanting("tty", vendor=vendor, serial="S1").detail
+    machine.tty(machine.sysfs.parent / "devices" / PCI / "1-1", "ttyACM0")
+    assert without_node() == []

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from drivers.base import DriverError, FrameDiscarded, Scanner, ScannerSettings, Terminator
 from drivers.dialects.plain import PlainDialect
 from drivers.framing import Framed
+from drivers.hardware import Choice
 from drivers.hid_keyboard import HidKeyboardScanner
 from drivers.keymap import key_decoder
 from drivers.model import (
@@ -235,6 +236,51 @@ def test_a_device_that_is_not_there_is_a_state() -> None:
     scanner.close()
     assert isinstance(change, ConnectionChange)
     assert change.connection is ConnectionState.MISSING
+
+
+class Pair:
+    """Two keyboard collections of one interface."""
+
+    def __init__(self) -> None:
+        self.first, self.second = Keyboards(), Keyboards()
+
+    def choose(self, settings: ScannerSettings) -> Choice:  # noqa: ARG002 - the interface's argument
+        return Choice(path="event3", others=("event4",), connection=ConnectionState.CONNECTED)
+
+    def open(self, path: str) -> Keyboards:
+        return (self.first if path == "event3" else self.second).open(path)
+
+
+def test_a_scanner_with_two_keyboards_types_on_either(take: Take) -> None:
+    """Each has a decoder of its own: what one types is no part of what the other does."""
+    pair = Pair()
+    scanner = HidKeyboardScanner(SETTINGS, PlainDialect(SETTINGS), pair)
+    assert take(scanner, 1) == [CONNECTED]
+    now = monotonic_ns()
+    half = Typist(terminator="none").events("1", now)
+    pair.first.type(half)
+    pair.second.type(Typist().events("B2", now))
+    pair.first.type(Typist().events("3", half[-1][3] + MS))
+    assert sorted(one.text for one in take(scanner, 2) if isinstance(one, RawScan)) == ["13", "B2"]
+    pair.second.pull()
+    (gone,) = take(scanner, 1)
+    assert isinstance(gone, ConnectionChange)
+    assert gone.connection is ConnectionState.MISSING
+    scanner.close()
+    pair.first.pull()
+
+
+def test_a_second_keyboard_that_is_held_leaves_none_open(take: Take) -> None:
+    pair = Pair()
+    pair.second.refusal = OSError(16, os.strerror(16))
+    scanner = HidKeyboardScanner(SETTINGS, PlainDialect(SETTINGS), pair)
+    (busy,) = take(scanner, 1)
+    assert isinstance(busy, ConnectionChange)
+    assert busy.connection is ConnectionState.BUSY
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(pair.first.fd)
+    scanner.close()
+    pair.first.pull()
 
 
 def test_two_scanners_at_once_at_full_speed(take: Take) -> None:

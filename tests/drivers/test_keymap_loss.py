@@ -11,6 +11,9 @@ from tests.drivers import typist
 from tests.drivers.decoding import GS1, IDLE_NS, MS, Said, decoder, feed, reasons, said
 from tests.drivers.typist import CAPS_LOCK, SHIFT, Event, Typist, events, tap
 
+NUM_LOCK, KEYPAD_1 = 0x53, 0x59
+"""HID Usage Tables, keyboard page."""
+
 # Locks -----------------------------------------------------------------------------------------------
 
 
@@ -53,6 +56,31 @@ def test_caps_lock_pressed_around_codes() -> None:
 def test_caps_lock_pressed_for_good() -> None:
     told = events(tap(CAPS_LOCK)) + Typist().events("aB", 500 * MS) + Typist().events("aB", 1000 * MS)
     assert said(feed(decoder(), told)) == ["Ab", "Ab"]
+
+
+@pytest.mark.parametrize(
+    ("led", "value", "misled", "keypad", "letter"),
+    [
+        (0, 1, False, "1", "a"),
+        (0, 0, True, None, "a"),
+        (1, 0, False, "1", "a"),
+        (1, 1, True, "1", None),
+    ],
+)
+def test_a_light_that_another_program_switches(
+    led: int,
+    value: int,
+    misled: bool,  # noqa: FBT001 - a column of the table
+    keypad: str | None,
+    letter: str | None,
+) -> None:
+    """LED_NUML is 0 and LED_CAPSL 1 (Linux): the gateway keeps Num Lock lit and Caps Lock dark."""
+    for moves, written in ((tap(0x59), keypad), (tap(0x04), letter)):
+        under_test = decoder()
+        under_test.feed(KeyEvent(0x11, led, value, 1))
+        assert under_test.misled is misled
+        frames = feed(under_test, events([*moves, *tap(typist.ENTER)], 3 * IDLE_NS))
+        assert said(frames) == [(DiscardReason.UNREADABLE, 0) if written is None else written]
 
 
 # Loss ------------------------------------------------------------------------------------------------
@@ -107,6 +135,13 @@ def test_caps_lock_that_may_have_been_lost_makes_letters_unreadable_until_a_sile
     under_test = decoder()
     frames = feed(under_test, told + scanner.events("C1", 250 * MS) + scanner.events("D", 600 * MS))
     assert said(frames) == ["A", (DiscardReason.DROPPED, 0), (DiscardReason.UNREADABLE, 1), "D"]
+
+
+def test_num_lock_that_may_have_been_lost_makes_the_keypad_unreadable_until_a_silence() -> None:
+    one = [*tap(KEYPAD_1), *tap(typist.ENTER)]
+    told = events([*tap(NUM_LOCK), *tap(NUM_LOCK), *one]) + drop(Typist().events("B", 200 * MS), 0, 3)
+    frames = feed(decoder(), told + events(one, 250 * MS) + events(one, 600 * MS))
+    assert said(frames) == ["1", (DiscardReason.DROPPED, 0), (DiscardReason.UNREADABLE, 0), "1"]
 
 
 # Whatever happens ------------------------------------------------------------------------------------

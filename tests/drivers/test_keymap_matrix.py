@@ -103,7 +103,7 @@ def test_nothing_is_silently_wrong(layout: Name, configured: Name) -> None:
     for typed, gs, caps in product([*WAYS, None], [(), *((way,) for way in WAYS), tuple(WAYS)], CAPS):
         station = Station(Typist(layout=layout, gs=typed, caps=caps), configured, gs)
         station.plug(Locks(), lit=False)
-        findings = diagnose(station.scan("]d1" + TEXT), station.settings)
+        findings = diagnose([station.scan("]d1" + TEXT)], station.settings)
         proved = proves(findings)
         right = layout == configured and (typed is None or typed in gs)
         assert proved is right, (typed, gs, caps, findings)

@@ -49,3 +49,25 @@ def test_a_lock_is_as_its_model_says(at_rest: bool | None, settled: bool, events
             else:
                 getattr(one, event)()
         assert (lock.on, lock.misled) == (model.on, model.misled), events
+
+
+def test_nothing_says_where_a_lock_is_that_was_once_left_elsewhere() -> None:
+    """After lost events a silence makes certain only what the scanner has always put back."""
+    lock = Lock(at_rest=False, settled=True)
+    lock.press()
+    lock.silence()
+    assert lock.on is True
+    lock.missed()
+    lock.silence()
+    assert lock.on is None
+
+
+def test_a_light_that_misleads_is_no_habit_of_the_scanner() -> None:
+    """What was pressed before another program switched the light says nothing of where the lock comes to rest."""
+    lock = Lock(at_rest=False, settled=True)
+    lock.press()
+    lock.light(right=False)
+    lock.silence()
+    lock.light(right=True)
+    lock.silence()
+    assert lock.on is False

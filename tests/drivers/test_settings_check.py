@@ -1,9 +1,10 @@
 """Which device a scanner is: settings that leave it open are refused."""
 
+import msgspec
 import pytest
 
 from drivers.base import DeviceMatch, ScannerSettings
-from drivers.settings_check import wrong
+from drivers.settings_check import without_effect, wrong
 
 XENON = {"vendor": "0c2e", "product": "0b61"}
 
@@ -11,8 +12,6 @@ XENON = {"vendor": "0c2e", "product": "0b61"}
 def scanner(
     driver: str = "serial", device: str | None = None, match: dict[str, str] | None = None
 ) -> ScannerSettings:
-    import msgspec
-
     document = {"name": "desk", "driver": driver, "device": device, "match": match}
     return msgspec.convert(document, ScannerSettings)
 
@@ -81,3 +80,25 @@ def test_two_scanners_on_one_path() -> None:
 
 def test_a_match_without_anything_is_the_empty_one() -> None:
     assert scanner(match={}).match == DeviceMatch()
+
+
+@pytest.mark.parametrize(
+    ("driver", "given", "named"),
+    [
+        ("hid-pos", {"baud": 115_200, "layout": "se", "gs": ["f8"]}, ["baud", "layout", "gs"]),
+        ("hid-pos", {"terminator": "TAB", "idle_ms": 50}, []),
+        (
+            "hid-keyboard",
+            {"baud": 115_200, "dialect": "honeywell", "feedback": "none"},
+            ["baud", "dialect", "feedback"],
+        ),
+        ("hid-keyboard", {"layout": "de", "gs": ["f8"], "terminator": "TAB"}, []),
+        ("serial", {"layout": "de", "gs": []}, ["layout", "gs"]),
+        ("serial", {"baud": 115_200, "dialect": "datalogic", "feedback": "cordless"}, []),
+        ("replay", {"baud": 115_200, "firmware_profile": "zebra"}, ["baud", "firmware_profile"]),
+    ],
+)
+def test_settings_without_effect(driver: str, given: dict[str, object], named: list[str]) -> None:
+    settings = msgspec.convert({"name": "desk", "device": "x", "driver": driver, **given}, ScannerSettings)
+    assert [words.partition(" ")[0] for words in without_effect(settings)] == named
+    assert all(f"driver = {driver!r} does not use it" in words for words in without_effect(settings))

@@ -160,10 +160,27 @@ def test_a_gap_asks_for_a_sync_and_is_an_alarm(plant: Plant) -> None:
     plant.delta(3, block)
     wanted = plant.gateway.state / "articles" / "sync-wanted" / "sample"
     wait_for(wanted.exists, "a sync is asked for")
-    wait_for(
-        lambda: any("deltas of sample are missing" in alarm for alarm in plant.health()["alarms"]), "the alarm"
-    )
+    wait_for(lambda: any("deltas 2 of sample are missing" in one for one in plant.health()["alarms"]), "the alarm")
     assert "ARTICLE_BLOCKED" in [finding["code"] for finding in plant.until_refused()["findings"]]
+    plant.delta(2, block)
+    wait_for(lambda: not any("are missing" in one for one in plant.health()["alarms"]), "the alarm is over")
+
+
+def test_a_box_that_was_off_learns_what_it_missed(plant: Plant) -> None:
+    """docs/integration.md, Articles: the retained state is compared at every connect."""
+    plant.delta(1, {"op": "block", "articleNumber": "X-1"})
+    plant.central.say("udi/v1/vgr/articles/state", b'{"sample": 3, "stranger": 9}', retain=True)
+    wait_for(
+        lambda: any("deltas 2-3 of sample are missing" in one for one in plant.health()["alarms"]), "the alarm"
+    )
+    assert (plant.gateway.state / "articles" / "sync-wanted" / "sample").exists()
+    told = wait_for(
+        lambda: next(
+            (one for one in map(json.loads, plant.heard.on(f"{BASE}/articles")) if one["sources"][0]["gap"]), None
+        ),
+        "the master's state says so",
+    )
+    assert told["sources"][0]["missing"] == [[2, 3]]
 
 
 def test_what_is_not_signed_by_the_configured_key_changes_nothing(tmp_path: Path) -> None:

@@ -73,5 +73,6 @@ def test_columns_only_grow_at_the_end() -> None:
         *("bootId", "clockOffsetNs", "station", "scanner", "profile", "action", "quantity", "undoes", "repeats"),
         *("disposition", "findings", "issuer", "deviceIdentifier", "lotNumber", "serialNumber", "expirationDate"),
         *("manufactureDate", "match", "articleNumber", "articleSource", "tradeName", "manufacturerName", "case"),
-        "text",
+        *("text", "reason", "corrects", "usedDespite", "count", "destination", "location", "patient", "performer"),
+        *("implant", "riskClass", "owner", "baseQuantity"),
     ) == COLUMNS

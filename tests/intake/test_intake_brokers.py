@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import Broker, wait_for
-from tests.intake.boxes import EPOCH, Box, body, health, topic
-from tests.intake.running import RunningIntake, status
+from tests.intake.boxes import EPOCH, TENANT, Box, body, health, topic
+from tests.intake.running import RunningIntake, command, status
 from tests.nats import NatsNode
 from tests.postgresql import PostgreSql
 
@@ -188,3 +188,18 @@ def test_a_wiped_broker_is_announced_to_anew(tmp_path: Path, closing: Closing) -
     box.send(body(2), body(3))
     box.wait_for_ack(3, seconds=60)
     assert status(database)[1]["stored"] == 3
+
+
+def test_an_intake_retires_by_an_explicit_word(
+    mosquitto: Callable[..., Broker], tmp_path: Path, closing: Closing
+) -> None:
+    broker = mosquitto(tmp_path)
+    box = Box(broker.url)
+    closing(box.close)
+    options = ("retire", "--tenant", TENANT, "--broker", broker.url)
+    assert command(*options)[0] == 1, "not by mistake"
+    code, _, err = command(*options, "--yes")
+    assert code == 0, err
+    wait_for(lambda: [one["acks"] for one in box.announcements] == [False], "the word")
+    broker.kill()
+    assert command(*options, "--yes")[0] == 3

@@ -139,6 +139,7 @@ def test_a_recall_is_one_command_and_reaches_a_box_that_was_away(
 
 def test_without_a_running_service_the_recall_waits(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'events.db'}"
+    open_database(database).dispose()
     code, _, err = command("recall", "--source", "a", "--article", "VGR-1", "--database", database)
     assert code == 3
     assert "not sent yet" in err

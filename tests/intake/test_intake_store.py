@@ -10,14 +10,19 @@ from typing import Any, cast
 import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.events.exports.netting import in_force
+from gateway.events.stored_event import StoredEvent
 from intake.acknowledge import Acknowledgements
 from intake.database import DatabaseError, open_database
 from intake.event import EventRow, Ignored, Place, Poison, read_event
 from intake.holes import Holes
 from intake.messages import read_box_message
+from intake.schema import metadata
 from intake.store import Batch, Store, Stream
 from tests.intake.boxes import EPOCH, body, health, identity, sequences, source, topic
 from tests.postgresql import PostgreSql
@@ -220,6 +225,34 @@ def test_what_an_undo_takes_back_is_not_in_force(store: Store, engine: sa.Engine
     assert tuple(used) == ("VGR-104233", "L2A0417", 1)
 
 
+def test_the_views_net_as_the_gateways_own_reports(store: Store, engine: sa.Engine) -> None:
+    """The rule of the integration page, judged by the exporter's implementation of it."""
+    uses = [(number, {"quantity": number + 1}) for number in range(1, 6)]
+    changes: list[tuple[int, dict[str, Any]]] = [
+        *uses,
+        (6, {"action": "discard", "corrects": identity("gw1", 1), "quantity": 1}),
+        (7, {"action": "return", "corrects": identity("gw1", 2), "quantity": 3}),
+        (8, {"action": "discard", "corrects": identity("gw1", 3), "quantity": 1}),
+        (9, {"action": "undo", "undoes": identity("gw1", 8)}),
+        (10, {"action": "explant", "corrects": identity("gw1", 4), "quantity": 1}),
+        (11, {"repeats": identity("gw1", 5), "quantity": 6}),
+        (12, {"repeats": identity("gw1", 5), "quantity": 6}),
+        (13, {"action": "undo", "undoes": identity("gw1", 5)}),
+        (14, {"repeats": identity("gw1", 4), "quantity": 5}),
+    ]
+    sent = [body(number, data=data) for number, data in changes]
+    events = [read_event(topic(), one, NOW) for one in sent]
+    store.commit(Batch(events=tuple(one for one in events if isinstance(one, EventRow))))
+    stored = [StoredEvent(sequence=number, body=one, state="delivered") for number, one in enumerate(sent, 1)]
+    expected = {
+        int(one.event.sequence): one.quantity
+        for one in in_force(stored)
+        if one.event.data.action == "consume" and one.quantity
+    }
+    found = rows(engine, "SELECT sequence, used_quantity FROM used")
+    assert {row.sequence: int(row.used_quantity) for row in found} == expected
+
+
 def test_a_clock_event_gives_the_true_time(store: Store, engine: sa.Engine) -> None:
     boot = {"synchronised": False, "corrected": False, "bootId": "b1", "monotonicNs": 5_000}
     clock = row(
@@ -231,12 +264,27 @@ def test_a_clock_event_gives_the_true_time(store: Store, engine: sa.Engine) -> N
     ]
 
 
+def test_a_boot_that_never_had_the_time_has_bounds(store: Store, engine: sa.Engine) -> None:
+    boot = {"synchronised": False, "corrected": False, "bootId": "b1", "monotonicNs": 5_000}
+    bounds = {"notBefore": "2026-11-01T00:00:00Z", "notAfter": "2026-11-02T00:00:00Z"}
+    clock = row(2, type="scangate.clock.v1", data={"clock": None, "bootId": "b1"} | bounds)
+    store.commit(Batch(events=(row(1, data={"clock": boot}), clock)))
+    (found,) = rows(engine, "SELECT true_time_ns, not_before, not_after FROM clock_correction")
+    assert tuple(found) == (None, bounds["notBefore"], bounds["notAfter"])
+
+
 def test_the_beginning_of_an_epoch_is_what_its_box_says(store: Store, engine: sa.Engine) -> None:
     done = store.commit(Batch(events=(row(4712), row(4713))))
     assert (done.frontiers, frontier(engine)) == ({}, 0)
     word = read_box_message(source(), "health", health(begins=4712), NOW)
     assert word is not None
     assert store.commit(Batch(boxes=(word,))).frontiers == {STREAM: 4713}
+
+
+def test_the_tables_are_those_the_code_knows(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+    assert [change for change in found if "index" not in str(change[0])] == []
 
 
 def test_a_newer_database_is_refused(engine: sa.Engine, database_url: str) -> None:

@@ -26,16 +26,8 @@ from typing import Final
 from tests.mutants.table import AREAS, Mutant
 
 ROOT: Final = Path(__file__).parents[2]
-SKIPPED: Final = (
-    ".git",
-    ".venv",
-    ".hypothesis",
-    ".mypy_cache",
-    ".ruff_cache",
-    "__pycache__",
-    "build",
-    "wheelhouse",
-)
+MADE: Final = (".git", ".venv", ".hypothesis", ".mypy_cache", ".ruff_cache", "build", "dist", "wheelhouse")
+"""Of the project's folder: what is made, and not part of it."""
 HANGS_SECONDS: Final = 300
 """A mutant whose tests have not ended by then waits for ever: it was noticed."""
 ALL_PASSED: Final = 0
@@ -55,7 +47,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self._root = folder / "scangate"
-        shutil.copytree(ROOT, self._root, ignore=shutil.ignore_patterns(*SKIPPED), symlinks=True)
+        shutil.copytree(ROOT, self._root, ignore=_made, symlinks=True)
 
     def fate(self, mutant: Mutant, tests: Sequence[str]) -> Fate:
         """Try one mutant; the copy is as before afterwards."""
@@ -90,6 +82,11 @@ class Copy:
     def log(self) -> str:
         """What the last tests said."""
         return (self._root / "tests.log").read_text(errors="replace")
+
+
+def _made(folder: str, names: Sequence[str]) -> set[str]:
+    """Return what of a folder is not copied."""
+    return {name for name in names if name == "__pycache__" or (Path(folder) == ROOT and name in MADE)}
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -21,6 +21,8 @@ HOUR = 3600 * S
         (NOW_NS - AWAY_NS - 1, [(0, 0)], False),
         (NOW_NS - 30 * DAY, [(0, 0), (STEADY_NS, STEADY_NS)], True),
         (NOW_NS + 30 * DAY, [(0, 0)], False),
+        (NOW_NS + STEP_NS, [(0, 0)], True),
+        (NOW_NS + STEP_NS + 1, [(0, 0)], False),
         (NOW_NS, [(0, 0), (30 * DAY, 5 * S)], False),
         (NOW_NS, [(0, 0), (-30 * DAY, 5 * S)], False),
         (NOW_NS, [(0, 0), (30 * DAY, 30 * DAY)], True),
@@ -36,6 +38,8 @@ HOUR = 3600 * S
         "off for longer",
         "off for longer, a day ago",
         "history of the future",
+        "history ahead by what a time server slews",
+        "history ahead by more",
         "a month ahead",
         "a month back",
         "a month later",
@@ -88,8 +92,17 @@ def tidied(outbox: Outbox, *, day: int) -> list[int]:
         ([(20, True), (-40, True), (20, True)], [1, 2, 3]),
         ([(0, True), (70, True), (0, True)], [2, 3]),
         ([(0, False), (0, True), (0, False)], [3]),
+        ([(0, True), (70, False), (0, True)], []),
     ],
-    ids=["old", "young", "a step back among old", "a step back among young", "a step ahead", "not set"],
+    ids=[
+        "old",
+        "young",
+        "a step back among old",
+        "a step back among young",
+        "a step ahead",
+        "not set",
+        "not set, ahead",
+    ],
 )
 def test_an_event_speaks_for_those_in_front_of_it(
     tmp_path: Path, recorded: list[tuple[int, bool]], kept: list[int]

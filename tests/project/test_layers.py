@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.printing",),
     ("gateway.scanning",),
     ("gateway.monitoring",),
+    ("gateway.archive",),
     ("gateway.app",),
     ("gateway.demo",),
     ("gateway.cli",),

@@ -12,6 +12,7 @@ from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.settings import SourceSettings
 from gateway.config.loader import parse
 from gateway.outbox.entry import NewEvent, Write
+from gateway.outbox.used_pieces import StationJournal
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.pipeline import Pipeline
 from gateway.station.control_codes import ControlCodes
@@ -86,7 +87,8 @@ class Stage:
             "context": {"case_mode": "clear", "person_mode": "hmac"},
             "scanner": [{"name": "front", "device": "/dev/null"}, {"name": "back", "device": "/dev/zero"}],
         }
-        self.pipeline = Pipeline(parse(document, "test"), ArticleMaster(directory / "articles"), KEYS)
+        journal = StationJournal(directory / "outbox.db")
+        self.pipeline = Pipeline(parse(document, "test"), ArticleMaster(directory / "articles"), KEYS, journal)
         self.writes: list[Write] = []
         self.outcomes: list[Outcome] = []
         self.outbox: Outbox | None = None

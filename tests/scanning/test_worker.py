@@ -55,7 +55,7 @@ class Bench:
             {"front": self.reader},
             ServiceManager(),
             delivery=self.alone,
-            on_event=lambda event: self.on_event(event),
+            on_event=lambda event: self.on_event(event),  # noqa: PLW0108 - tests replace it
         )
         self.told: list[Mapping[str, Any]] = []
         self.on_event: Callable[[Mapping[str, Any]], None] = self.told.append

@@ -38,7 +38,7 @@ class Facts(Struct, frozen=True):
 
 def gs1_linear(facts: Facts) -> list[str]:
     serial = [] if facts.serial is None else [f"]C121{facts.serial}"]
-    return [f"]C101{facts.identifier}", f"]C117451231" + f"10{facts.lot}", *serial]
+    return [f"]C101{facts.identifier}", "]C117451231" + f"10{facts.lot}", *serial]
 
 
 def gs1_matrix(facts: Facts) -> str:

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from gateway.model import LookUp, Match
+from gateway.station.assets import asset_of
 from gateway.station.label_part import is_label_part
 from gateway.station.privacy import Kind, Withheld, withheld
 from gateway.udi import decode
@@ -84,7 +85,7 @@ CASES: list[tuple[str, str | None, bool, str]] = [
 def test_label_parts(text: str, symbology: str | None, is_part: bool, _what: str) -> None:  # noqa: FBT001
     decoded = decode(text, symbology, today=date(2026, 11, 21))
     assert is_label_part(text, symbology, decoded) is is_part
-    if decoded.device_identifier is None:
+    if decoded.device_identifier is None and asset_of(decoded) is None:
         kept = withheld(text, symbology, decoded, UNKNOWN)
         assert (kept is None) is is_part
 

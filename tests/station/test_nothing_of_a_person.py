@@ -44,6 +44,17 @@ def scan(text: str, symbology: str | None = None) -> RawScan:
         (f"(01)09520001000102(8018){GSRN}", None, GSRN),
         (f"https://id.gs1.org/01/09520001000102?8018={GSRN}", "]Q1", GSRN),
         (f"8018{GSRN}", "]C1", GSRN),
+        # a person's number in an element of the label (SKV 704), a name behind a separator, a parameter of a link
+        ("010952000100010221" + "19121212-1212", "]d2", "1212-1212"),
+        ("010952000100010290" + "121212-1212", "]d2", "1212-1212"),
+        ("010952000100010291" + "191212121212", "]d2", "191212121212"),
+        ("010952000100010291PNR:19121212-1212", "]d2", "1212-1212"),
+        ("0109520001000102\x1dAndersson, Anna 19121212-1212", "]d2", "Andersson"),
+        ("https://id.gs1.org/01/09520001000102?191212121212", "]Q1", "191212121212"),
+        ("https://id.gs1.org/01/09520001000102?12345=Andersson", "]Q1", "Andersson"),
+        ("[)>\x1e06\x1d9N111234567842\x1dHAndersson\x1d1TA\x1e\x04", "]d1", "Andersson"),
+        ("[)>\x1e06\x1d9N111234567842\x1dS19121212-1212\x1e\x04", "]d1", "1212-1212"),
+        ("+A99912345/$19121212-1212L", None, "1212-1212"),
         ("191212121212", None, "191212121212"),
         ("19121212-1212", None, "1212-1212"),
         ("hunter2", None, "hunter2"),
@@ -66,6 +77,16 @@ def test_nothing_of_a_person_is_on_disk(
     outbox.append([result], reading(), seal=True)
     outbox.close(reading())
     assert all(secret.encode() not in file.read_bytes() for file in tmp_path.glob("outbox.db*"))
+
+
+def test_what_could_not_be_read_is_told_though_it_is_not_kept(pipeline: Pipeline) -> None:
+    """A name has no AI: it goes, and the label is refused as any other that cannot be read to its end."""
+    one = scan("0109520001000102\x1dAndersson, Anna", "]d2")
+    (result,) = pipeline.consider(one, reading(), "id-1").writes
+    assert isinstance(result, NewEvent)
+    codes = {finding.code for finding in result.data.verdict.findings}
+    assert {"GS1_UNKNOWN_AI", "PERSON_DATA_REMOVED"} <= codes
+    assert "Andersson" not in repr(result)
 
 
 def test_a_label_is_kept_as_it_was_read(pipeline: Pipeline) -> None:

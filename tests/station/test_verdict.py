@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.model import Article, ArticleStatus, Decoded, Disposition, Finding, LookUp, Match, Severity
+from gateway.model import Article, ArticleStatus, Decoded, Disposition, Finding, LookUp, Match, Recall, Severity
 from gateway.station.rules import RULES
 from gateway.station.settings import StationSettings
 from gateway.station.verdict import judge
@@ -227,6 +227,25 @@ def test_rule(
         own = finding.severity if rule is None else rule.severity(settings.profile)
         assert finding.severity is settings.severity.get(finding.code, own)
         assert finding.message
+
+
+AHEAD = clock("2026-12-24T12:00:00+01:00", sure=False, at_least="2026-11-20T00:00:00+01:00")
+"""A clock that is not set, and a month ahead of what is certain."""
+
+
+def test_a_recall_counts_until_its_end_is_certain() -> None:
+    recall = Recall(source="s", ends="2026-12-01")
+    recalled = msgspec.structs.replace(KNOWN, recalls=(recall,))
+    found = [
+        {one.code for one in judge(LABEL, recalled, now, DEFAULTS).findings} & {"ARTICLE_RECALLED"}
+        for now in (clock("2026-12-01T23:00:00+01:00"), clock("2026-12-02T01:00:00+01:00"), AHEAD)
+    ]
+    assert found == [{"ARTICLE_RECALLED"}, set(), {"ARTICLE_RECALLED"}]
+
+
+def test_what_may_have_expired_does_not_expire_soon() -> None:
+    codes = [one.code for one in judge(expires("2026-12-01"), KNOWN, AHEAD, SOON).findings]
+    assert codes == ["CLOCK_UNTRUSTED"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from gateway.station.machine import IllegalMoveError, Occurrence, elapse, resume
 from gateway.station.settings import Action
 from gateway.station.values import (
     MAX_UNDO,
+    CaseClosed,
     Chosen,
     Counted,
     Done,
@@ -155,6 +156,7 @@ def test_outputs_are_signals_or_effects() -> None:
         Output.WITHDRAW: TakenBack,
         Output.TAKE_BACK: TakenBack,
         Output.BOOK: UsedDespite,
+        Output.CLOSE_CASE: CaseClosed,
         Output.REPLACE: Published,
     }
     for before, what in product(STATIONS, FROM_OUTSIDE):

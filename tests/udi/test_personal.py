@@ -1,11 +1,14 @@
 """Nothing of a person survives redaction, in any form of GS1 data."""
 
+from datetime import date
+
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from gateway.udi import decode
 from gateway.udi.checks import gs1_check_digit
-from gateway.udi.personal import PERSONAL_AIS, Persons, redact
+from gateway.udi.personal import PERSONAL_AIS, Persons, is_free_of_persons, redact
 
 GS = "\x1d"
 GSRN = "123456789012345675"
@@ -197,3 +200,29 @@ DI = "0108717648200274"
 def test_what_names_a_person_goes(text: str, symbology: str | None, kept: str) -> None:
     assert redact(text, symbology, PERSONS) == (kept, kept != text)
     assert redact(kept, symbology, PERSONS) == (kept, False)
+
+
+_PIECES = (
+    *("0108717648200274", "17280630", "10A-1", "21S1", "240X", "7253Eva"),
+    *(f"21{SIGNED}", f"10{NUMBER}", f"99{NUMBER}"),
+)
+_OTHERS = (
+    *("+A99912345/$8017X", "+A123BJC5D6E71G", "4006381333931", "=/A9997AB3456T0123"),
+    *(f"8018{GSRN}", f"+A123/$8018{GSRN}"),
+)
+_WHOLE = st.lists(st.sampled_from(_PIECES), max_size=5).map(GS.join) | st.sampled_from(_OTHERS)
+
+
+@given(text=_WHOLE | _ANY, symbology=_SYMBOLOGIES)
+def test_the_quick_answer_is_the_long_one(text: str, symbology: str | None) -> None:
+    decoded = decode(text, symbology, today=date(2026, 11, 21))
+    if is_free_of_persons(text, decoded, PERSONS):
+        assert redact(text, symbology, PERSONS) == (text, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "symbology"),
+    [(f"{DI}17280630" + f"10A{GS}21S1", "]d2"), ("4006381333931", "]E0"), ("+A123BJC5D6E71G", None)],
+)
+def test_most_labels_get_the_quick_answer(text: str, symbology: str | None) -> None:
+    assert is_free_of_persons(text, decode(text, symbology, today=date(2026, 11, 21)), PERSONS)

@@ -154,7 +154,7 @@ def _installer() -> tuple[list[Path], str]:
         return [], "\n".join(others)
     files = [ROOT / "requirements/run.txt", ROOT / "scripts/install.sh", ROOT / "scripts/wheelhouse.sh"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return files, repr((project["version"], project["dependencies"], project["scripts"]))
+    return files, repr((project.get("version"), project["dependencies"], project["scripts"]))
 
 
 def _ours() -> list[Path]:

@@ -29,6 +29,16 @@ def test_reports_become_scans(box: Box) -> None:
     assert [(scan.symbology, scan.text) for scan in box.scans()] == [("]d2", text(1)), ("]d2", text(2) + long)]
 
 
+def test_a_suffix_is_none_of_the_code(box: Box) -> None:
+    """Scanners in HID POS mode send the suffix they are set to all the same."""
+    box.plug("scanner", "0c2e", "0b81", "SN1", "pos")
+    box.run(POS)
+    box.wait_link("front", "connected")
+    box.sent("scanner", "pos", pos_reports(1, "\r"))
+    box.wait_scans(1)
+    assert box.texts() == [text(1)]
+
+
 def test_pulled_between_two_reports_of_one_code(box: Box) -> None:
     box.plug("scanner", "0c2e", "0b81", "SN1", "pos")
     box.run(POS)

@@ -66,22 +66,26 @@ INSERT INTO phrase SELECT * FROM old.phrase WHERE id IN (
     SELECT trade_name FROM old.article WHERE (key & 255) <> :left AND typeof(trade_name) = 'integer'
     UNION SELECT description FROM old.article WHERE (key & 255) <> :left AND typeof(description) = 'integer')
 """
-"""own: the source that is imported. left: the one whose rows stay behind; none (0) where the file only changes rows."""
+"""own: the source that is imported. left: the one whose rows stay behind; none, 0, where the file changes rows."""
 _CARRY_TABLE: Final = "INSERT INTO {0} SELECT * FROM old.{0} WHERE ({1} & 255) <> :own"
 _BARRED_BY_TRAITS: Final = f"SELECT key FROM old.article WHERE (traits >> {STATUS_PLACE} & 3) IN (1, 2)"  # noqa: S608
 """In a generation of an earlier version, which has no table `barred`."""
 _NAMED: Final = "coalesce('i' || identifier, 'n' || article_number)"
 _STAYING: Final = f"""
-SELECT 1 << 62 AS ordinal, {COLUMNS} FROM old.article WHERE (key & 255) <> :left AND NOT ((key & 255) = :own AND key < 0
-    AND traits & {FURTHER} = 0 AND {_NAMED} IN (SELECT {_NAMED} FROM rows.collected WHERE key < 0))
+SELECT 1 << 62 AS ordinal, {COLUMNS} FROM old.article WHERE (key & 255) <> :left AND NOT (
+    (key & 255) = :own AND key < 0 AND traits & {FURTHER} = 0
+    AND {_NAMED} IN (SELECT {_NAMED} FROM rows.collected WHERE key < 0))
 """  # noqa: S608 - made of constants
 """Rows of the present generation, behind those of the file with the same key."""
 _COLLECTED: Final = (
     f"SELECT ordinal, {COLUMNS} FROM rows.collected WHERE ordinal NOT IN (SELECT ordinal FROM rows.twin)"  # noqa: S608
 )
-_MERGE_ALONE: Final = f"INSERT OR IGNORE INTO article SELECT {COLUMNS} FROM ({_COLLECTED}) ORDER BY key, ordinal"  # noqa: S608
+_IN_ORDER: Final = "ORDER BY key, base IS NOT NULL, ordinal"
+"""A device's own row is before that of another device which lists its identifier as a package or unit of use."""
+_MERGE_ALONE: Final = f"INSERT OR IGNORE INTO article SELECT {COLUMNS} FROM ({_COLLECTED}) {_IN_ORDER}"  # noqa: S608
 _MERGE_BOTH: Final = f"""
-INSERT OR IGNORE INTO article SELECT {COLUMNS} FROM ({_STAYING} UNION ALL {_COLLECTED}) ORDER BY key, ordinal
+INSERT OR IGNORE INTO article SELECT {COLUMNS} FROM ({_STAYING} UNION ALL {_COLLECTED})
+    ORDER BY key, ordinal = 1 << 62, base IS NOT NULL, ordinal
 """  # noqa: S608 - made of constants
 _PUT: Final = f"INSERT OR REPLACE INTO article ({COLUMNS}) VALUES ({', '.join('?' * 11)})"  # noqa: S608 - constants
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -303,9 +307,8 @@ class Builder:
 
     def _article_of(self, twin: Twin) -> tuple[Any, ...] | None:
         """Return the row that was taken, as it is now."""
-        found = self._connection.execute(
-            f"SELECT {COLUMNS} FROM article WHERE key = ?", (twin.first[0],)
-        ).fetchone()
+        query = f"SELECT {COLUMNS} FROM article WHERE key = ?"  # noqa: S608 - constants
+        found = self._connection.execute(query, (twin.first[0],)).fetchone()
         return None if found is None else tuple(found)
 
     def _stricter(self, key: int, row: Sequence[Any]) -> None:

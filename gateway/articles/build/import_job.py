@@ -58,12 +58,13 @@ def import_file(  # noqa: PLR0913 - what is imported, how much is believed, thre
     """Replace all rows of `source` in the master by those of `file`; the other sources' rows stay.
 
     A file that only changes rows (Peppol's Update, HL7's UPD) leaves the others of the source as they are. What was
-    barred and is listed no longer stays barred. `directory` is the articles directory; it is made if need be. `now`,
-    with its zone, becomes the master's version. `as_of`: the file's date, where it is not its own; shown to people.
-    Rejected rows are left out and reported, the first ones in the result and each one to `on_rejection`; where they
-    are more than `max_rejected` of all rows, no good row is left, or more than `max_shrink` of the source's rows would
-    go, nothing is taken. `check_only`: nothing is taken in any case. `reached` is told of each step as it is done.
-    Raises ImportFailedError, or MasterError when the present master cannot be read; the present one then stays.
+    barred and is listed no longer stays barred. `directory` is the articles directory; it is made if need be.
+    `now`, with its zone, becomes the master's version. `as_of`: the file's date, where it is not its own; shown to
+    people. Rejected rows are left out and reported, the first ones in the result and each one to `on_rejection`;
+    where they are more than `max_rejected` of all rows, no good row is left, or more than `max_shrink` of the
+    source's rows would go, nothing is taken. `check_only`: nothing is taken in any case. `reached` is told of each
+    step as it is done. Raises ImportFailedError, or MasterError when the present master cannot be read; the present
+    one then stays.
     """
     if now.tzinfo is None:
         raise ValueError("`now` must know its time zone")
@@ -175,7 +176,7 @@ class _Run:
                 self._duplicates += 1
                 continue
             column = source.columns.get(twin.field, twin.field)
-            reason = f"{twin.value} stands on an earlier line with other values, which were taken"
+            reason = f"{twin.value} stands on another line with other values, which were taken"
             self._reject(Rejection(line=twin.line, column=column, reason=reason))
 
     def _judge(self, record: Record, source: SourceSettings) -> Rejection | None:
@@ -207,8 +208,8 @@ class _Run:
         accepted, former = self._builder.accepted, self._builder.former_rows()
         if former - accepted > max(max_shrink * former, FEW_ROWS):
             return (
-                f"it has {accepted} good rows, and {former} are in force: more than {max_shrink:.0%} fewer; if that "
-                "is right, import it with --force"
+                f"it has {accepted} good rows, and {former} are in force: more than {max_shrink:.0%} fewer; if "
+                "that is right, import it with --force"
             )
         if accepted == 0:
             return f"none of {self._rows} rows is good"

@@ -33,7 +33,7 @@ CREATE TABLE rows.twin (ordinal INTEGER PRIMARY KEY, first INTEGER NOT NULL);
 _INSERT: Final = f"INSERT INTO rows.collected ({COLUMNS}, line) VALUES ({', '.join('?' * 12)})"  # noqa: S608 - constants
 _FIND_TWINS: Final = """
 INSERT INTO rows.twin SELECT ordinal, first FROM (
-    SELECT ordinal, first_value(ordinal) OVER (PARTITION BY {claim} ORDER BY ordinal) AS first
+    SELECT ordinal, first_value(ordinal) OVER (PARTITION BY {claim} ORDER BY base IS NOT NULL, ordinal) AS first
     FROM rows.collected WHERE {which}
 ) WHERE ordinal <> first
 """

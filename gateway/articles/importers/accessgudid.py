@@ -48,6 +48,7 @@ class _Device(Struct, rename="camel"):
     device_comm_distribution_status: str | None = None
     device_comm_distribution_end_date: str | None = None
     single_use: bool | None = None
+    implant_flag: bool | str | None = None
     lot_batch: bool | None = None
     serial_number: bool | None = None
     expiration_date: bool | None = None
@@ -125,6 +126,7 @@ def _texts(device: _Device) -> dict[Field, str]:
         "catalogNumber": device.catalog_number or device.version_model_number or "",
         "sterile": "1" if sterile else "",
         "singleUse": "1" if device.single_use else "",
+        "implant": "1" if str(device.implant_flag).casefold() in {"y", "yes", "true", "1"} else "",
         "lotRequired": "1" if device.lot_batch else "",
         "serialRequired": "1" if device.serial_number else "",
         "expiryRequired": "1" if device.expiration_date else "",

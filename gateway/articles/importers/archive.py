@@ -52,6 +52,14 @@ class Archive:
             member.filename.rpartition("/")[2].casefold(): member for member in members if not member.is_dir()
         }
 
+    def names(self) -> list[str]:
+        """Return the file names, in lower case and without folders."""
+        return sorted(self._members)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a member of this file name, whatever its case and folder."""
+        return name.casefold() in self._members
+
     def open(self, name: str) -> BinaryIO | None:
         """Open the member of this file name, whatever its case and folder; None where there is none.
 

@@ -6,10 +6,12 @@ wrong byte costs its own row and not the rest of the file.
 
 import codecs
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, get_args
 
+from gateway.articles.importers.archive import Archive, ArchiveError, is_archive
 from gateway.articles.importers.base import Record, unusable
 from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
@@ -28,6 +30,10 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
     """Yield the rows below the header; an empty line is no row. SourceFileError: the header will not do."""
+    try:
+        stream = _unpacked(stream)
+    except ArchiveError as error:
+        raise unusable(stream, source, str(error), "save it as CSV, in UTF-8") from error
     lines = _Lines(stream, source.encoding)
     rows = _Rows(lines, source.delimiter)
     try:
@@ -35,6 +41,10 @@ def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[Record 
         places = _places(header, source)
     except _HeaderError as error:
         raise unusable(stream, source, error.cause, error.hint) from error
+    values = {
+        field: {cell.casefold(): meaning for cell, meaning in meanings.items()}
+        for field, meanings in source.values.items()
+    }
     for row in rows:
         if isinstance(row, Rejection):
             yield row
@@ -44,7 +54,73 @@ def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[Record 
                 reason=f"{len(row.cells)} fields: the header has {len(header)}, so cells may have moved",
             )
         else:
-            yield Record(row.line, {field: row.cells[place] for field, place in places.items()})
+            spoilt = next((cell for cell in row.cells if _is_misread(cell)), None)
+            if spoilt is not None:
+                shown = spoilt[:_LISTED_LENGTH]
+                yield Rejection(
+                    line=row.line, reason=f"{shown!r} is UTF-8 that was taken for Windows-1252: export again"
+                )
+                continue
+            texts = {field: row.cells[place] for field, place in places.items()}
+            for field, meanings in values.items():
+                cell = texts.get(field, "")
+                texts[field] = meanings.get(cell.casefold(), cell)
+            yield Record(row.line, {field: text for field, text in texts.items() if field in places})
+
+
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    """Return the one table in a zip archive, or the stream itself where it is none. Raises ArchiveError."""
+    beginning = stream.read(len(_OLD_WORKBOOK))
+    stream.seek(0)
+    if beginning == _OLD_WORKBOOK:
+        raise ArchiveError("it is an Excel workbook (.xls)")
+    if not is_archive(stream):
+        return stream
+    archive = Archive(stream)
+    if archive.has("[Content_Types].xml"):
+        raise ArchiveError("it is an Excel workbook (.xlsx)")
+    tables = [name for name in archive.names() if name.endswith(_TABLES)]
+    if len(tables) != 1:
+        raise ArchiveError(f"the archive has {len(tables)} tables ({', '.join(_TABLES)}): expected one")
+    table = archive.open(tables[0])
+    if table is None:
+        raise ArchiveError(f"{tables[0]} in the archive cannot be opened")
+    return table
+
+
+_OLD_WORKBOOK = bytes.fromhex("d0cf11e0a1b11ae1")
+"""Compound File Binary Format ([MS-CFB], 2.2), which .xls is."""
+_TABLES = (".csv", ".tsv", ".txt")
+_DOS_LETTER = re.compile(
+    rb"[A-Za-z ;,][\x84\x86\x94\x8e\x8f\x99][A-Za-z]|[A-Za-z][\x84\x86\x94\x8e\x8f\x99][ ;,\r\n]"
+)
+"""Swedish letters of code page 850, beside other letters."""
+_WINDOWS_LETTER = re.compile(rb"[\xc4\xc5\xd6\xe4\xe5\xf6]")
+"""The same of Windows-1252."""
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_misread(cell: str) -> bool:
+    """Return whether a text is UTF-8 that was read as Windows-1252: then it makes UTF-8 again."""
+    if not _MISREAD.search(cell):
+        return False
+    try:
+        return _decodes(cell.encode("cp1252"), "utf-8")
+    except UnicodeEncodeError:
+        return False
+
+
+_MISREAD = re.compile(
+    "[A-Za-z\xc3]\xc3[\x80-\xff\u20ac\u0160\u2013-\u2030\u017d\u017e\u0152\u0153]|\xc3[\x80-\xff\u20ac\u0160\u2013-\u2030][A-Za-z]"
+)
+"""UTF-8's first byte of the letters of Latin-1, and a second one, beside a letter."""
 
 
 class _Cells(NamedTuple):
@@ -118,11 +194,17 @@ class _Lines:
             return _Line(self._number, "", f"the line is longer than {MAX_LINE_BYTES} bytes")
         if self._number == 1:
             data = self._without_mark(data)
+        if self._encoding != "utf-8" and not data.isascii() and _decodes(data, "utf-8"):
+            return _Line(self._number, "", "the line is UTF-8: set encoding = 'utf-8'")
+        if self._encoding == "cp1252" and _DOS_LETTER.search(data) and not _WINDOWS_LETTER.search(data):
+            return _Line(self._number, "", "the line is cp850, of a DOS program: set encoding = 'cp850'")
         try:
             return _Line(self._number, data.decode(self._encoding), None)
         except UnicodeDecodeError as error:
             wrong = f"byte 0x{data[error.start]:02X} at {error.start + 1}"
-            return _Line(self._number, "", f"{wrong} of the line is not {self._encoding}")
+            instead = "cp850" if _DOS_LETTER.search(data) and not _WINDOWS_LETTER.search(data) else "cp1252"
+            hint = f": set encoding = {instead!r}, if that reads it right" if self._encoding == "utf-8" else ""
+            return _Line(self._number, "", f"{wrong} of the line is not {self._encoding}{hint}")
 
     def _without_mark(self, data: bytes) -> bytes:
         if data.startswith(_UTF16_MARKS):

@@ -22,9 +22,9 @@ LANGUAGES: Final = ("sv", "en")
 STATUSES: Final[dict[str, tuple[str, str]]] = {
     "": ("", ""),
     "on-the-market": ("", ""),
-    "no-longer-placed-on-the-market": ("blocked", "no longer placed on the EU market"),
-    "not-intended-for-eu-market": ("blocked", "not intended for the EU market"),
-    "not-placed-on-the-market": ("blocked", "not placed on the EU market"),
+    "no-longer-placed-on-the-market": ("discontinued", "no longer placed on the EU market"),
+    "not-intended-for-eu-market": ("discontinued", "not intended for the EU market"),
+    "not-placed-on-the-market": ("discontinued", "not placed on the EU market"),
 }
 """End of `refdata.device-model-status.*` -> status and its reason."""
 RISK_CLASSES: Final = frozenset({"i", "iia", "iib", "iii", "a", "b", "c", "d"})
@@ -68,6 +68,7 @@ class _ProductionIdentifiers(Struct, rename="camel"):
 class _Device(Struct, rename="camel"):
     primary_di: str | _Identifier
     issuing_agency: _Code | str | None = None
+    basic_udi: str | _Identifier | None = None
     latest_version: bool | None = None
     trade_name: str | _Texts | None = None
     additional_description: str | _Texts | None = None
@@ -102,7 +103,7 @@ def read_eudamed(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | 
 
 def _records(number: int, device: _Device) -> Iterator[Record]:
     if isinstance(device.primary_di, str):
-        identifier, issuer = device.primary_di, _agency(device.issuing_agency)
+        identifier, issuer = device.primary_di, _agency(device.issuing_agency) or _agency_of(device.basic_udi)
     else:
         identifier, issuer = device.primary_di.code or "", _agency(device.primary_di.issuing_agency)
     texts = _device_texts(device)
@@ -158,6 +159,15 @@ def _end(code: _Code | None) -> str:
 
 def _agency(code: _Code | str | None) -> str:
     return _end(_Code(code)) if isinstance(code, str) else _end(code)
+
+
+def _agency_of(basic_udi: str | _Identifier | None) -> str:
+    """Return the agency that a Basic UDI-DI's own form tells; "" where it does not.
+
+    HIBC's begins with `++` (HIBC Basic UDI-DI specification); search results often lack the agency.
+    """
+    text = basic_udi.code or "" if isinstance(basic_udi, _Identifier) else basic_udi or ""
+    return "HIBCC" if text.startswith("++") else ""
 
 
 def _text(text: str | _Texts | None) -> str:

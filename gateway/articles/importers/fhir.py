@@ -1,10 +1,12 @@
-"""FHIR R5 DeviceDefinition as JSON: in a Bundle, a list, one a line (bulk export), or alone.
+"""FHIR DeviceDefinition of R5 or R4 as JSON: in a Bundle, a list, one a line (bulk export), or alone.
 
-http://hl7.org/fhir/R5/devicedefinition.html. A recall of some lots or serial numbers does not say which: the whole
-article counts as recalled, and the reason says that the label decides.
+http://hl7.org/fhir/R5/devicedefinition.html, http://hl7.org/fhir/R4/devicedefinition.html. The file is read twice:
+organisations may stand behind the devices that refer to them. A recall of some lots or serial numbers does not say
+which: the whole article counts as recalled, and the reason says that the label decides.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -37,6 +39,7 @@ class _Name(Struct):
 
 class _Identifier(Struct):
     value: str | None = None
+    system: str | None = None
 
 
 class _Reference(Struct):
@@ -52,6 +55,13 @@ class _Packaging(Struct, rename="camel"):
 
 class _Period(Struct):
     start: str | None = None
+    end: str | None = None
+
+
+class _Contained(Struct, rename="camel"):
+    resource_type: str = ""
+    id: str | None = None
+    name: str | None = None
 
 
 class _CorrectiveAction(Struct):
@@ -71,28 +81,42 @@ class _Definition(Struct, rename="camel"):
     packaging: list[_Packaging] = []
     production_identifiers: list[str] = msgspec.field(name="productionIdentifierInUDI", default=[])
     corrective_action: _CorrectiveAction | None = None
+    contained: list[_Contained] = []
+    manufacturer_string: str | None = None
+    """R4, as `manufacturerReference`."""
+    manufacturer_reference: _Reference | None = None
 
 
 def read_fhir(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
     """Yield each DeviceDefinition and its packages. SourceFileError: it is no JSON."""
     organisations: dict[str, str] = {}
+    today = datetime.now(UTC).date().isoformat()
     try:
+        if stream.seekable():
+            _note_organisations(organisations, stream)
+            stream.seek(0)
         for number, value in entries(stream, LISTS):
             resource: Any = value.get("resource", value) if isinstance(value, dict) else value
             kind = resource.get("resourceType") if isinstance(resource, dict) else None
-            if kind == "Organization":
-                _remember(organisations, value, resource)
-            elif kind == "DeviceDefinition":
+            if kind == "DeviceDefinition":
                 try:
-                    definition = msgspec.convert(resource, _Definition)
+                    definition = msgspec.convert(_of_r5(resource), _Definition)
                 except msgspec.ValidationError as error:
-                    yield Rejection(line=number, reason=f"no DeviceDefinition of R5: {error}")
+                    yield Rejection(line=number, reason=f"no DeviceDefinition of R5 or R4: {error}")
                     continue
-                yield from _records(number, definition, organisations)
+                texts = _texts(definition, organisations, source.identifier_system, today)
+                yield from _records(number, definition, texts)
             elif kind is None:
                 yield Rejection(line=number, reason="it is no FHIR resource: it has no resourceType")
     except JsonEntriesError as error:
         raise unusable(stream, source, str(error), "export it again") from error
+
+
+def _note_organisations(organisations: dict[str, str], stream: BinaryIO) -> None:
+    for _, value in entries(stream, LISTS):
+        inside = value.get("resource", value) if isinstance(value, dict) else value
+        if isinstance(inside, dict) and inside.get("resourceType") == "Organization":
+            _remember(organisations, value, inside)
 
 
 def _remember(organisations: dict[str, str], entry: Any, resource: Any) -> None:  # noqa: ANN401 - a JSON tree
@@ -103,8 +127,15 @@ def _remember(organisations: dict[str, str], entry: Any, resource: Any) -> None:
         organisations[str(entry.get("fullUrl"))] = name
 
 
-def _records(number: int, definition: _Definition, organisations: dict[str, str]) -> Iterator[Record | Rejection]:
-    texts = _texts(definition, organisations)
+def _of_r5(resource: dict[str, Any]) -> dict[str, Any]:
+    """Return a resource without what R4 has under the same name in another form."""
+    manufacturer = resource.get("manufacturer")
+    return (
+        resource if not isinstance(manufacturer, str) else {**resource, "manufacturer": {"display": manufacturer}}
+    )
+
+
+def _records(number: int, definition: _Definition, texts: dict[Field, str]) -> Iterator[Record | Rejection]:
     first = definition.udi_device_identifier[0] if definition.udi_device_identifier else None
     own: dict[Field, str] = {}
     if first is not None:
@@ -152,23 +183,44 @@ def _other(
     return Record(number, {**texts, **more})
 
 
-def _texts(definition: _Definition, organisations: dict[str, str]) -> dict[Field, str]:
+def _manufacturer(definition: _Definition, organisations: dict[str, str]) -> str:
+    inside = {f"#{one.id}": one.name or "" for one in definition.contained if one.resource_type == "Organization"}
+    named = definition.manufacturer or definition.manufacturer_reference or _Reference()
+    reference = named.reference or ""
+    return (
+        definition.manufacturer_string
+        or named.display
+        or inside.get(reference)
+        or organisations.get(reference)
+        or organisations.get("/".join(reference.split("/")[-2:]), "")
+    )
+
+
+def _is_over(period: _Period | None, today: str) -> bool:
+    """Return whether a corrective action ended before today; one without an end goes on."""
+    return period is not None and period.end is not None and period.end[:10] < today[: len(period.end[:10])]
+
+
+def _texts(
+    definition: _Definition, organisations: dict[str, str], system: str | None, today: str
+) -> dict[Field, str]:
     """Return what holds for the device and its packages alike."""
     names = {name.type: name.name for name in reversed(definition.device_name)}
-    manufacturer = definition.manufacturer or _Reference()
     required = definition.production_identifiers
     texts: dict[Field, str] = {
-        "articleNumber": next((one.value for one in definition.identifier if one.value), ""),
+        "articleNumber": next(
+            (one.value for one in definition.identifier if one.value and system and one.system == system), ""
+        ),
         "tradeName": next(filter(None, [*map(names.get, NAMES), *names.values()]), ""),
         "description": definition.description or "",
-        "manufacturerName": manufacturer.display or organisations.get(manufacturer.reference or "", ""),
+        "manufacturerName": _manufacturer(definition, organisations),
         "catalogNumber": definition.part_number or definition.model_number or "",
         "lotRequired": "1" if "lot-number" in required else "",
         "serialRequired": "1" if "serial-number" in required else "",
         "expiryRequired": "1" if "expiration-date" in required else "",
     }
     action = definition.corrective_action
-    if action is not None and action.recall:
+    if action is not None and action.recall and not _is_over(action.period, today):
         begun = "" if action.period is None else (action.period.start or "")[:10]
         texts["status"] = "recalled"
         texts["statusReason"] = f"recall {SCOPES[action.scope]}" if action.scope in SCOPES else "recall"

@@ -29,7 +29,7 @@ IDENTIFIERS: Final = "identifiers.txt"
 IN_DISTRIBUTION: Final = "In Commercial Distribution"
 NOT_IN_DISTRIBUTION: Final = "Not in Commercial Distribution"
 WITHDRAWN: Final = "not in commercial distribution"
-"""Reason of the status blocked."""
+"""Reason of the status discontinued: what is on the shelf may be used."""
 
 MAX_ISBT_REMEMBERED: Final = 200_000
 """Identifiers of ICCBBA kept in memory, to tell them from HIBCC's in device.txt: many times what there are."""
@@ -174,13 +174,13 @@ def _gtin(text: str) -> int | None:
 
 def _state(level: str | None, flags: tuple[str, ...], word: str, ended: str) -> _State | None:
     """Return what flags, status and its date make; None for what the long way must judge."""
-    barred = word == NOT_IN_DISTRIBUTION
+    ended_sale = word == NOT_IN_DISTRIBUTION
     try:
-        since = date.fromisoformat(ended).isoformat() if barred and ended else None
+        since = date.fromisoformat(ended).isoformat() if ended_sale and ended else None
         sterile, single_use, lot, serial, expiry = (_FLAGS[flag] for flag in flags)
     except (ValueError, KeyError):
         return None
-    if not barred and word not in {IN_DISTRIBUTION, ""}:
+    if not ended_sale and word not in {IN_DISTRIBUTION, ""}:
         return None
     article = Article(
         issuer=Issuer.GS1,
@@ -190,8 +190,8 @@ def _state(level: str | None, flags: tuple[str, ...], word: str, ended: str) -> 
         lot_required=lot,
         serial_required=serial,
         expiry_required=expiry,
-        status=ArticleStatus.BLOCKED if barred else ArticleStatus.ACTIVE,
-        status_reason=WITHDRAWN if barred else None,
+        status=ArticleStatus.DISCONTINUED if ended_sale else ArticleStatus.ACTIVE,
+        status_reason=WITHDRAWN if ended_sale else None,
         status_from=since,
     )
     return traits_of(article), rest_of(article)
@@ -203,7 +203,7 @@ def status_texts(word: str, ended: str) -> dict[Field, str]:
         return {}
     if word.strip() != NOT_IN_DISTRIBUTION:
         return {"status": word}
-    return {"status": "blocked", "statusReason": WITHDRAWN, "statusFrom": ended.strip()[:10]}
+    return {"status": "discontinued", "statusReason": WITHDRAWN, "statusFrom": ended.strip()[:10]}
 
 
 def _devices(stream: BinaryIO, isbt: set[str], *, issuers_known: bool) -> Iterator[Record | Rejection | Batch]:

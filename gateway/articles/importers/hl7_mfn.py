@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from gateway.articles.fields import MAX_QUANTITY
-from gateway.articles.importers.base import Record, unusable
+from gateway.articles.importers.base import Changes, Record, unusable
 from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
 
@@ -32,8 +32,13 @@ _CHARSETS: Final = {
     "UNICODE UTF-8": "utf-8",
     "8859/1": "latin-1",
     "8859/15": "iso8859-15",
+    "UTF-8": "utf-8",
+    "UNICODE": "utf-8",
+    "ISO-8859-1": "latin-1",
+    "ISO-8859-15": "iso8859-15",
+    "WINDOWS-1252": "cp1252",
 }
-"""MSH-18 (HL7 table 0211) -> codec; None: as the source is configured."""
+"""MSH-18 (HL7 table 0211, and words that senders use for them) -> codec; None: as the source is configured."""
 _EVENTS: Final = {
     "MAD": "",
     "MUP": "",
@@ -41,7 +46,7 @@ _EVENTS: Final = {
     "MDC": "deactivated in the item master",
     "MDL": "deleted from the item master",
 }
-"""MFE-1 (HL7 table 0180) -> reason of the status blocked, "" for active."""
+"""MFE-1 (HL7 table 0180) -> reason of the status discontinued, "" for active."""
 _INACTIVE: Final = "I"
 """ITM-3 (HL7 table 0776); an item that is only pending inactive is still in use."""
 _IMPLANT: Final = "IMP"
@@ -49,6 +54,12 @@ _IMPLANT: Final = "IMP"
 _OTHERS: Final = frozenset({"FHS", "BHS", "BTS", "FTS", "SFT", "UAC", "MFI", "NTE", "PCE", "STZ", "ILT", "ARV"})
 """Segments with nothing the master keeps; the first six also end an item."""
 _ENDING: Final = frozenset({"MSH", "MFE", "FHS", "BHS", "BTS", "FTS"})
+
+
+_SINGLE: Final = frozenset({"", "1"})
+"""PKG-4 of the article itself."""
+_UPDATE: Final = "UPD"
+"""MFI-3 (HL7 table 0178): change the records; REP replaces the file."""
 
 
 class _SegmentError(ValueError):
@@ -106,14 +117,14 @@ class _Item:
         self.line = line
         self.texts: dict[Field, str] = {}
         if reason:
-            self.block(reason)
+            self.discontinue(reason)
         self.vendors: list[list[_Package]] = []
         self.vendor = ""
         self.segments = 0
 
-    def block(self, reason: str) -> None:
-        """Note that it must not be used."""
-        self.texts["status"] = "blocked"
+    def discontinue(self, reason: str) -> None:
+        """Note that it is bought no more."""
+        self.texts["status"] = "discontinued"
         self.texts["statusReason"] = reason
 
     def records(self) -> Iterator[Record]:
@@ -140,7 +151,9 @@ class _Item:
 
 
 def _counted(packages: list[_Package]) -> list[tuple[str, str]]:
-    """Return GTIN and pieces of one vendor's packages, which come with the largest first."""
+    """Return GTIN and pieces of one vendor's packages, which come with the largest first, or with the smallest."""
+    if len(packages) > 1 and packages[0].inside in _SINGLE and packages[-1].inside not in _SINGLE:
+        return _counted([*packages][::-1])
     counted: list[tuple[str, str]] = []
     smaller: str | None = "1"
     for package in reversed(packages):
@@ -154,7 +167,7 @@ def _counted(packages: list[_Package]) -> list[tuple[str, str]]:
     return counted[::-1]
 
 
-def read_hl7_mfn(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
+def read_hl7_mfn(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection | Changes]:
     """Yield the items and their packages; lines count segments. SourceFileError: it is no MFN^M16."""
     try:
         yield from _items(stream, source.encoding)
@@ -162,9 +175,12 @@ def read_hl7_mfn(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | 
         raise unusable(stream, source, str(error), "have it sent again") from error
 
 
-def _items(stream: BinaryIO, encoding: str) -> Iterator[Record | Rejection]:
+def _items(  # noqa: C901 - one branch for each kind of segment
+    stream: BinaryIO, encoding: str
+) -> Iterator[Record | Rejection | Changes]:
     message: _Encoding | None = None
     item: _Item | None = None
+    changes: bool | None = None
     for number, data in _segments(stream):
         name = data[:3].decode("ascii", "replace")
         if item is not None and name in _ENDING:
@@ -175,7 +191,11 @@ def _items(stream: BinaryIO, encoding: str) -> Iterator[Record | Rejection]:
         elif message is None:
             if name not in _OTHERS:
                 raise _MessageError(f"segment {number}: expected MSH, got {name!r}")
-        elif name not in _OTHERS:
+        elif name == "MFI":
+            update = message.first(data.decode(message.charset, "replace").split(message.field), 3) == _UPDATE
+            yield from _changes(number, update, changes)
+            changes = update
+        elif name not in _OTHERS and not name.startswith("Z"):
             try:
                 item = _take(item, number, message, data.decode(message.charset).split(message.field))
             except (_SegmentError, UnicodeDecodeError) as error:
@@ -186,6 +206,14 @@ def _items(stream: BinaryIO, encoding: str) -> Iterator[Record | Rejection]:
         yield from item.records()
     if message is None:
         raise _MessageError("it has no MSH segment")
+
+
+def _changes(number: int, update: bool, before: bool | None) -> Iterator[Changes]:  # noqa: FBT001 - of MFI-3
+    """Yield that the file changes records, where its first message says so. Raises _MessageError: they disagree."""
+    if before is not None and before is not update:
+        raise _MessageError(f"segment {number}: some messages replace the item master, others change it")
+    if update and before is None:
+        yield Changes()
 
 
 def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -267,4 +295,4 @@ def _take_material(item: _Item, first: Callable[[int], str]) -> None:
         "sterile": "1" if first(31) == "Y" else "",
     }
     if first(3) == _INACTIVE and "status" not in item.texts:
-        item.block("inactive in the item master")
+        item.discontinue("inactive in the item master")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 from xml.parsers import expat
 
-from gateway.articles.importers.base import Record, unusable
+from gateway.articles.importers.base import Changes, Record, unusable
 from gateway.articles.settings import Field, SourceSettings
 
 READ_BYTES: Final = 64 * 1024
@@ -37,20 +37,31 @@ _FIELDS: Final[dict[str, Field]] = {
 }
 _ACTION: Final = "cbc:ActionCode"
 _LEVEL: Final = "cbc:PackLevelCode"
+_PACK_SIZE: Final = "cac:Item/cbc:PackSizeNumeric"
 _CONTENT: Final = "cbc:ContentUnitQuantity"
 _COMPONENT_QUANTITY: Final = "cac:ComponentRelatedItem/cbc:Quantity"
-_WANTED: Final = frozenset({*_FIELDS, _ACTION, _LEVEL, _CONTENT, _COMPONENT_QUANTITY})
+_WANTED: Final = frozenset({*_FIELDS, _ACTION, _LEVEL, _CONTENT, _COMPONENT_QUANTITY, _PACK_SIZE})
+PIECES: Final = frozenset({"", "C62", "EA", "H87", "NAR", "PCE", "XPP"})
+"""unitCode (UN/ECE Recommendation 20) of a number of pieces; any other is a volume, a weight, a length."""
 PACKAGES: Final = frozenset({"DU", "TU", "HN"})
 """PackLevelCode (GS1 7009) of a package: pallet, case, handling unit. CU is the article itself."""
 _GTIN_LENGTHS: Final = frozenset({8, 12, 13, 14})
+
+
+_CHANGING: Final = frozenset({"update", "delete"})
+"""ActionCode of what changes an earlier catalogue."""
 
 
 class _XmlError(ValueError):
     """The document is refused; the message says why."""
 
 
-def read_peppol(stream: BinaryIO, source: SourceSettings) -> Iterator[Record]:
-    """Yield the lines of the catalogue. SourceFileError: it is no catalogue, or damaged."""
+def read_peppol(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Changes]:
+    """Yield the lines of the catalogue. SourceFileError: it is no catalogue, or damaged.
+
+    Peppol BIS Catalogue 3, use cases 1 to 3: with the action Update or Delete in its header, or without any and
+    Update in its lines, it changes what was sent before; else it is the whole.
+    """
     reader = _Reader()
     try:
         yield from reader.read(stream)
@@ -75,9 +86,11 @@ class _Reader:
         self._action = ""
         self._text: list[str] | None = None
         self._length = 0
-        self._done: list[Record] = []
+        self._unit = ""
+        self._changes: bool | None = None
+        self._done: list[tuple[Record, str]] = []
 
-    def read(self, stream: BinaryIO) -> Iterator[Record]:
+    def read(self, stream: BinaryIO) -> Iterator[Record | Changes]:
         """Yield each line when it ends. Raises _XmlError, ExpatError."""
         fed = 0
         while data := stream.read(READ_BYTES):
@@ -85,10 +98,24 @@ class _Reader:
             fed += len(data)
             if fed - max(self._parser.CurrentByteIndex, 0) > MAX_TOKEN_BYTES:
                 raise _XmlError(f"a tag is longer than {MAX_TOKEN_BYTES} bytes")
-            yield from self._done
-            self._done.clear()
+            yield from self._finished()
         self._parser.Parse(b"", True)
-        yield from self._done
+        yield from self._finished()
+
+    def _finished(self) -> Iterator[Record | Changes]:
+        """Yield the lines that have ended, before the first of all whether they are changes."""
+        header = self._action.casefold()
+        for record, action in self._done:
+            changes = header in _CHANGING if header else action == "update"
+            if self._changes is None and changes:
+                yield Changes()
+            elif changes and not self._changes:
+                raise _XmlError(
+                    f"line {record.line} changes what was sent before, and the lines above are a whole catalogue"
+                )
+            self._changes = changes or bool(self._changes)
+            yield record
+        self._done.clear()
 
     def _refuse(self, *_: object) -> None:
         raise _XmlError("it has a document type declaration, which may hide anything")
@@ -103,12 +130,14 @@ class _Reader:
         if self._path[1:] == [_LINE]:
             self._line = self._parser.CurrentLineNumber
             self._texts = {}
-            self._scheme = ""
+            self._scheme = self._unit = ""
         elif self._place() in _WANTED or self._path[1:] == [_ACTION]:
             self._text = []
             self._length = 0
             if self._place() == "cac:Item/cac:StandardItemIdentification/cbc:ID":
                 self._scheme = attributes.get("schemeID", "").upper()
+            elif self._place() == _CONTENT:
+                self._unit = attributes.get("unitCode", "").upper()
 
     def _characters(self, text: str) -> None:
         if self._text is None:
@@ -128,7 +157,10 @@ class _Reader:
                 self._action = text
             self._text = None
         elif self._path[1:] == [_LINE]:
-            self._done.append(Record(self._line, _article(self._texts, self._scheme, self._action)))
+            action = self._texts.get(_ACTION, self._action).casefold()
+            if self._unit not in PIECES:
+                self._texts.pop(_CONTENT, None)
+            self._done.append((Record(self._line, _article(self._texts, self._scheme, action)), action))
         self._path.pop()
 
     def _place(self) -> str:
@@ -137,17 +169,19 @@ class _Reader:
 
 
 def _article(found: dict[str, str], scheme: str, action: str) -> dict[Field, str]:
-    """Return the texts of a line by field. `action`: what the catalogue as a whole says."""
+    """Return the texts of a line by field. `action`: what is to be done with it, in lower case."""
     texts: dict[Field, str] = {field: found[place] for place, field in _FIELDS.items() if place in found}
     if scheme not in GTIN_SCHEMES:
         texts.pop("deviceIdentifier", None)
     if found.get(_LEVEL, "").upper() in PACKAGES:
         texts["packageLevel"] = "package"
-        texts["baseQuantity"] = found.get(_COMPONENT_QUANTITY) or found.get(_CONTENT, "")
+        texts["baseQuantity"] = found.get(_PACK_SIZE) or found.get(_CONTENT, "")
     base = texts.get("baseDeviceIdentifier", "")
     if "packageLevel" not in texts or not (base.isdecimal() and len(base) in _GTIN_LENGTHS):
         texts.pop("baseDeviceIdentifier", None)  # the seller's own number, or a part of a set
-    if found.get(_ACTION, action).casefold() == "delete":
-        texts["status"] = "blocked"
+    elif found.get(_COMPONENT_QUANTITY):
+        texts["baseQuantity"] = found[_COMPONENT_QUANTITY]  # of that; a pallet's PackSizeNumeric counts pieces
+    if action == "delete":
+        texts["status"] = "discontinued"
         texts["statusReason"] = "deleted from the supplier's catalogue"
     return texts

@@ -90,12 +90,12 @@ class Families:
         self._roots.clear()
 
     def recalled_with(
-        self, of: Iterable[str], recalled: frozenset[str], packages: Collection[str] = ()
+        self, of: Iterable[str], recalled: frozenset[str], by_files: Collection[str] = ()
     ) -> list[str]:
-        """Return the recalled articles in the families of some base articles. `packages`: by their file's row."""
+        """Return the recalled articles in the families of some base articles. `by_files`: by a file's rows."""
         if self._of is not recalled:
             members: dict[str, list[str]] = {}
-            for identity in (*recalled, *packages):
+            for identity in (*recalled, *by_files):
                 for root in self._roots_of(identity):
                     members.setdefault(root, []).append(identity)
             self._members = {root: tuple(sorted(set(found))) for root, found in members.items()}

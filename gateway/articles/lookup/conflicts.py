@@ -1,15 +1,15 @@
 """Where the sources of a generation contradict each other: reported, since which is right cannot be guessed."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import combinations, islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
 from gateway.articles.identifiers import gtin_text
-from gateway.articles.rows import MAX_SOURCES, SOURCE_BITS, source_of, to_article
-from gateway.articles.schema import CURRENT, DAMAGE, SELECT, damaged, open_generation
+from gateway.articles.rows import FURTHER, SOURCE_BITS, source_of, to_article
+from gateway.articles.schema import BY_KEY, CURRENT, DAMAGE, PHRASE, damaged, open_generation
 from gateway.model import Article
 
 MAX_CONFLICTS: Final = 1000
@@ -20,15 +20,18 @@ COMPARED: Final = (
 )
 """What is compared, where both sources state it; the yes-or-no fields need no opinion from every source."""
 
-_PAIRS: Final = f"""
-SELECT one.key, two.key FROM article AS one JOIN article AS two
-    ON two.key > one.key AND two.key <= (one.key | {MAX_SOURCES}) WHERE one.key > 0
-UNION ALL
-SELECT one.key, two.key FROM article AS one JOIN article AS two
-    ON two.identifier = one.identifier AND (two.key & {MAX_SOURCES}) > (one.key & {MAX_SOURCES})
-    WHERE one.identifier IS NOT NULL
+_NO_FLAGS: Final = ~0b1111111
+"""Of `traits`: the words, without the yes-or-no fields."""
+_COLUMNS: Final = f"""
+key, traits & {_NO_FLAGS}, manufacturer, {PHRASE.format("trade_name", "")}, article_number, catalog_number, base,
+coalesce(base_quantity, 1), rest
+"""
+_BY_GTIN: Final = f"SELECT key >> {SOURCE_BITS}, {_COLUMNS} FROM article WHERE key > 0 ORDER BY key"  # noqa: S608
+_BY_TEXT: Final = f"""
+SELECT identifier, {_COLUMNS} FROM article WHERE identifier IS NOT NULL AND traits & {FURTHER} = 0
+ORDER BY identifier, key
 """  # noqa: S608 - made of constants
-_ROW: Final = f"{SELECT} WHERE key = ?"
+"""All rows in the order of their identifiers, as they are stored: only what differs there is read as articles."""
 
 
 class Conflict(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -50,18 +53,42 @@ def conflicts(directory: Path, limit: int = MAX_CONFLICTS) -> list[Conflict]:
     try:
         names: dict[int, str] = dict(connection.execute("SELECT id, name FROM source"))
         found: list[Conflict] = []
-        if len(names) > 1:
-            for keys in connection.execute(_PAIRS):
-                rows = [connection.execute(_ROW, (key,)).fetchone() for key in keys]
-                pair = [(names[source_of(row[0])], to_article(row)) for row in rows]
-                found.extend(islice(_between(keys[0], pair), limit - len(found)))
+        for query in (_BY_GTIN, _BY_TEXT) if len(names) > 1 else ():
+            for keys in _differing(connection.execute(query)):
+                rows = [connection.execute(BY_KEY, (key,)).fetchone() for key in keys]
+                articles = [(names[source_of(row[0])], to_article(row)) for row in rows]
+                for pair in combinations(articles, 2):
+                    found.extend(islice(_between(keys[0], list(pair)), limit - len(found)))
                 if len(found) >= limit:
-                    break
+                    return found
     except DAMAGE as error:
         raise damaged(path, str(error)) from error
     finally:
         connection.close()
     return found
+
+
+def _differing(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[int]]:
+    """Yield the keys of rows of one article of which some state a column differently."""
+    alike: list[tuple[Any, ...]] = []
+    for row in rows:
+        if alike and row[0] != alike[0][0]:
+            if len(alike) > 1 and _differ(alike):
+                yield [one[1] for one in alike]
+            alike = []
+        alike.append(row)
+    if len(alike) > 1 and _differ(alike):
+        yield [one[1] for one in alike]
+
+
+def _differ(rows: list[tuple[Any, ...]]) -> bool:
+    """Return whether two rows state a column, and not the same."""
+    return any(
+        one != other and one is not None and other is not None
+        for row, next_row in combinations(rows, 2)
+        if row[2:] != next_row[2:]
+        for one, other in zip(row[2:], next_row[2:], strict=True)
+    )
 
 
 def _between(key: int, pair: list[tuple[str, Article]]) -> Iterator[Conflict]:

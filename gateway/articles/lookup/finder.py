@@ -54,8 +54,8 @@ class Finder:
         self._default_priority = max((source.priority for source in sources.values()), default=0) + 1
         self._families = Families(self._rows_of)
         self._changed_rows: object = None
-        self.recalled_packages: Collection[str] = ()
-        """Packages that their own file's row recalls: with them, what is in them."""
+        self.recalled_by_files: Collection[str] = ()
+        """Articles that a row of a file recalls: with them, their family."""
 
     def look_up(
         self, text: str, device_identifier: str | None, version: str | None, built_ns: int | None
@@ -105,7 +105,7 @@ class Finder:
         level = article.package_level
         if level is not None and level != precedence.PRIMARY:
             return None
-        if self.recalled_packages or self._overlay.anything():
+        if self.recalled_by_files or self._overlay.anything():
             number = article.article_number
             touches = self._overlay.touches
             if touches(identifier) or (number is not None and touches(f"#{number}")):
@@ -182,7 +182,7 @@ class Finder:
         told = list(recalls)
         for identifier, _ in within:
             told.extend(one for one in self.by_identifier(identifier, decoded=True).recalls if one not in told)
-        if self.recalled_packages or self._overlay.anything():
+        if self.recalled_by_files or self._overlay.anything():
             article = self._with_family(article, identity, main, told)
         return article, speaker.source, told
 
@@ -206,7 +206,7 @@ class Finder:
         if changed is not self._changed_rows:
             self._families.forget()
             self._changed_rows = changed
-        return self._families.recalled_with(of, recalled, self.recalled_packages)
+        return self._families.recalled_with(of, recalled, self.recalled_by_files)
 
     def _rows_of(self, identifier: str) -> Sequence[SourceRow]:
         return self.by_identifier(identifier, decoded=True).rows

@@ -261,7 +261,7 @@ class _Generation:
             priorities,
         )
         if self._has("barred"):
-            self.finder.recalled_packages = tuple(
+            self.finder.recalled_by_files = tuple(
                 article.device_identifier
                 for article in map(to_article, self.connection.execute(BARRED))
                 if article.status is ArticleStatus.RECALLED and article.device_identifier is not None

@@ -72,6 +72,10 @@ class DeltaApplier:
         delta = read_delta(payload, None if key is None else verifier(key))
         if isinstance(delta, Refused):
             return DeltaOutcome(applied=False, refused=delta.reason)
+        return self.apply_delta(delta, today=today)
+
+    def apply_delta(self, delta: Delta, *, today: date | None = None) -> DeltaOutcome:
+        """Take one message that has been read; see `apply`."""
         known = self.known_sources()
         if delta.source not in known:
             return _refusal(

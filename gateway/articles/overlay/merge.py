@@ -88,8 +88,9 @@ def bar_of(article: Article | None) -> Bar | None:
 
 def state_of(file_row: SourceRow | None, changes: Iterable[OverlayChange], *, tells_status: bool) -> SourceState:
     """Return what a source says of an article. `tells_status`: its file can say which articles are barred."""
-    reading = _Reading(file_row, tells_status=tells_status)
-    for change in sorted(changes, key=lambda one: one.order):
+    ordered = sorted(changes, key=lambda one: one.order)
+    reading = _Reading(file_row, ordered, tells_status=tells_status)
+    for change in ordered:
         reading.take(change)
     return SourceState(
         reading.article,
@@ -104,11 +105,13 @@ def state_of(file_row: SourceRow | None, changes: Iterable[OverlayChange], *, te
 class _Reading:
     """What has been read of a source's changes, in their order."""
 
-    def __init__(self, file_row: SourceRow | None, *, tells_status: bool) -> None:
+    def __init__(self, file_row: SourceRow | None, ordered: Sequence[OverlayChange], *, tells_status: bool) -> None:
         in_file = None if file_row is None else file_row.article
         listed = None if file_row is None or file_row.bare else in_file
         self._file_digest = digest_of(listed)
         self._file_bar = bar_of(in_file)
+        releases = [one for one in ordered if isinstance(one.statement, Release) and one.statement.id is None]
+        self._newest_release = releases[-1] if releases else None
         self._file_decides = tells_status and listed is not None
         self.article = listed
         self.last_known = in_file
@@ -142,7 +145,8 @@ class _Reading:
 
     def _release(self, change: OverlayChange, *, settled: bool) -> None:
         self.block = None
-        if self.bar is not self._file_bar or digest_of(self.bar) == change.under:
+        of_this_bar = change is self._newest_release and digest_of(self._file_bar) == change.under
+        if self.bar is not self._file_bar or of_this_bar:
             self.bar = None
         if settled:
             return

@@ -131,6 +131,8 @@ class OverlaySource(Struct, frozen=True, kw_only=True, rename="camel"):
     name: str
     number: int
     """Of the newest delta; 0 before the first."""
+    announced: int = 0
+    """Of the newest delta that is known to exist."""
     issued_at: str | None = None
     missing: tuple[tuple[int, int], ...] = ()
     """First and last number of each run of deltas that have not come, the lowest first."""

@@ -247,13 +247,14 @@ def read_changes(rows: Iterable[tuple[str, str, int, int, str, bytes, bytes | No
 
 
 def _sources(db: sqlite3.Connection) -> Iterable[OverlaySource]:
-    for name, number, issued_at in db.execute(
-        "SELECT name, number, issued_at FROM source ORDER BY name"
-    ).fetchall():
-        missing = db.execute("SELECT first, last FROM missing WHERE source = ? ORDER BY first", (name,)).fetchall()
-        yield OverlaySource(
-            name=name, number=number, issued_at=issued_at, missing=tuple((first, last) for first, last in missing)
-        )
+    runs: dict[str, list[tuple[int, int]]] = {}
+    for name, first, last in db.execute("SELECT source, first, last FROM missing ORDER BY source, first"):
+        runs.setdefault(name, []).append((first, last))
+    for name, number, announced, issued_at in db.execute(
+        "SELECT name, number, announced, issued_at FROM source ORDER BY name"
+    ):
+        missing = tuple(runs.get(name, ()))
+        yield OverlaySource(name=name, number=number, announced=announced, issued_at=issued_at, missing=missing)
 
 
 def _recalls_of(identity: str, stored: Iterable[StoredChange]) -> Iterable[tuple[tuple[int, int], Recalled]]:

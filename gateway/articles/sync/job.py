@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from gateway.articles.build.import_job import import_file
+from gateway.articles.build.import_job import MAX_SHRINK, import_file
 from gateway.articles.errors import ArticlesError, ImportBusyError, SourceFileError
 from gateway.articles.reports import ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
@@ -85,7 +85,8 @@ def sync(
 ) -> Iterator[Outcome]:
     """Look at the sources that are due, or were asked for, or at those named; yield what came of each.
 
-    `directory` is the articles directory; it is made if need be. `force`: import a file that did not change, too.
+    `directory` is the articles directory; it is made if need be. `force`: import a file that did not change, or
+    lacks many rows, too.
     Raises ImportBusyError when another sync runs, OSError when the state cannot be written.
     """
     directory.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -134,6 +135,7 @@ class _Look:
         self._directory = directory
         self._source = source
         self._watch = watch
+        self._force = force
         self._wanted = wanted
         self._settings = digest_of(source)
         self._known = known
@@ -162,8 +164,11 @@ class _Look:
         known = self._comparable
         if known is not None and known.fingerprint == found.fingerprint:
             return self._unchanged(now, known), None
-        if not self._wanted and 0 <= now.timestamp() - found.modified < SETTLE_SECONDS:
-            return self._state(now, SyncResult.WAITING, f"{found.path} was written to just now"), None
+        fresh = any(0 <= now.timestamp() - moment < SETTLE_SECONDS for moment in found.written)
+        same = self._known is not None and self._known.seen == found.fingerprint
+        if fresh and not same and not self._wanted:
+            waiting = self._state(now, SyncResult.WAITING, f"{found.path} was written to just now")
+            return msgspec.structs.replace(waiting, seen=found.fingerprint), None
         sha256 = found.sha256()
         self._check(sha256, found.path, self._expected())
         if known is not None and known.sha256 == sha256:
@@ -246,6 +251,7 @@ class _Look:
                 self._source,
                 file,
                 now=now,
+                max_shrink=1.0 if self._force else MAX_SHRINK,
                 progress=self._watch.imported,
                 on_rejection=note,
                 as_of=as_of,

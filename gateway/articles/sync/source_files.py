@@ -14,6 +14,8 @@ MAX_FILES: Final = 10_000
 _MAGIC: Final = re.compile(r"[*?[]")
 _UNFINISHED: Final = (".part", ".tmp", ".filepart", ".crdownload", "~")
 """Ends of names that copying programs give a file until it is whole."""
+_BESIDE: Final = (".sha256", ".sha512", ".sha1", ".md5", ".sha256sum", ".sfv", ".asc", ".sig", ".log")
+"""Ends of names of what stands beside a file, and is none to import."""
 
 
 class Dropped:
@@ -25,8 +27,8 @@ class Dropped:
         files = _release(path) if path.is_dir() else [path]
         stats = [file.stat() for file in files]
         self._files = files
-        self.modified = max(stat.st_mtime for stat in stats)
-        """When it was written to last, seconds since 1970 UTC."""
+        self.written = tuple(moment for stat in stats for moment in (stat.st_mtime, stat.st_ctime))
+        """When it was written to last, seconds since 1970 UTC; by the inode, too, whose time no copy sets back."""
         self.fingerprint = ";".join(
             f"{file}:{stat.st_size}:{stat.st_mtime_ns}" for file, stat in zip(files, stats, strict=True)
         )
@@ -74,7 +76,7 @@ def _newest(paths: list[Path]) -> Dropped | None:
         if not path.is_symlink()
         and path.is_file()
         and not path.name.startswith(".")
-        and not path.name.casefold().endswith(_UNFINISHED)
+        and not path.name.casefold().endswith(_UNFINISHED + _BESIDE)
     ]
     return Dropped(max(files, key=lambda file: (file.stat().st_mtime_ns, file.name))) if files else None
 

@@ -62,6 +62,8 @@ class SourceState(Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     """Digest of the settings the file was imported with: with others it is another file."""
     sha256: str | None = None
     """Of the file that was looked at last."""
+    seen: str | None = None
+    """Names, sizes and times of a dropped file that was waited for: the same at the next look, it is whole."""
     fingerprint: str | None = None
     """Names, sizes and times of a dropped file."""
     validators: Validators | None = None
@@ -100,8 +102,8 @@ def next_due(source: SourceSettings, known: SourceState | None) -> int:
     """Return from when on, in seconds since 1970 UTC, the source is due; 0 for one never looked at as it is set."""
     if known is None or known.tried != digest_of(source):
         return 0
-    failed = known.result in FAILURES or known.result is SyncResult.WAITING
-    return known.attempted + (min(RETRY_SECONDS, source.interval) if failed else source.interval)
+    soon = known.result in FAILURES or known.result is SyncResult.WAITING
+    return known.attempted + (min(RETRY_SECONDS, source.interval) if soon else source.interval)
 
 
 def is_due(source: SourceSettings, known: SourceState | None, now: datetime) -> bool:

@@ -6,8 +6,8 @@
   const SVG = "http://www.w3.org/2000/svg";
   const SHAPES = {
     accepted: "check", warning: "triangle", refused: "octagon", invalid: "barred", more: "dots", trouble: "disk",
-    chosen: "arrow", undone: "back", identified: "place", ready: "code", attention: "plug", limited: "half", unable: "full",
-    lost: "cut",
+    deviating: "aside", question: "question", chosen: "arrow", undone: "back", identified: "place", ready: "code",
+    attention: "plug", limited: "half", unable: "full", lost: "cut",
   };
   // What is left out where the panel does not fit, one after the other, until it does.
   const STEPS = ["no-list", "no-notes", "small-facts", "no-foot", "few-facts", "no-facts"];
@@ -108,7 +108,7 @@
     for (const id of ["action", "context", "alarm", "delivery"]) {
       if (at(id).textContent === page[id]) continue;
       at(id).textContent = page[id];
-      fit();
+      if (id === "action") fit(); // the others never take space from the panel
     }
     const now = JSON.stringify([page.recent, page.recentTitle]);
     if (now === listed) return;

@@ -40,6 +40,16 @@ def lines(events: Iterable[StoredEvent], *, excel: bool = False) -> Iterator[byt
         yield row.encode()
 
 
+def table(rows: Iterable[Iterable[str | float | None]], *, excel: bool = False) -> Iterator[bytes]:
+    """Yield a table piece by piece, its heading among the rows."""
+    writer = csv.writer(_Echo(), delimiter=";" if excel else ",")
+    if excel:
+        yield _BOM
+    for row in rows:
+        text: str = writer.writerow(cell(value) for value in row)
+        yield text.encode()
+
+
 def cell(value: str | float | None) -> str:
     r"""Return the text of one cell.
 

@@ -23,6 +23,8 @@ WORDS: Final[dict[str, tuple[str, str | None, str | None]]] = {
     "return": ("OBSERVE", None, "returned"),
     "discard": ("DELETE", "destroying", "disposed"),
     "inventory": ("OBSERVE", "stock_taking", None),
+    "transfer": ("OBSERVE", "shipping", "in_transit"),
+    "explant": ("OBSERVE", "removing", None),
 }
 """Action -> EPCIS action, CBV business step (7.1), CBV disposition (7.2). `returned` goes with several steps, and
 the box does not know which: to the store or to the supplier."""
@@ -38,12 +40,17 @@ def lines(acts: Acts, created: str) -> Iterator[bytes]:
     yield head[:-1] + b',"epcisBody":{"eventList":['
     separator = b"\n"
     for act in acts:
+        action = (act.undone or act.event).data.action
+        if action not in WORDS:
+            acts.left_out[f"action {action}"] += 1
+            continue
         event = object_event(act)
         if event is None:
             acts.left_out["no UDI"] += 1
             continue
-        yield separator + msgspec.json.encode(event)
-        separator = b",\n"
+        for one in (event, *corrections(act)):
+            yield separator + msgspec.json.encode(one)
+            separator = b",\n"
     yield b"\n]}}\n"
 
 
@@ -75,6 +82,29 @@ def object_event(act: Act) -> dict[str, Any] | None:
     return event | _beyond(scan)
 
 
+def corrections(act: Act) -> Iterator[dict[str, Any]]:
+    """Yield what a discard or return makes of the use that it corrects: declared an error, and what is left of it.
+
+    EPCIS 2.0, 7.4.1.4: an event is never changed; the events in its place are named.
+    """
+    used = act.corrected
+    if used is None or not act.stands:
+        return
+    instead = [f"urn:uuid:{act.stands}"] if act.left else [f"urn:uuid:{act.event.id}"]
+    declaration = {"declarationTime": act.event.time, "reason": "did_not_occur", "correctiveEventIDs": instead}
+    if act.before:
+        yield from (one | {"errorDeclaration": declaration} for one in _use(used, act.before, act.stood))
+    if act.left:
+        yield from _use(used, act.left, act.stands)
+
+
+def _use(used: cloudevent.ScanEvent, quantity: int, identity: str) -> Iterator[dict[str, Any]]:
+    data = msgspec.structs.replace(used.data, quantity=quantity)
+    event = object_event(Act(event=msgspec.structs.replace(used, data=data)))
+    if event is not None:
+        yield event | {"eventID": f"urn:uuid:{identity}"}
+
+
 def _what(scan: cloudevent.ScanEvent) -> dict[str, Any] | None:
     """One item with a serial number is itself; everything else is a quantity of its class."""
     udi = scan.data.udi
@@ -96,6 +126,9 @@ def _beyond(scan: cloudevent.ScanEvent) -> dict[str, Any]:
         "scangate:expirationDate": data.udi.expiration_date if data.udi else None,
         "scangate:reason": data.reason,
         "scangate:repeats": data.repeats,
+        "scangate:corrects": data.corrects,
+        "scangate:usedDespite": " ".join(data.used_despite.findings) if data.used_despite else None,
+        "scangate:destination": data.destination,
         "scangate:articleNumber": data.article.article_number if data.article else None,
         "scangate:clockSynchronised": data.clock.synchronised or data.clock.corrected,
     }

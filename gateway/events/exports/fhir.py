@@ -1,12 +1,14 @@
 """Events as FHIR R5 resources, in a Bundle of the type collection.
 
-Consumed with a patient: a Device and a DeviceUsage whose patient is the pseudonym the event carries. Consumed
-without: a SupplyDelivery of that Device. An undo is the same resource, entered in error. FHIR has nothing that says
+Consumed with a patient: a Device, and for each piece a DeviceUsage whose patient is the pseudonym of the event.
+Consumed without: a SupplyDelivery of that Device. Taken back, thrown away or returned is the same resource, entered
+in error; an explant is it, stopped. FHIR has nothing that says
 no more than that something was received, counted or thrown away here; such events are left out, and counted.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -35,7 +37,7 @@ def lines(acts: Acts, created: str) -> Iterator[bytes]:
     separator = b"\n"
     for act in acts:
         scan = act.undone or act.event
-        if scan.data.action != "consume":
+        if scan.data.action != "consume" and act.corrected is None:
             acts.left_out[f"action {scan.data.action}"] += 1
             continue
         for resource in resources(act):
@@ -46,17 +48,39 @@ def lines(acts: Acts, created: str) -> Iterator[bytes]:
 
 
 def resources(act: Act) -> Iterator[dict[str, Any]]:
-    """Yield what one consumed article becomes; of an undo the record again, with its new status."""
-    scan = act.undone or act.event
-    undone = act.undone is not None
+    """Yield what one consumed article becomes, a DeviceUsage for each piece.
+
+    Of an undo, and of a discard, return or explant that corrects a use: the records of that use again, with their
+    new status.
+    """
+    cause = act.undone or act.event
+    scan = act.corrected or cause
+    undone = act.undone is not None and act.corrected is None
+    quantity = scan.data.quantity
+    used = act.left if act.corrected is not None else quantity
     device = f"{scan.id[:-1]}{_other(scan.id[-1])}"
-    if not undone:
+    if not undone and act.corrected is None:
         yield _device(scan, device)
     patient = scan.data.context.patient
-    if patient is not None:
-        yield _usage(scan, device, person(patient, "patient"), undone=undone)
-    else:
-        yield _delivery(scan, device, undone=undone)
+    if patient is None:
+        yield _delivery(scan, device, used, undone=undone or not used)
+        return
+    taken_out = cause.data.quantity if cause.data.action == "explant" and act.undone is None else 0
+    for piece in range(quantity):
+        status = "entered-in-error" if undone or piece >= used else _status(scan)
+        if piece < taken_out:
+            status = "stopped"
+        yield _usage(scan, piece, device, person(patient, "patient"), status)
+
+
+def piece_id(scan: cloudevent.ScanEvent, piece: int) -> str:
+    """Return the id of the record of one piece, 0 the first: the same whenever it is exported."""
+    return str(uuid5(UUID(scan.id), str(piece))) if piece else scan.id
+
+
+def _status(scan: cloudevent.ScanEvent) -> str:
+    implant = scan.data.article is not None and scan.data.article.implant
+    return "active" if implant else "completed"  # an implant stays in use when the operation is over
 
 
 def _other(digit: str) -> str:
@@ -95,17 +119,20 @@ def _carrier(scan: cloudevent.ScanEvent, udi: Decoded) -> dict[str, Any]:
     }
 
 
-def _usage(scan: cloudevent.ScanEvent, device: str, patient: dict[str, Any], *, undone: bool) -> dict[str, Any]:
-    implant = scan.data.article is not None and scan.data.article.implant
-    status = "active" if implant else "completed"  # an implant stays in use when the operation is over
-    performer = scan.data.context.performer
+def _usage(
+    scan: cloudevent.ScanEvent, piece: int, device: str, patient: dict[str, Any], status: str
+) -> dict[str, Any]:
+    performer, case = scan.data.context.performer, scan.data.context.case
+    identity = piece_id(scan, piece)
     return _without_none(
         {
             "resourceType": "DeviceUsage",
-            "id": scan.id,
-            "identifier": [{"system": URI_SYSTEM, "value": f"urn:uuid:{scan.id}"}],
-            "status": "entered-in-error" if undone else status,
+            "id": identity,
+            "extension": _place(scan),
+            "identifier": [{"system": URI_SYSTEM, "value": f"urn:uuid:{identity}"}],
+            "status": status,
             "patient": patient,
+            "context": {"identifier": _case(case)} if case is not None else None,
             "timingDateTime": scan.time,
             "dateAsserted": scan.recordedtime,
             "informationSource": person(performer, "performer") if performer is not None else None,
@@ -114,18 +141,34 @@ def _usage(scan: cloudevent.ScanEvent, device: str, patient: dict[str, Any], *, 
     )
 
 
-def _delivery(scan: cloudevent.ScanEvent, device: str, *, undone: bool) -> dict[str, Any]:
+def _case(case: str | Mapping[str, str]) -> dict[str, str]:
+    """Return a case as the identifier of an encounter: in clear, or as the event carries it."""
+    if isinstance(case, str):
+        scheme, _, value = case.partition(":")
+        return {"system": f"urn:scangate:case:{scheme}", "value": value}
+    return {"system": f"urn:scangate:case:{case['scheme']}:{case['kid']}", "value": case["value"]}
+
+
+def _place(scan: cloudevent.ScanEvent) -> list[dict[str, str]] | None:
+    """Return where it was used: DeviceUsage has no element for it."""
     location = scan.data.context.location
+    return None if location is None else [{"url": "urn:scangate:fhir:location", "valueUri": location}]
+
+
+def _delivery(scan: cloudevent.ScanEvent, device: str, quantity: int, *, undone: bool) -> dict[str, Any]:
+    location, case = scan.data.context.location, scan.data.context.case
+    of_case = None if case is None else {"url": "urn:scangate:fhir:case", "valueIdentifier": _case(case)}
     return _without_none(
         {
             "resourceType": "SupplyDelivery",
             "id": scan.id,
+            "extension": [of_case] if of_case else None,
             "identifier": [{"system": URI_SYSTEM, "value": f"urn:uuid:{scan.id}"}],
             "status": "entered-in-error" if undone else "completed",
             "type": ITEM_TYPE,
             "suppliedItem": [
                 {
-                    "quantity": {"value": scan.data.quantity},
+                    "quantity": {"value": scan.data.quantity if undone else quantity},
                     "itemReference": {"reference": f"urn:uuid:{device}"},
                 }
             ],

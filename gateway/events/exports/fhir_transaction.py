@@ -2,8 +2,9 @@
 
 A bundle may be sent any number of times: each resource is put by its identifier (conditional update, FHIR R4 and
 R5, RESTful API). The first time creates it, every other one leaves it as it is, and an undo finds it to say that
-it was entered in error. The resources are those of `fhir`; in R4 they have that release's names:
-DeviceUseStatement for DeviceUsage, one suppliedItem.
+it was entered in error; the device it names is referred to by its identifier, too (conditional reference). The
+resources are those of `fhir`; in R4 they have that release's names: DeviceUseStatement for DeviceUsage, one
+suppliedItem.
 """
 
 from typing import Any, Final, Literal
@@ -19,39 +20,49 @@ R4_NAMES: Final = {"DeviceUsage": "DeviceUseStatement"}
 def bundle(act: Act, release: Release) -> dict[str, Any] | None:
     """Return the transaction of one act; None for one that FHIR has no resource for (see `fhir`)."""
     scan = act.undone or act.event
-    if scan.data.action != "consume":
+    if scan.data.action != "consume" and act.corrected is None:
         return None
-    made = list(fhir.resources(Act(event=scan)))
-    if act.undone is not None:
-        made = [resource | _status_of(act, resource) for resource in made]
+    made = list(fhir.resources(act))
+    inside = {f"urn:uuid:{resource['id']}" for resource in made}
     return {
         "resourceType": "Bundle",
         "type": "transaction",
-        "entry": [_entry(resource, release) for resource in made],
+        "entry": [_entry(resource, inside, release) for resource in made],
     }
 
 
-def _status_of(act: Act, resource: dict[str, Any]) -> dict[str, Any]:
-    """Of an undo: the record's new status. The device is what it was."""
-    if resource["resourceType"] == "Device":
-        return {}
-    undone = next(each for each in fhir.resources(act) if each["resourceType"] == resource["resourceType"])
-    return {"status": undone["status"]}
-
-
-def _entry(resource: dict[str, Any], release: Release) -> dict[str, Any]:
+def _entry(resource: dict[str, Any], inside: set[str], release: Release) -> dict[str, Any]:
     identity = f"urn:uuid:{resource['id']}"
     own = {"system": URI_SYSTEM, "value": identity}
     others = [each for each in resource.get("identifier", ()) if each != own]
     made = {name: value for name, value in resource.items() if name != "id"} | {"identifier": [own, *others]}
+    made = _with_known_device(made, inside)
     if release == "R4":
         made = _as_r4(made)
-    kind = made["resourceType"]
     return {
         "fullUrl": identity,
         "resource": made,
-        "request": {"method": "PUT", "url": f"{kind}?identifier={URI_SYSTEM}|{identity}"},
+        "request": {"method": "PUT", "url": _by_identifier(made["resourceType"], identity)},
     }
+
+
+def _by_identifier(kind: str, identity: str) -> str:
+    return f"{kind}?identifier={URI_SYSTEM}|{identity}"
+
+
+def _with_known_device(resource: dict[str, Any], inside: set[str]) -> dict[str, Any]:
+    """Refer to a device that an earlier bundle has made."""
+
+    def known(reference: dict[str, str]) -> dict[str, str]:
+        name = reference["reference"]
+        return reference if name in inside else {"reference": _by_identifier("Device", name)}
+
+    if resource["resourceType"] == "DeviceUsage":
+        return resource | {"device": {"reference": known(resource["device"]["reference"])}}
+    if resource["resourceType"] == "SupplyDelivery":
+        items = [item | {"itemReference": known(item["itemReference"])} for item in resource["suppliedItem"]]
+        return resource | {"suppliedItem": items}
+    return resource
 
 
 def _as_r4(resource: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +76,7 @@ def _as_r4(resource: dict[str, Any]) -> dict[str, Any]:
         made["subject"] = made.pop("patient")
         made["device"] = made["device"]["reference"]
         made["recordedOn"] = made.pop("dateAsserted")
+        made.pop("context", None)  # R4 has no element for it
         source = made.pop("informationSource", None)
         if source is not None:
             made["source"] = source

@@ -42,7 +42,7 @@ class FlatEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     scanner: str | None = None
     profile: str | None = None
     action: str | None = None
-    """consume | receive | return | discard | inventory | undo."""
+    """consume | receive | return | discard | inventory | order | transfer | explant | undo."""
     quantity: int | None = None
     undoes: str | None = None
     """Id of the event that this one takes back."""
@@ -66,9 +66,29 @@ class FlatEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     trade_name: str | None = None
     manufacturer_name: str | None = None
     case: str | None = None
-    """Case the scan belongs to."""
+    """Case the scan belongs to; protected: scheme, key and value, separated by colons."""
     text: str | None = None
     """Text of the symbols, separated by spaces."""
+    reason: str | None = None
+    """Why, for a discard; of an undo that nobody asked for: label-completed | cancelled."""
+    corrects: str | None = None
+    """Id of the use that this discard, return or explant corrects."""
+    used_despite: str | None = None
+    """Id of the refused event that this one books all the same."""
+    count: str | None = None
+    """Of an inventory: mode and session of its count."""
+    destination: str | None = None
+    """Of a transfer."""
+    location: str | None = None
+    """Place the scan belongs to."""
+    patient: str | None = None
+    """Never in clear: scheme, key and value, separated by colons; performer likewise."""
+    performer: str | None = None
+    implant: bool | None = None
+    risk_class: str | None = None
+    owner: str | None = None
+    base_quantity: int | None = None
+    """Pieces of the base article in one of these."""
 
 
 class _Type(Struct, frozen=True):
@@ -122,9 +142,14 @@ def _scan(stored: StoredEvent, event: cloudevent.ScanEvent) -> FlatEvent:
         scanner=data.station.scanner,
         profile=data.station.profile,
         action=data.action,
+        reason=data.reason,
         quantity=data.quantity,
         undoes=data.undoes,
         repeats=data.repeats,
+        corrects=data.corrects,
+        used_despite=data.used_despite.event if data.used_despite else None,
+        count=f"{data.count.mode} {data.count.session}" if data.count else None,
+        destination=data.destination,
         disposition=data.verdict.disposition,
         findings=" ".join(finding.code for finding in data.verdict.findings) or None,
         issuer=udi.issuer,
@@ -138,14 +163,21 @@ def _scan(stored: StoredEvent, event: cloudevent.ScanEvent) -> FlatEvent:
         article_source=article.source if article else None,
         trade_name=article.trade_name if article else None,
         manufacturer_name=article.manufacturer_name if article else None,
-        case=_case(data.context.case),
+        case=_protected(data.context.case),
+        location=data.context.location,
+        patient=_protected(data.context.patient),
+        performer=_protected(data.context.performer),
+        implant=article.implant if article else None,
+        risk_class=article.risk_class if article else None,
+        owner=article.owner if article else None,
+        base_quantity=article.base_quantity if article else None,
         text=" ".join(symbol.text for symbol in data.symbols),
     )
 
 
-def _case(case: str | dict[str, str] | None) -> str | None:
-    """A protected case is told by its parts, to be opened by who has the key."""
-    return ":".join(case.values()) if isinstance(case, dict) else case
+def _protected(value: str | dict[str, str] | None) -> str | None:
+    """Return what is protected by its parts, to be opened by who has the key."""
+    return ":".join(value.values()) if isinstance(value, dict) else value
 
 
 def _clock(stored: StoredEvent, event: cloudevent.ClockEvent) -> FlatEvent:

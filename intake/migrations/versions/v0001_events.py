@@ -37,17 +37,18 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text) for name in ("station", "location", "case_id", "boot_id")),
         sa.Column("monotonic_ns", sa.BigInteger),
         sa.Column("offset_ns", sa.BigInteger),
+        *(sa.Column(name, sa.Text) for name in ("not_before", "not_after")),
         sa.Column("late", sa.Boolean, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
     )
     # not unique: what stands in for a parked event shares its sequence
     op.create_index("event_place", "event", ["source", "epoch", "sequence"])
-    for name in ("undoes", "corrects"):
+    for name in ("undoes", "corrects", "repeats"):
         given = sa.text(f"{name} IS NOT NULL")
         op.create_index(f"event_{name}", "event", [name], postgresql_where=given, sqlite_where=given)
     op.create_index("event_device", "event", ["device_identifier", "lot_number"])
     op.create_index("event_time", "event", ["time"])
-    clocks = sa.text("offset_ns IS NOT NULL")
+    clocks = sa.text("type = 'scangate.clock.v1'")
     op.create_index("event_clock", "event", ["source", "boot_id"], postgresql_where=clocks, sqlite_where=clocks)
     op.create_table(
         "stand_in",
@@ -126,23 +127,33 @@ def upgrade() -> None:
 
 
 VIEWS = {
-    # what happened and counts: accepted scans that nobody took back, each label once
+    # what happened and counts, by the rule of the integration page: accepted, not taken back, each label once; a
+    # repeat whose first event was taken back stands in its place
     "in_force": """
         SELECT e.* FROM event e
-        WHERE e.type = 'scangate.scan.v1' AND e.disposition = 'accepted'
-          AND e.action <> 'undo' AND e.repeats IS NULL
-          AND NOT EXISTS (SELECT 1 FROM event u WHERE u.undoes = e.id AND u.source = e.source
-                          AND u.action = 'undo' AND u.disposition = 'accepted')
+        WHERE e.type = 'scangate.scan.v1' AND e.disposition = 'accepted' AND e.undoes IS NULL
+          AND NOT EXISTS (SELECT 1 FROM event u WHERE u.undoes = e.id AND u.source = e.source)
+          AND (e.repeats IS NULL OR (
+            EXISTS (SELECT 1 FROM event u WHERE u.undoes = e.repeats AND u.source = e.source)
+            AND NOT EXISTS (
+                SELECT 1 FROM event o
+                WHERE o.repeats = e.repeats AND o.source = e.source AND o.epoch = e.epoch AND o.sequence < e.sequence
+                  AND o.disposition = 'accepted'
+                  AND NOT EXISTS (SELECT 1 FROM event u WHERE u.undoes = o.id AND u.source = o.source))))
     """,
-    # what was used: a piece that a later discard or return corrects was not
+    # what was used, and how many pieces of it: those that a later discard or return takes off were not; a piece that
+    # was taken out again was
     "used": """
-        SELECT e.* FROM in_force e
-        WHERE e.action = 'consume'
-          AND NOT EXISTS (SELECT 1 FROM in_force c WHERE c.corrects = e.id AND c.source = e.source)
+        SELECT * FROM (
+            SELECT e.*, coalesce(e.quantity, 1) - coalesce((
+                SELECT sum(coalesce(c.quantity, 1)) FROM in_force c
+                WHERE c.corrects = e.id AND c.source = e.source AND c.action <> 'explant'), 0) AS used_quantity
+            FROM in_force e WHERE e.action = 'consume'
+        ) AS netted WHERE used_quantity > 0
     """,
     "article_use": """
         SELECT article_number, device_identifier, lot_number, serial_number, case_id,
-               max(trade_name) AS trade_name, sum(coalesce(quantity, 1)) AS quantity,
+               max(trade_name) AS trade_name, sum(used_quantity) AS quantity,
                count(*) AS events, min(time) AS first_used, max(time) AS last_used
         FROM used GROUP BY article_number, device_identifier, lot_number, serial_number, case_id
     """,
@@ -169,12 +180,11 @@ VIEWS = {
             ) AS held
         ) AS neighbours WHERE sequence > before + 1
     """,
-    # the true time of events of boots that learnt the time after they had sent them
+    # the true time of events of boots that learnt the time after they had sent them, or its bounds
     "clock_correction": """
-        SELECT e.source, e.id, c.offset_ns + e.monotonic_ns AS true_time_ns
+        SELECT e.source, e.id, c.offset_ns + e.monotonic_ns AS true_time_ns, c.not_before, c.not_after
         FROM event e
         JOIN event c ON c.type = 'scangate.clock.v1' AND c.source = e.source AND c.boot_id = e.boot_id
-         AND c.offset_ns IS NOT NULL
         WHERE e.type = 'scangate.scan.v1' AND e.monotonic_ns IS NOT NULL
     """,
     "box_health": """

@@ -1,0 +1,92 @@
+"""Closing a case: what was used, wasted and returned for it, and what somebody must still sort out. Pure."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from gateway.events import cloudevent
+from gateway.events.exports.netting import InForce, in_force
+from gateway.events.stored_event import StoredEvent
+from gateway.model import Disposition
+
+MAX_EVENTS: Final = 2000
+"""Newest events of the journal that are gone through: ten of the longest operations, some 50 ms."""
+MAX_LINES: Final = 200
+"""Pieces and unresolved scans that a closing names one by one, some 60 KB; beyond, it counts them."""
+UNRESOLVED: Final = ("INCOMPLETE_LABEL", "ARTICLE_UNKNOWN", "LABELS_INTERLEAVED")
+"""Findings on a booked scan that a person must sort out."""
+REFUSED: Final = "REFUSED"
+
+
+def closed(events: Iterable[StoredEvent], context: cloudevent.Context, since: str | None) -> cloudevent.CaseData:
+    """Return what a case comes to. `events`: the newest of the journal; those of other cases are left out."""
+    own = [one for one in events if _is_of(one, context)]
+    counted = in_force(own)
+    used = [one for one in counted if one.event.data.action == "consume" and one.quantity]
+    lines = tuple(_line(one) for one in used)
+    unresolved = tuple(_unresolved(own, counted))
+    return cloudevent.CaseData(
+        case=context.case,
+        patient=context.patient,
+        location=context.location,
+        opened=since,
+        used=sum(one.quantity for one in used),
+        wasted=_pieces(counted, "discard"),
+        returned=_pieces(counted, "return"),
+        explanted=_pieces(counted, "explant"),
+        unresolved=len(unresolved),
+        items=lines[:MAX_LINES],
+        open_questions=unresolved[:MAX_LINES],
+    )
+
+
+def _is_of(stored: StoredEvent, context: cloudevent.Context) -> bool:
+    try:
+        event = cloudevent.decode_scan(stored.body)
+    except cloudevent.UNREADABLE:
+        return False
+    own = event.data.context
+    if context.case is not None:
+        return own.case == context.case
+    return own.patient == context.patient
+
+
+def _pieces(counted: Iterable[InForce], action: str) -> int:
+    return sum(one.quantity for one in counted if one.event.data.action == action)
+
+
+def _line(one: InForce) -> cloudevent.CaseItem:
+    data = one.event.data
+    return cloudevent.CaseItem(
+        event=one.event.id,
+        quantity=one.quantity,
+        device_identifier=data.udi.device_identifier if data.udi else None,
+        lot_number=data.udi.lot_number if data.udi else None,
+        serial_number=data.udi.serial_number if data.udi else None,
+        article_number=data.article.article_number if data.article else None,
+        trade_name=data.article.trade_name if data.article else None,
+        implant=data.article.implant if data.article else None,
+    )
+
+
+def _unresolved(own: Iterable[StoredEvent], counted: Iterable[InForce]) -> Iterator[cloudevent.CaseQuestion]:
+    """Yield what was booked with a doubt, and what was refused and neither booked all the same nor read again."""
+    settled: set[object] = set()
+    for one in counted:
+        data = one.event.data
+        codes = [finding.code for finding in data.verdict.findings if finding.code in UNRESOLVED]
+        if codes and one.quantity:
+            yield cloudevent.CaseQuestion(event=one.event.id, why=tuple(codes))
+        settled.add(_label(one.event))
+        if data.used_despite is not None:
+            settled.add(data.used_despite.event)
+    seen: set[object] = set()
+    for event in (cloudevent.decode_scan(stored.body) for stored in own):
+        refused = event.data.verdict.disposition is Disposition.REFUSED
+        label = _label(event)
+        if refused and not {event.id, event.data.repeats, label} & settled and label not in seen:
+            seen.add(label)
+            yield cloudevent.CaseQuestion(event=event.id, why=(REFUSED,))
+
+
+def _label(event: cloudevent.ScanEvent) -> object:
+    return tuple(symbol.text for symbol in event.data.symbols)

@@ -1,0 +1,80 @@
+"""Instructions of one scan, from its bytes to the commit: counted by callgrind, the same on a busy machine.
+
+One process scans a label `WARM` times and then `COUNT` times more, another one only the former. What the first has
+beyond the second is what the scans cost: start, imports and what is made once are in both. The kernel's
+instructions are not counted, so that the flush itself costs none.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from drivers.model import Frame
+from drivers.raw_scan import to_raw_scan
+from gateway.outbox.box_identity import BoxIdentity
+from gateway.outbox.settings import OutboxSettings
+from gateway.outbox.writer import Outbox
+from tests.bench.harness import ROOT, BenchError
+from tests.bench.rows import Benchmark, Row, row
+from tests.scanning.stage import STARTED_NS, Stage
+
+WARM: Final = 40
+"""Scans until caches are full and pages allocated."""
+COUNT: Final = 80
+COLLECTED: Final = re.compile(r"Collected : ([0-9]+)")
+AIM: Final = 600_000
+SERIAL: Final = "]d201095200010001021745123110L2A0417\x1d21NS{:06d}"
+"""A Data Matrix with everything, of an article that the master knows: the label most scans are of."""
+
+
+def scan(count: int) -> None:
+    """Take labels with a serial number each through the pipeline and into an outbox."""
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+        directory = Path(folder)
+        stage = Stage(directory, "operating-room")
+        identity = BoxIdentity(machine="m", board="b", gateway="urn:scangate:vgr:su:gw01")
+        outbox = Outbox(directory / "outbox.db", OutboxSettings(min_free_bytes=0), identity)
+        for number in range(count):
+            clock = stage.clock(number * 10)
+            frame = Frame(data=SERIAL.format(number).encode(), started_ns=STARTED_NS + number * 10_000_000_000)
+            raw = to_raw_scan("front", frame)
+            outcome = stage.pipeline.consider(raw, clock, f"00000000-0000-4000-8000-{number:012d}")
+            outbox.append(outcome.writes, clock, seal=True)
+        outbox.close(stage.clock(count * 10))
+        stage.close()
+
+
+def run() -> Iterator[Row]:
+    """Count the instructions of a scan. Gives nothing where valgrind is not installed."""
+    if shutil.which("valgrind") is None:
+        return
+    yield row("scan.instructions", round((_collected(WARM + COUNT) - _collected(WARM)) / COUNT), "Ir", aim=AIM)
+
+
+def _collected(count: int) -> int:
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [*command, sys.executable, "-m", "tests.bench.instructions", str(count)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = COLLECTED.search(done.stderr)
+    if done.returncode or found is None:
+        raise BenchError(f"callgrind of {count} scans: exit code {done.returncode}: {done.stderr[-2000:]}")
+    return int(found[1])
+
+
+BENCHMARK: Final = Benchmark(names=("scan.instructions",), run=run)
+
+if __name__ == "__main__":
+    scan(int(sys.argv[1]))
