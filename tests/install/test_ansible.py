@@ -25,7 +25,7 @@ class Fleet:
         self.packages.mkdir()
         key = folder / "id"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-        ca = ["-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-subj", "/CN=site"]
+        ca = ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.crt"), "-subj", "/CN=site"]
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *ca], check=True, capture_output=True
         )
@@ -75,7 +75,7 @@ scangate:
             "ANSIBLE_NOCOLOR": "1",
             "LC_ALL": "C.UTF-8",
         }
-        command = [PLAYBOOK, "-i", self.folder / "inventory.yml", ROLE / name, *arguments]
+        command = [str(PLAYBOOK), "-i", str(self.folder / "inventory.yml"), str(ROLE / name), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=600)
 
 

@@ -65,7 +65,7 @@ WORKER: Final = "gateway/scanning/worker.py"
 
 AREAS: Final[dict[str, Area]] = {
     "outbox": Area(
-        ("tests/outbox", "tests/events"),
+        ("tests/outbox", "tests/events/test_cloudevent.py"),
         (
             Mutant(SCHEMA, "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"),
             Mutant(SCHEMA, "if version > SCHEMA_VERSION:", "if version > SCHEMA_VERSION + 1:"),
@@ -279,7 +279,7 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(ENGINE, "if not item.label.apart]", "]"),
             Mutant(BINDING, "at_ns - other.since_ns > TOGETHER_NS", "at_ns - other.since_ns >= TOGETHER_NS"),
             Mutant(BINDING, "other is not None and at_ns - other", "other is None and at_ns - other"),
-            Mutant(BINDING, 'and why != "cleared"', ""),
+            Mutant(BINDING, 'and why not in {"cleared", "closed"}', ""),
             Mutant(BINDING, 'key == own or not key.startswith(f"{_PERFORMER}:")', "True"),
             Mutant(BINDING, "context.pop(other)}", "context[other]}"),
             Mutant(MACHINE, "own = what.input is Input.STRAY", "own = False"),
@@ -298,7 +298,12 @@ AREAS: Final[dict[str, Area]] = {
         ),
     ),
     "scanning": Area(
-        ("tests/scanning",),
+        (
+            "tests/scanning/test_inbox.py",
+            "tests/scanning/test_worker.py",
+            "tests/scanning/test_worker_station.py",
+            "tests/scanning/test_worker_troubles.py",
+        ),
         (
             Mutant(INBOX, "if len(self._scans) >= MAX_SCANS:", "if len(self._scans) > MAX_SCANS:"),
             Mutant(INBOX, "min(len(self._scans), MAX_BATCH)", "len(self._scans)"),
