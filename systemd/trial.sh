@@ -103,6 +103,7 @@ start)
         exit 0
     fi
     starts=$((starts + 1))
+    well=0
     if [ "$starts" -gt "$starts_allowed" ]; then
         back "it ended or was not ready $starts_allowed times: journalctl -u scangate shows why"
     else
@@ -118,7 +119,7 @@ refuse)
 check)
     well_now=0
     why=$(timeout "$look_seconds" env -u JOURNAL_STREAM "$app/current/bin/scangate" upgrade --check "$state/before.json" 2>&1) &&
-        well_now=1
+        systemctl is-active --quiet scangate.service && well_now=1 # it may answer before it is ready
     lock && load || exit 0
     looks=$((looks + 1))
     if [ "$well_now" -eq 1 ]; then well=$((well + 1)); else well=0; fi

@@ -27,6 +27,9 @@ def sysroot(suite: str, arch: str, python: str, folder: Path) -> Path:
         wanted = f"python{python},libpython{python}-dev,libc6-dev,linux-libc-dev"
         options = ["--variant=extract", f"--architectures={arch}", f"--include={wanted}", "--quiet"]
         subprocess.run(["mmdebstrap", *options, suite, str(fresh)], check=True)
+        for name in ("lib", "lib64"):  # a Debian that is only unpacked lacks what usrmerge links
+            if not (fresh / name).exists():
+                (fresh / name).symlink_to(f"usr/{name}")
         fresh.rename(root)
     return root
 
@@ -54,8 +57,8 @@ def install(source: Path, lib: Path, root: Path, arch: str, python: str, work: P
         subprocess.run(
             [
                 *(f"{triplet}-gcc", "-shared", "-fPIC", "-O2", "-std=c99", "-DNDEBUG", "-s", "-Wl,--build-id=none"),
-                *(f"-ffile-prefix-map={work}=.", f"-I{include}/python{python}", f"-isystem{include}/{triplet}"),
-                *(f"-isystem{include}", str(package / file), "-o", str(made)),
+                *(f"-ffile-prefix-map={work}=.", f"--sysroot={root}", f"-I{include}/python{python}"),
+                *(f"-isystem{include}/{triplet}", str(package / file), "-o", str(made)),
             ],
             check=True,
             cwd=work,

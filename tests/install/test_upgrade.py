@@ -1,6 +1,9 @@
 """A bad release gives its place back, whatever is bad about it, and no scan is lost by it."""
 
 import hashlib
+import os
+import select
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -164,3 +167,25 @@ def test_what_is_refused_before_anything_is_touched(box: Guest, tmp_path: Path) 
     done = box.try_run("scangate upgrade /root/x/scangate_9.0.0_amd64.deb")
     assert "the signature of /root/x/SHA256SUMS is not by /etc/scangate/release.gpg" in done.stderr
     assert box.running_version() == before
+
+
+@pytest.mark.parametrize("cut", range(int(os.environ.get("SCANGATE_INSTALL_CUTS", "4"))))
+def test_a_power_cut_in_an_upgrade_leaves_a_box_that_scans(box: Guest, tmp_path: Path, cut: int) -> None:
+    """At moments spread over dpkg's work; either version runs, and dpkg of either repairs."""
+    good = package_of(box.suite, DEBS)
+    newer, first = changed(good, "9.0.0", tmp_path), box.first()
+    file = box.hand_over(newer)
+    cuts = int(os.environ.get("SCANGATE_INSTALL_CUTS", "4"))
+    with subprocess.Popen(
+        box.command("dpkg", "-i", file), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as upgrade:
+        assert upgrade.stdout is not None
+        upgrade.stdout.readline()  # it has begun
+        select.select([], [], [], 6.0 * cut / cuts)
+        box.pull_the_plug()
+    box.boot()
+    box.wait(lambda: box.running_version() in {"9.0.0", version_of(good)}, "one of both runs")
+    assert box.first() == first
+    box.run(f"dpkg --configure -a; dpkg -i {file}", seconds=300)
+    box.wait(lambda: box.running_version() == "9.0.0", "the newer version runs")
+    assert box.first() == first
