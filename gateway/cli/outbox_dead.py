@@ -55,6 +55,10 @@ def _dead(arguments: argparse.Namespace) -> int:
                 since=None,
                 all=False,
                 excel=False,
+                report=None,
+                until=None,
+                language=None,
+                unseal_key=None,
             )
         )
     from gateway.events.exports.flat import flat

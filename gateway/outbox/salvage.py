@@ -5,7 +5,7 @@ import itertools
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -222,6 +222,31 @@ def _set_aside(path: Path, clock: ClockReading, at_work: AtWork) -> None:
     )
 
 
+def _copy_events(
+    rows: Iterable[database_pages.Row], fresh: sqlite3.Connection, cursor: Cursor, at_work: AtWork
+) -> int:
+    """Copy the sound rows, then the others that have no sound copy, as dead letters; return how many events."""
+    doubtful: dict[int, database_pages.Row] = {}
+    events = 0
+    for number, read in enumerate(rows, 1):
+        row = _in_its_place(read)
+        if event_is_sound(row, cursor.unchecked) and (row[5] is not None or dead_letters.is_event(row[4])):
+            events += _put(fresh, row)
+        elif 0 < row[0] < MAX_SEQUENCE and isinstance(row[4], bytes):
+            doubtful.setdefault(row[0], row)
+        if number % COMMIT_EVENTS == 0:
+            at_work()
+            fresh.execute("COMMIT")
+            fresh.execute("BEGIN IMMEDIATE")
+    for row in doubtful.values():  # no whole copy has been found beside it
+        kept = _put(fresh, row)
+        events += kept
+        if kept and row[0] > cursor.delivered:
+            letter = DeadLetter(sequence=row[0], parked_ns=row[1], reason=dead_letters.DAMAGED, asked_ns=0)
+            dead_letters.put(fresh, letter)
+    return events
+
+
 def _carry_over(
     damaged: Path, fresh: sqlite3.Connection, at_work: AtWork, *, cut_off: bool
 ) -> tuple[int, int, str | None]:
@@ -235,26 +260,9 @@ def _carry_over(
             source = stack.enter_context(contextlib.closing(connect(damaged, read_only=True)))
         cursor, facts = _marks(source)
         found = () if source is None else _readable(source, cursor.delivered)
-        doubtful: dict[int, database_pages.Row] = {}
-        events = 0
         fresh.execute("BEGIN IMMEDIATE")
         pages = database_pages.events(damaged, cursor.delivered)
-        for number, read in enumerate(itertools.chain(found, pages), 1):
-            row = _in_its_place(read)
-            if event_is_sound(row, cursor.unchecked) and (row[5] is not None or dead_letters.is_event(row[4])):
-                events += _put(fresh, row)
-            elif 0 < row[0] < MAX_SEQUENCE and isinstance(row[4], bytes):
-                doubtful.setdefault(row[0], row)
-            if number % COMMIT_EVENTS == 0:
-                at_work()
-                fresh.execute("COMMIT")
-                fresh.execute("BEGIN IMMEDIATE")
-        for row in doubtful.values():  # no whole copy has been found beside it
-            kept = _put(fresh, row)
-            events += kept
-            if kept and row[0] > cursor.delivered:
-                letter = DeadLetter(sequence=row[0], parked_ns=row[1], reason=dead_letters.DAMAGED, asked_ns=0)
-                dead_letters.put(fresh, letter)
+        events = _copy_events(itertools.chain(found, pages), fresh, cursor, at_work)
         if source is not None:
             _carry_over_the_rest(source, fresh)
         lost = _what_is_lost(fresh, cursor, facts, cut_off=cut_off)

@@ -73,6 +73,8 @@ scangate:
             "ANSIBLE_ROLES_PATH": str(ROLE / "roles"),
             "ANSIBLE_LOCALHOST_WARNING": "False",
             "ANSIBLE_NOCOLOR": "1",
+            # A connection that is kept would hold processes of a guest that is shut down.
+            "ANSIBLE_SSH_ARGS": "-o ControlMaster=no -o ControlPersist=no",
             "LC_ALL": "C.UTF-8",
         }
         command = [str(PLAYBOOK), "-i", str(self.folder / "inventory.yml"), str(ROLE / name), *arguments]

@@ -42,6 +42,17 @@ ACK: Final = "gateway/mqtt/application_ack.py"
 FRAMING: Final = "drivers/framing.py"
 LOCKS: Final = "drivers/locks.py"
 KEYMAP: Final = "drivers/keymap.py"
+PLAIN: Final = "drivers/dialects/plain.py"
+SERIAL: Final = "drivers/serial_port.py"
+FRAMES: Final = ("tests/drivers/test_framing.py",)
+KEYS: Final = ("tests/drivers/test_keymap.py", "tests/drivers/test_keymap_loss.py")
+DIALECTS: Final = (
+    "tests/drivers/test_dialect_contract.py",
+    "tests/drivers/test_dialect_datalogic.py",
+    "tests/drivers/test_dialect_honeywell.py",
+)
+LINES: Final = ("tests/drivers/test_serial_port.py",)
+HARDWARE: Final = ("tests/drivers/test_hardware.py", "tests/drivers/test_hid_keyboard.py")
 PRIVACY: Final = "gateway/station/privacy.py"
 LABEL: Final = "gateway/station/label.py"
 ENGINE: Final = "gateway/station/label_engine.py"
@@ -194,6 +205,30 @@ AREAS: Final[dict[str, Area]] = {
             ),
             Mutant(
                 KEYMAP, "if self._spoilt is None or reason is DiscardReason.DROPPED:", "if self._spoilt is None:"
+            ),
+            Mutant(
+                FRAMING,
+                "            if self._started_ns is None:\n                position",
+                "            if True:\n                position",
+                FRAMES,
+            ),
+            Mutant(FRAMING, "data = data.lstrip(SKIPPED)", "pass", FRAMES),
+            Mutant("drivers/clues.py", "if len(data) >= _LEAST and has_parity(data):", "if False:", FRAMES),
+            Mutant(KEYMAP, "self._num.light(right=value == 1)", "self._num.light(right=value == 0)", KEYS),
+            Mutant(KEYMAP, "self._caps.light(right=value == 0)", "self._caps.light(right=value == 1)", KEYS),
+            Mutant(KEYMAP, " or (self._caps.on and not letter)", "", KEYS),
+            Mutant(KEYMAP, ' or digits.startswith("0") else', " else", KEYS),
+            Mutant(KEYMAP, ' and "f8" in self._gs and self._framer.enveloped:', ":", KEYS),
+            Mutant(PLAIN, " and not (self._mark and self._mark in data)", "", DIALECTS),
+            Mutant(PLAIN, "self._framer.broken()  # it was no code", "pass", DIALECTS),
+            Mutant(SERIAL, "if self._changed() or not data:", "if not data:", LINES),
+            Mutant(SERIAL, "self._connection is ConnectionState.BUSY and holders(path)", "False", LINES),
+            Mutant("drivers/hid_node.py", "if self._radio and not bluetooth_connected():", "if False:", HARDWARE),
+            Mutant(
+                "drivers/hardware.py",
+                'None if hid.get("bus") == _BLUETOOTH else _usb_device',
+                "_usb_device",
+                HARDWARE,
             ),
         ),
     ),
