@@ -27,9 +27,9 @@ def sysroot(suite: str, arch: str, python: str, folder: Path) -> Path:
         wanted = f"python{python},libpython{python}-dev,libc6-dev,linux-libc-dev"
         options = ["--variant=extract", f"--architectures={arch}", f"--include={wanted}", "--quiet"]
         subprocess.run(["mmdebstrap", *options, suite, str(fresh)], check=True)
-        for folder in ("lib", "lib64"):  # a Debian that is only unpacked lacks what usrmerge links
-            if not (fresh / folder).exists():
-                (fresh / folder).symlink_to(f"usr/{folder}")
+        for name in ("lib", "lib64"):  # a Debian that is only unpacked lacks what usrmerge links
+            if not (fresh / name).exists():
+                (fresh / name).symlink_to(f"usr/{name}")
         fresh.rename(root)
     return root
 
