@@ -36,6 +36,7 @@ from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import StationJournal
 from gateway.outbox.writer import Outbox
 from gateway.scanning.carry_over import CarryOver
+from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
@@ -172,6 +173,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             ArticleMaster(config.articles_directory, config.articles.priorities()),
             journal=StationJournal(state / "outbox.db"),
             station=carried.given(config),
+            completing=_completing(registry),
         )
         alarms.extend(pipeline.key_trouble)
         calibrator = Calibrator(readers, registry, clock)
@@ -367,6 +369,16 @@ def _registry(state: Path) -> StationRegistry:
     except RegistryError as error:
         log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
     return registry
+
+
+def _completing(registry: StationRegistry) -> CompletingSymbols:
+    """Return what an earlier life has learned of labels; where it cannot be read, it is learned anew."""
+    completing = CompletingSymbols()
+    try:
+        completing.restore(registry.completing_symbols())
+    except RegistryError as error:
+        log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
+    return completing
 
 
 def _indicator(config: Config, stack: contextlib.ExitStack) -> Indicator | None:

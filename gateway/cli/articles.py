@@ -89,7 +89,9 @@ def _status(arguments: argparse.Namespace) -> int:
         }
         show(sources, columns, as_json=False, empty=NO_MASTER)
     for name in info.gaps:
-        print(f"! {name}: deltas are missing: scangate articles sync {name}", file=sys.stderr)
+        (delta,) = [one for one in info.deltas if one.name == name]
+        runs = ", ".join(f"{first}-{last}" if first < last else f"{first}" for first, last in delta.missing[:3])
+        print(f"! {name}: deltas {runs} are missing: have them sent again (recalls perhaps)", file=sys.stderr)
     if told.problem is not None:
         print(f"! {told.problem}", file=sys.stderr)
     return exits.NOT_WELL if info.gaps or told.problem is not None else exits.DONE

@@ -157,6 +157,7 @@ def _quality(arguments: argparse.Namespace) -> int:
         "completed": "late",
         "unknown": "unknown",
         "interleaved": "mixed",
+        "keyed": "typed",
     }
     show(rows, columns, as_json=arguments.json, empty="no label has been read since the start")
     return exits.DONE

@@ -182,6 +182,24 @@ class StationRegistry:
         except (KeyError, msgspec.ValidationError) as error:
             raise RegistryError("read", self._path, error, "move it away; it is made anew") from error
 
+    def completing_symbols(self) -> dict[str, dict[str, int]]:
+        """Return how often which symbol completed the labels of an article. Raises RegistryError."""
+        with self._lock:
+            documents = self._db.table("labels").all()
+        try:
+            return msgspec.convert(documents[0]["completing"], dict[str, dict[str, int]]) if documents else {}
+        except (KeyError, msgspec.ValidationError) as error:
+            raise RegistryError("read", self._path, error, "move it away; it is made anew") from error
+
+    def note_completing_symbols(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Keep them: one document, written whole. Raises RegistryError."""
+        with self._lock:
+            table = self._db.table("labels")
+            if table.all():
+                table.update({"completing": dict(counts)})
+            else:
+                table.insert({"completing": dict(counts)})
+
     def scanners(self) -> list[dict[str, Any]]:
         """Return every scanner this station has seen. Raises RegistryError."""
         with self._lock:

@@ -70,6 +70,8 @@ class Waiting(Struct, frozen=True, kw_only=True, rename="camel"):
 
     scanner: str
     missing: tuple[str, ...] = ()
+    suggested: str | None = None
+    """What the symbol looks like that completes it: square or linear."""
     expires_at: str = ""
     """When it goes out as incomplete, RFC 3339; empty where the daemon does not say."""
 

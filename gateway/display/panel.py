@@ -183,6 +183,8 @@ def missing_of(view: View | None, scanner: str, language: Language) -> str:
     waiting = next((one for one in view.waiting if one.scanner == scanner), None) if view else None
     if waiting is None or not waiting.missing:
         return ""
+    if waiting.suggested in words.SUGGESTED:
+        return translated(words.SUGGESTED[waiting.suggested], language)
     named = [translated(words.MISSING[one], language) for one in waiting.missing if one in words.MISSING]
     return translated(words.MISSING_YET, language).format(", ".join(named)) if named else ""
 

@@ -88,6 +88,11 @@ MISSING: Final[Mapping[str, Words]] = {
     "expiry": ("datum", "date"),
 }
 """What a label still lacks."""
+SUGGESTED: Final[Mapping[str | None, Words]] = {
+    "square": ("Skanna den fyrkantiga koden", "Scan the square code"),
+    "linear": ("Skanna den andra streckkoden", "Scan the other bar code"),
+}
+"""Which symbol completed the last labels of the article."""
 CONTEXTS: Final[Mapping[str, Words]] = {
     "case": ("Ärende valt", "Case chosen"),
     "location": ("Plats vald", "Place chosen"),

@@ -160,6 +160,8 @@ class ScanData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a consume: it was refused, and the operator has said that it is used all the same. To be booked."""
     count: CountSession | None = None
     """Of an inventory: the count it belongs to."""
+    entry: Literal["scanned", "keyed"] = "scanned"
+    """How it came: `keyed` where a symbol's printed text was typed, brackets and all, because it could not be read."""
     asset: EventAsset | None = None
     """Of the scan of an asset, which has no `udi`."""
     logistic_unit: str | None = field(default=None, name="logisticUnit")

@@ -47,6 +47,8 @@ if TYPE_CHECKING:  # lamps and a broker are not everywhere
 
 log = logging.getLogger(__name__)
 
+COMPLETING_SECONDS: Final = 1800.0
+"""Between two writes of what has been learned of labels: some 60 KB, which an SD card takes for years."""
 CLOCK_SECONDS: Final = 10.0
 """Between two looks at a clock that is not set yet."""
 CERTIFICATE_LOOK_SECONDS: Final = 60.0
@@ -86,6 +88,7 @@ class Monitor:
         self._readers = readers
         self._clock = clock
         self._registry = registry
+        self._completing_at = time.monotonic() + COMPLETING_SECONDS
         self._start_alarms = tuple(start_alarms)
         self._master = ArticleMaster(config.articles_directory, config.articles.priorities())
         self._started = time.monotonic()
@@ -149,6 +152,9 @@ class Monitor:
             self._certificate_at = now + CERTIFICATE_LOOK_SECONDS
             self._look_at_certificate()
         self._look_at_master()
+        if now >= self._completing_at:
+            self._completing_at = now + COMPLETING_SECONDS
+            self._keep_completing()
         current = self.examine()
         if self._delivery is not None:
             self._delivery.publish_articles(encode(self._told_master()))  # sent when it has changed
@@ -303,6 +309,7 @@ class Monitor:
     def close(self) -> None:
         """Write what is left and close everything."""
         self._write_registry()
+        self._keep_completing()
         self._master.close()
 
     def _broker(self, status: PublisherStatus | None, now: float) -> BrokerHealth | None:
@@ -357,6 +364,16 @@ class Monitor:
             unknown=self._worker.status.unknown_articles,
             problem=self._info_problem,
         )
+
+    def _keep_completing(self) -> None:
+        """Keep what has been learned of labels; losing it costs a few hints."""
+        counts = self._worker.completing.to_keep()
+        if counts is None:
+            return
+        try:
+            self._registry.note_completing_symbols(counts)
+        except RegistryError as error:
+            log.error("registry: %s", error)  # noqa: TRY400 - its words say it all
 
     def _write_registry(self) -> None:
         while self._links:

@@ -55,6 +55,8 @@ RECEIVE_MAXIMUM_DEFAULT: Final = 65535
 """MQTT 5, 3.2.2.3.3: the value of a CONNACK that does not say."""
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 QOS_REFUSED: Final = 0x9B
+TOO_LARGE: Final = 0x95
+"""Packet too large."""
 SESSION_TAKEN_OVER: Final = 0x8E
 """MQTT 5, 3.14.2.1: another client has connected with this client identifier."""
 MAX_ECHOES: Final = 1000
@@ -163,6 +165,8 @@ class Connection:
         self.lost: str | None = None
         self.receive_maximum = RECEIVE_MAXIMUM_DEFAULT
         self.maximum_packet: int | None = None
+        self.learnt_limit: int | None = None
+        """How large a packet may be, as far as it was seen that the broker does not take more."""
         self.acknowledgements: deque[Acknowledged] = deque()
         self.messages: deque[Message] = deque(maxlen=MAX_INBOUND_MESSAGES)
         self.oversized: int | None = None
@@ -349,7 +353,14 @@ class Connection:
 
     def fits(self, topic: str, body: bytes) -> bool:
         """Return whether the broker takes a packet of this size (MQTT 5, 3.2.2.3.6), as far as it has said."""
-        return self.maximum_packet is None or self.packet_size(topic, body) <= self.maximum_packet
+        limit = self.packet_limit
+        return limit is None or self.packet_size(topic, body) <= limit
+
+    @property
+    def packet_limit(self) -> int | None:
+        """How large a packet may be, as the broker has said or was seen not to take; None: nothing is known."""
+        known = [limit for limit in (self.maximum_packet, self.learnt_limit) if limit is not None]
+        return min(known) if known else None
 
     def close(self) -> None:
         """Say goodbye if anybody listens."""

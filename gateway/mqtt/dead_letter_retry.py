@@ -68,7 +68,7 @@ class DeadLetterRetries:
         if letter is None or body is None:
             return []
         if not self._connection.fits(self._topic, body):
-            limit = self._connection.maximum_packet
+            limit = self._connection.packet_limit
             self._park(letter, f"larger than the broker's maximum packet size of {limit} bytes")
             return []
         mid = self._connection.publish(self._topic, body)

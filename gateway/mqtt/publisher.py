@@ -19,6 +19,7 @@ from gateway.mqtt.connection import Connection, ConnectResult, Will
 from gateway.mqtt.delivery_memory import DeliveryMemory, ReplayRange
 from gateway.mqtt.delivery_state import DeliveryState
 from gateway.mqtt.inbound import Handler, Inbound
+from gateway.mqtt.learned_limits import LearnedLimits
 from gateway.mqtt.outgoing import Outgoing, Replies
 from gateway.mqtt.poison_detector import PoisonDetector
 from gateway.mqtt.protocol_choice import Attempt, ProtocolChoice
@@ -79,13 +80,15 @@ class Publisher:
         self._stopping = threading.Event()
         self._wake = wake = WakePipe()
         self._state = DeliveryState(outbox)
+        limits = LearnedLimits()
         self._services = Services(
             settings=settings,
             topics=topics,
             memory=self._memory,
             reporter=reporter,
             wake=wake,
-            retained=RetainedState(wake, reporter),
+            retained=RetainedState(wake, reporter, limits),
+            limits=limits,
             replies=Replies(wake),
             replayer=Replayer(self._memory, wake, reporter, successes(settings)),
             inbound=Inbound(subscriptions or {}, reporter, optional={topics.health}),

@@ -99,7 +99,7 @@ class Replayer:
                 break
             sequence, body = self._rows[0]
             if not connection.fits(topic, body):
-                why = f"larger than the broker's maximum packet size of {connection.maximum_packet} bytes"
+                why = f"larger than the broker's maximum packet size of {connection.packet_limit} bytes"
                 body = reader.notice(sequence, why)
                 if not connection.fits(topic, body):
                     self._hold_until = time.monotonic() + AGAIN_SECONDS

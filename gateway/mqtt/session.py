@@ -23,13 +23,14 @@ from msgspec import Struct
 from gateway.events.topics import Topics
 from gateway.mqtt.application_ack import ACK_SECONDS, MISSING, ApplicationAck
 from gateway.mqtt.broker_probe import BrokerProbe
-from gateway.mqtt.connection import Acknowledged, Connection
+from gateway.mqtt.connection import TOO_LARGE, Acknowledged, Connection
 from gateway.mqtt.dead_letter_retry import BREAK_SECONDS, DeadLetterRetries
 from gateway.mqtt.delivery_memory import DeliveryMemory
 from gateway.mqtt.delivery_state import DeliveryState
 from gateway.mqtt.echo_proof import EchoProof
 from gateway.mqtt.inbound import Inbound
 from gateway.mqtt.inflight_window import CAUTIOUS, InflightWindow
+from gateway.mqtt.learned_limits import LearnedLimits
 from gateway.mqtt.outgoing import Replies
 from gateway.mqtt.pacing import LineHold, TokenBucket
 from gateway.mqtt.poison_detector import PoisonDetector
@@ -56,7 +57,6 @@ then keeps no event waiting."""
 FAREWELL_SECONDS: Final = 1.0
 """At a stop, how long acknowledgements under way are waited for; without them an event is only sent again."""
 NO_SUBSCRIBERS: Final = 0x10
-TOO_LARGE: Final = 0x95
 UNFIT_REASONS: Final = frozenset({TOO_LARGE, 0x99})
 """Packet too large, payload format invalid: no later try can end otherwise, so the event is a dead letter."""
 ORDINARY_EVENT_BYTES: Final = 8 * 1024
@@ -77,6 +77,7 @@ class Services(Struct, frozen=True, kw_only=True):
     replayer: Replayer
     inbound: Inbound
     poison: PoisonDetector
+    limits: LearnedLimits
     unseal: Unseal
     stopping: Callable[[], bool]
     on_unsettled: Callable[[], None]
@@ -93,6 +94,7 @@ class Session:
         self._settings = settings = services.settings
         self._topics = services.topics
         self._reporter = services.reporter
+        connection.learnt_limit = services.limits.limit(connection.url)
         self._reader = OutboxReader(state.outbox)
         self._success = successes(settings)
         self._full_size = max(1, min(settings.window, connection.receive_maximum))
@@ -147,7 +149,7 @@ class Session:
     def _begin(self) -> None:
         services, connection = self._services, self._connection
         connection.retain(self._topics.status, b"online")
-        services.retained.begin()
+        services.retained.begin(connection.url)
         services.replayer.begin()
         more = {}
         if self._settings.confirm != "puback":
@@ -167,7 +169,7 @@ class Session:
 
     def _send_beside(self) -> None:
         services, connection = self._services, self._connection
-        services.retained.send(connection)
+        services.retained.send(connection, self._full_size - len(self._window) - self._beside)
         services.inbound.poll(connection)
         services.replayer.keep()
         services.replies.send(connection)
@@ -264,7 +266,7 @@ class Session:
 
     def _does_not_fit(self, sequence: int, body: bytes) -> bool:
         """Park an event that is too large for the broker; False when the broker's limit is too small for any."""
-        limit = self._connection.maximum_packet
+        limit = self._connection.packet_limit
         if len(body) <= ORDINARY_EVENT_BYTES:
             self._hold_line(
                 f"the broker's maximum packet size of {limit} bytes is below an ordinary event of {len(body)}: "
@@ -283,7 +285,8 @@ class Session:
     @property
     def _beside(self) -> int:
         """What is under way beside the line takes room in the broker's window, too."""
-        return self._services.replayer.under_way + self._retries.under_way
+        services = self._services
+        return services.replayer.under_way + self._retries.under_way + services.retained.under_way
 
     def _read_on(self) -> bool:
         if not self._more:
@@ -309,6 +312,8 @@ class Session:
             answer = answers.popleft()
             self._answers = self._answers or answer.mid == self._ping
             sequence = window.answered(answer.mid)
+            if sequence is None and self._services.retained.answered(self._connection, answer):
+                continue
             if sequence is None:
                 believed = echo is None or echo.proven or self._ack.awaited
                 if not self._retries.answered(answer, believed=believed):
@@ -387,12 +392,20 @@ class Session:
             self._hold_line(f"the broker does not take events on {self._topics.scan}: {what}")
             return
         body = self._reader.body(sequence) or b""
+        if answer.reason == TOO_LARGE:
+            self._learn_limit(body)
         if answer.reason == TOO_LARGE and len(body) <= ORDINARY_EVENT_BYTES:
             self._hold_line(
                 f"the broker refuses an ordinary event of {len(body)} bytes as too large: raise its limit"
             )
         else:
             self._park(sequence, f"refused by the broker: {answer.name}")
+
+    def _learn_limit(self, body: bytes) -> None:
+        """The broker does not take what is as large as this, and mostly hangs up on it: do not send it again."""
+        limits, connection = self._services.limits, self._connection
+        limits.note(connection.url, connection.packet_size(self._topics.scan, body))
+        connection.learnt_limit = limits.limit(connection.url)
 
     def _hold_line(self, problem: str) -> None:
         """The broker does not take events now: keep the order, send them again later, one at a time at first."""

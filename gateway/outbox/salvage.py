@@ -5,7 +5,7 @@ import itertools
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,7 @@ UNKNOWN: Final = Cursor(0, 0, MAX_SEQUENCE)
 class _Owner(Struct, frozen=True):
     source: str
     epoch: str
+    sequence: str
 
 
 _owner_decoder = msgspec.json.Decoder(_Owner)
@@ -87,12 +88,13 @@ def salvage(path: Path, now_ns: int, at_work: AtWork) -> Salvage:
     has no identity yet (`Outbox` gives it one when it opens it). The damaged file stays in its place until the new
     one is complete: a power cut or a full disk on the way leaves it to be salvaged again.
     """
+    cut_off = _log_damage(path) is not None
     quarantine = keep_aside(path, f"corrupt-{now_ns // NS}") or path
     building = path.with_name(f"{path.name}.salvaging")
     remove(building, "", "-wal", "-shm", "-journal")
     fresh = open_writer(building)
     try:
-        events, delivered, lost = _carry_over(quarantine, fresh, at_work)
+        events, delivered, lost = _carry_over(quarantine, fresh, at_work, cut_off=cut_off)
         fresh.execute("PRAGMA journal_mode = DELETE")  # one file, and everything in it
     finally:
         fresh.close()
@@ -172,11 +174,15 @@ def open_outbox(
 def examine(path: Path) -> None:
     """Look at an outbox's log before SQLite drops what it takes for a torn tail. Raises CorruptOutboxError."""
     try:
-        problem = wal_check.damage(Path(f"{path}-wal"), Path(f"{path}-shm"), PAGE_BYTES)
+        problem = _log_damage(path)
     except OSError as error:
         raise OutboxError("read the log of", path, error, "check the directory's owner and the disk") from error
     if problem is not None:
         raise CorruptOutboxError("open", path, problem, "it will be set aside and salvaged")
+
+
+def _log_damage(path: Path) -> str | None:
+    return wal_check.damage(Path(f"{path}-wal"), Path(f"{path}-shm"), PAGE_BYTES)
 
 
 def salvaged(outbox: Outbox, clock: ClockReading, at_work: AtWork = _nobody_waits) -> Outbox:
@@ -216,10 +222,37 @@ def _set_aside(path: Path, clock: ClockReading, at_work: AtWork) -> None:
     )
 
 
-def _carry_over(damaged: Path, fresh: sqlite3.Connection, at_work: AtWork) -> tuple[int, int, str | None]:
+def _copy_events(
+    rows: Iterable[database_pages.Row], fresh: sqlite3.Connection, cursor: Cursor, at_work: AtWork
+) -> int:
+    """Copy the sound rows, then the others that have no sound copy, as dead letters; return how many events."""
+    doubtful: dict[int, database_pages.Row] = {}
+    events = 0
+    for number, read in enumerate(rows, 1):
+        row = _in_its_place(read)
+        if event_is_sound(row, cursor.unchecked) and (row[5] is not None or dead_letters.is_event(row[4])):
+            events += _put(fresh, row)
+        elif 0 < row[0] < MAX_SEQUENCE and isinstance(row[4], bytes):
+            doubtful.setdefault(row[0], row)
+        if number % COMMIT_EVENTS == 0:
+            at_work()
+            fresh.execute("COMMIT")
+            fresh.execute("BEGIN IMMEDIATE")
+    for row in doubtful.values():  # no whole copy has been found beside it
+        kept = _put(fresh, row)
+        events += kept
+        if kept and row[0] > cursor.delivered:
+            letter = DeadLetter(sequence=row[0], parked_ns=row[1], reason=dead_letters.DAMAGED, asked_ns=0)
+            dead_letters.put(fresh, letter)
+    return events
+
+
+def _carry_over(
+    damaged: Path, fresh: sqlite3.Connection, at_work: AtWork, *, cut_off: bool
+) -> tuple[int, int, str | None]:
     """Copy what can be read: first as SQLite finds it, then what it finds no way to.
 
-    Returns how many events, the delivery mark, and which events are lost.
+    `cut_off`: the log's end is damaged. Returns how many events, the delivery mark, and which events are lost.
     """
     with contextlib.ExitStack() as stack:
         source = None
@@ -227,28 +260,20 @@ def _carry_over(damaged: Path, fresh: sqlite3.Connection, at_work: AtWork) -> tu
             source = stack.enter_context(contextlib.closing(connect(damaged, read_only=True)))
         cursor, facts = _marks(source)
         found = () if source is None else _readable(source, cursor.delivered)
-        doubtful: dict[int, database_pages.Row] = {}
-        events = 0
         fresh.execute("BEGIN IMMEDIATE")
         pages = database_pages.events(damaged, cursor.delivered)
-        for number, row in enumerate(itertools.chain(found, pages), 1):
-            if event_is_sound(row, cursor.unchecked) and (row[5] is not None or dead_letters.is_event(row[4])):
-                events += _put(fresh, row)
-            elif 0 < row[0] < MAX_SEQUENCE and isinstance(row[4], bytes):
-                doubtful.setdefault(row[0], row)
-            if number % COMMIT_EVENTS == 0:
-                at_work()
-                fresh.execute("COMMIT")
-                fresh.execute("BEGIN IMMEDIATE")
-        for row in doubtful.values():  # no whole copy has been found beside it
-            kept = _put(fresh, row)
-            events += kept
-            if kept and row[0] > cursor.delivered:
-                letter = DeadLetter(sequence=row[0], parked_ns=row[1], reason=dead_letters.DAMAGED, asked_ns=0)
-                dead_letters.put(fresh, letter)
+        events = _copy_events(itertools.chain(found, pages), fresh, cursor, at_work)
         if source is not None:
             _carry_over_the_rest(source, fresh)
         lost = _fill_gaps(fresh, cursor, facts)
+        if cursor == UNKNOWN:
+            first = fresh.execute("SELECT min(sequence) FROM event").fetchone()[0]
+            lost = _also(
+                lost, "what was scanned before" if first is None else f"what was scanned in front of {first}"
+            )
+        if cut_off:
+            newest = fresh.execute("SELECT ifnull(max(sequence), 0) FROM event").fetchone()[0]
+            lost = _also(lost, f"what was scanned behind {newest}")
         oldest = fresh.execute("SELECT min(sequence) FROM event").fetchone()[0]
         if cursor == UNKNOWN and oldest is not None:
             cursor = Cursor(oldest - 1, oldest - 1, 0)  # what lay in front was delivered, and removed by age
@@ -257,6 +282,20 @@ def _carry_over(damaged: Path, fresh: sqlite3.Connection, at_work: AtWork) -> tu
         write_meta(fresh, {"lost": lost})
         fresh.execute("COMMIT")
     return events, cursor.delivered, lost
+
+
+def _in_its_place(row: database_pages.Row) -> database_pages.Row:
+    """Return a row under the number that its event says, where its checksum says that it was written so."""
+    with contextlib.suppress(*UNREADABLE, TypeError):
+        own = int(_owner_decoder.decode(row[4]).sequence)
+        if own != row[0] and of_event(own, *row[1:5]) == row[5]:
+            return (own, *row[1:])
+    return row
+
+
+def _also(lost: str | None, more: str) -> str:
+    """Add to what is lost for certain what may be."""
+    return f"{lost}, and perhaps {more}" if lost else f"perhaps {more}"
 
 
 def _put(fresh: sqlite3.Connection, row: database_pages.Row) -> int:

@@ -20,7 +20,7 @@ from gateway.scanning.station_state import StationState
 from gateway.scanning.stories import Journal, story_of, whose
 from gateway.station.assets import Asset, asset_of
 from gateway.station.context import ContextItem
-from gateway.station.pairing import missing_part
+from gateway.station.pairing import is_typed, missing_part
 from gateway.station.profiles import PROFILES
 from gateway.station.repeats import Key, key_of
 from gateway.station.values import CaseClosed, Item, TakenBack, UsedDespite
@@ -95,6 +95,7 @@ class EventBuilder:
             context=event_context(meaning.context),
             count=None if meaning.count is None else convert(to_builtins(meaning.count), cloudevent.CountSession),
             destination=meaning.destination,
+            entry="keyed" if any(is_typed(symbol) for symbol in item.symbols) else "scanned",
             asset=(
                 cloudevent.EventAsset(scheme=asset.scheme, identifier=asset.identifier)
                 if asset is not None and asset.scheme != "SSCC"

@@ -43,6 +43,8 @@ class QualityRow(Struct, kw_only=True, rename="camel"):
     """The article master does not know the article."""
     interleaved: int = 0
     """Two labels were begun at once."""
+    keyed: int = 0
+    """Typed, because it could not be read."""
 
 
 class QualityReport(Struct, frozen=True, kw_only=True):
@@ -91,7 +93,9 @@ class LabelQuality:
         refused = data.verdict.disposition is Disposition.REFUSED
         unreadable = refused and any(code in FINDINGS for code in codes)
         names = {name for code, name in _OF_FINDING.items() if code in codes}
-        first_try = not (late or unreadable or names & {"incomplete", "interleaved"})
+        if data.entry == "keyed":
+            names.add("keyed")
+        first_try = not (late or unreadable or names & {"incomplete", "interleaved", "keyed"})
         rows = tuple(self._rows(data))
         for row in rows:
             row.labels += not late  # what it replaces was counted when it was an event

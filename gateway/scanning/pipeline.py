@@ -17,8 +17,10 @@ from gateway.model import Match
 from gateway.outbox.entry import NewEvent, StationNote
 from gateway.scanning import context_note
 from gateway.scanning.code_input import coded
+from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.outcome import Outcome
+from gateway.scanning.resumed_labels import with_label
 from gateway.scanning.station_state import StationState
 from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
@@ -54,14 +56,17 @@ class Pipeline:
         journal: Journal | None = None,
         *,
         station: Station = Station(),  # noqa: B008 - frozen
+        completing: CompletingSymbols | None = None,
     ) -> None:
         """`keys`: those of the configuration where they are not given. `journal`: none where left out.
 
-        `station`: what an earlier life has chosen.
+        `station`: what an earlier life has chosen. `completing`: what it has learned of labels.
         """
         settings = config.station
         keys = keys or read_keys(settings.code_key_file, config.context)
         self.memory = StationState(station=station)
+        self.completing: Final = completing or CompletingSymbols()
+        """Which symbol of an article's label completes it."""
         self.key_trouble: Final = keys.trouble
         """Why a configured key cannot be used, one line each."""
         self._settings = settings
@@ -284,7 +289,9 @@ class Pipeline:
             key = self._builder.repeat_key(data)
             memory = memory.with_event(event.id, data, at_ns, key, self._builder.repeat_ns)
             done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
-            memory = replace(memory, station=machine.resumed(memory.station, done, at_ns, self._times))
+            station = machine.resumed(memory.station, done, at_ns, self._times)
+            station = with_label(station, event.id, data, at_ns, self._times)
+            memory = replace(memory, station=station)
         station = context_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
         station = machine.elapse(station, clock.monotonic_ns, self._times).station
         self.memory = replace(memory, station=station)
@@ -314,7 +321,9 @@ class Pipeline:
     def view(self, clock: ClockReading) -> StationView:
         """Return what a display shows of the station now."""
         newest = next(reversed(self.memory.recent), None)
-        return view_of(self.memory.station, self._builder.station_id, newest, self._settings, clock)
+        return view_of(
+            self.memory.station, self._builder.station_id, newest, self._settings, clock, self.completing.suggested
+        )
 
 
 def _like(

@@ -80,6 +80,8 @@ class Worker:
         """Events: accepted, refused, undo, completed; of these incomplete, repeat. Scans: more, control.<kind>,
         foreign.<why>, context.<kind>, context-refused.<kind>.<why>, withheld.<kind>, discarded.<reason>,
         retransmission, trouble, fault."""
+        self.completing: Final = pipeline.completing
+        """Which symbol of an article's label completes it."""
         self.quality: Final = LabelQuality()
         """How well labels are read, since the start."""
         self._trouble: str | None = None
@@ -168,8 +170,9 @@ class Worker:
         clock = self._clock.now()
         if clock.synchronised:  # set while no daemon ran
             self._inbox.post(Notice.CLOCK_SET)
-        if self._outbox.left_open:
-            log.warning("labels left half scanned go out as incomplete count=%d", len(self._outbox.left_open))
+        left = self._outbox.left_open
+        if left:
+            log.warning("labels left half scanned go out as incomplete count=%d", len(left))
             self._store([], clock)
         try:
             note = self._outbox.station_note(context_note.KEY)
@@ -178,6 +181,8 @@ class Worker:
             self._outbox_failed(error)
         self._view = self._pipeline.view(clock)
         self._status = self._make_status()
+        for draft in left:  # whoever stands there sees which label is to be scanned again
+            self._tell(Outcome(scanner=draft.data.station.scanner, signal=Signal.WARNING, writes=(draft,)))
 
     def _end(self) -> None:
         """Finish what is under way: nobody scans the rest of a label here, and a job that was taken is done."""
@@ -303,6 +308,7 @@ class Worker:
     def _tell(self, outcome: Outcome) -> None:
         self._counters.update(outcome.tally())
         self.quality.count(outcome.writes)
+        self.completing.learn(outcome.writes)
         self._status = self._make_status()
         for message in outcome.messages(self._view):
             self._on_event(message)

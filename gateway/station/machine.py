@@ -162,14 +162,14 @@ def comparable(station: Station, scanner: str, at_ns: int, times: MoveTimes) -> 
     A quantity given since, another action or another case is about another piece. An action for one item has ended
     with its item, and a further symbol of that item is of it all the same.
     """
-    present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
-    if scanner in station.counted or present.one_item:
+    alive = [item for item in station.closed_items.get(scanner, ()) if at_ns <= item.until_ns]
+    if not alive or scanner in station.counted:
         return ()
-    return tuple(
-        item
-        for item in station.closed_items.get(scanner, ())
-        if at_ns <= item.until_ns and _means_the_same(item.meaning, present, chosen=scanner in station.chosen)
-    )
+    present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
+    if present.one_item:
+        return ()
+    chosen = scanner in station.chosen
+    return tuple(item for item in alive if _means_the_same(item.meaning, present, chosen=chosen))
 
 
 def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
@@ -184,20 +184,21 @@ def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
 
 
 def _same_context(one: Meaning, other: Meaning) -> bool:
-    return len(one.context) == len(other.context) and all(
-        item.is_same(another) for item, another in zip(one.context, other.context, strict=True)
-    )
+    mine, its = ({item.kind: item for item in meaning.context} for meaning in (one, other))
+    return mine.keys() == its.keys() and all(item.is_same(its[kind]) for kind, item in mine.items())
 
 
 def incomplete_of(station: Station, scanner: str, label: Label, at_ns: int, times: MoveTimes) -> Item | None:
     """Return the label of the same article that went out incomplete on a scanner, and that this one completes."""
     decoded = label.decoded
+    incomplete = [item for item in station.closed_items.get(scanner, ()) if item.missing]
+    if not incomplete:
+        return None
     present = _meaning(station, Occurrence(input=Input.SAME, scanner=scanner, at_ns=at_ns), times)
-    for item in reversed(station.closed_items.get(scanner, ())):
+    for item in reversed(incomplete):
         before = item.label.decoded
         if (
-            item.missing
-            and item.until_ns < at_ns <= item.until_ns + times.undo_ns
+            at_ns <= item.until_ns + times.undo_ns
             and before.device_identifier is not None
             and (before.issuer, before.device_identifier) == (decoded.issuer, decoded.device_identifier)
             and before.lot_number in {None, decoded.lot_number}

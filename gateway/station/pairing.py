@@ -199,6 +199,11 @@ def _isbt(decoded: Decoded, symbols: int) -> tuple[Missing, ...]:
     return tuple(lacking)
 
 
+def is_typed(symbol: Symbol) -> bool:
+    """Return whether a symbol is the printed text of one, typed with its brackets (GenSpecs 4.14)."""
+    return symbol.symbology is None and symbol.text.lstrip().startswith("(")
+
+
 def is_element_string(text: str) -> bool:
     """Return whether a text is long enough for an element string with a GTIN, and no web address."""
     return len(text) >= ELEMENT_STRING and not text.startswith("http")

@@ -99,7 +99,8 @@ def _has_identifier(symbology: str | None, decoded: Decoded) -> bool:
 def _is_asset(text: str, symbology: str | None, decoded: Decoded) -> bool:
     # without FNC1 or brackets, digits that begin with 00 and words that begin with 8004 may be anybody's
     vouched = symbology is not None or text.startswith("(")
-    return vouched and asset_of(decoded) is not None and not names_person(text, Evidence.OLD_DATE)
+    named = any(names_person(value, Evidence.OLD_DATE) for _, value in decoded.elements)
+    return vouched and asset_of(decoded) is not None and not named
 
 
 def _kind(text: str, decoded: Decoded) -> Kind:

@@ -19,6 +19,8 @@ class WaitingView(Struct, frozen=True, kw_only=True, rename="camel"):
     """Symbols scanned so far."""
     missing: tuple[str, ...]
     """What is still to be scanned: device-identifier, production-identifier, lot, serial, expiry."""
+    suggested: str | None
+    """What the symbol looks like that completed the last labels of this article: square or linear."""
     expires_at: str
     """When it goes out as incomplete, local time as in events."""
 
@@ -87,9 +89,17 @@ class StationView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def view_of(
-    station: Station, identity: str, last_event: str | None, settings: StationSettings, clock: ClockReading
+    station: Station,
+    identity: str,
+    last_event: str | None,
+    settings: StationSettings,
+    clock: ClockReading,
+    suggested: Callable[[str | None], str | None] = lambda _identifier: None,
 ) -> StationView:
-    """Return what a display shows of a station called `identity`."""
+    """Return what a display shows of a station called `identity`.
+
+    `suggested`: of a device identifier, which symbol of its label to scan next.
+    """
 
     def moment(at_ns: int | None) -> str | None:
         return None if at_ns is None else local_rfc3339(clock.wall_at(at_ns))
@@ -123,6 +133,7 @@ def view_of(
                 scanner=name,
                 symbols=len(item.symbols),
                 missing=item.missing,
+                suggested=suggested(item.label.decoded.device_identifier),
                 expires_at=local_rfc3339(clock.wall_at(item.until_ns)),
             )
             for name, item in sorted(station.open_items.items())

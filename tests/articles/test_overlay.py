@@ -579,3 +579,60 @@ def test_what_is_blocked_stays_so_until_the_recall_is_in_force(
     article = filled.master.look_up("x", GTIN).article
     assert article is not None
     assert (article.status.value, article.status_from) == ("recalled", since)
+
+
+VERSION_1 = """
+CREATE TABLE source (
+    name TEXT PRIMARY KEY, number INTEGER NOT NULL, issued_ns INTEGER NOT NULL, gap_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE seen (source TEXT, number INTEGER, PRIMARY KEY (source, number)) WITHOUT ROWID;
+CREATE TABLE change (
+    source TEXT, identity TEXT, slot TEXT, issued_ns INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL,
+    article_number TEXT, catalog_number TEXT, PRIMARY KEY (source, identity, slot)
+) WITHOUT ROWID;
+CREATE INDEX change_identity ON change (identity);
+PRAGMA user_version = 1;
+"""
+"""overlay.db as the first version made it."""
+
+
+@pytest.mark.parametrize("by", ["a look-up", "a delta"])
+def test_an_overlay_of_version_1_is_brought_forward(filled: Box, directory: Path, by: str) -> None:
+    changes = [
+        (GTIN, "recall 7.0", 20, "recall", '{"source":"miv","reason":"FSN 17","lots":["L1"]}', None),
+        (OTHER, "recalled", 10, "status", '{"status":"recalled","reason":"FSN 2","since":"2026-01-01"}', None),
+        ("#VGR-3", "status", 5, "status", '{"status":"blocked","reason":"avtal"}', None),
+        (CASE, "status", 6, "released", '{"status":"active"}', None),
+        ("#VGR-8", "row", 7, "row", '{"articleNumber":"VGR-8","tradeName":"Ny"}', "VGR-8"),
+        ("#VGR-7", "row", 8, "gone", "{}", None),
+    ]
+    with closing(sqlite3.connect(directory / OVERLAY, isolation_level=None)) as db:
+        db.executescript(VERSION_1)
+        db.execute("INSERT INTO source VALUES ('miv', 7, 30, 0), ('gudid', 9, 1, 1)")
+        db.execute("INSERT INTO seen VALUES ('miv', 7)")
+        for identity, slot, issued, kind, body, number in changes:
+            row = ("miv", identity, slot, issued, kind, body.encode(), number, None)
+            db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    filled.restart()
+    if by == "a delta":
+        assert filled.apply(delta(8, {"op": "block", "articleNumber": "VGR-99"})).applied
+    assert [filled.refuses(GTIN, "L1"), filled.refuses(GTIN, "L2")] == ["recalled", "free"]
+    assert filled.refuses(OTHER) == "recalled"
+    assert filled.shows("VGR-3")[1] == "blocked"
+    assert filled.shows("VGR-8")[0] == "Ny"
+    sources = {one.name: (one.number, one.missing) for one in filled.master.info().deltas}
+    assert sources == {"miv": (8 if by == "a delta" else 7, ()), "gudid": (9, ((1, 8),))}
+    assert filled.apply(delta(9, RELEASE)).applied
+    assert filled.refuses(GTIN, "L1") == "free"
+
+
+def test_a_generation_of_before_keeps_what_it_bars(importing: Importing, filled: Box, directory: Path) -> None:
+    """It lacks the tables that later versions have added."""
+    with closing(sqlite3.connect(directory / "current.db", isolation_level=None)) as db:
+        for table in ("barred", "may_not_block", "silent_on_status"):
+            db.execute(f"DROP TABLE {table}")
+    filled.restart()
+    assert filled.refuses(OTHER) == "blocked"
+    importing("articleNumber\nX\n", name="other")
+    importing(f"{HEADER}{GTIN};VGR-1;Stam;;;;\n")
+    assert filled.refuses(OTHER) == "blocked"

@@ -213,7 +213,7 @@ def test_missing_deltas_are_told(run: Run, box: Box) -> None:
         deltas.apply(json.dumps(message).encode())
     ran = run("articles", "status", "-c", box.config_file)
     assert ran.code == 1
-    assert "miv: deltas are missing: scangate articles sync miv" in ran.err
+    assert "miv: deltas 1-8 are missing: have them sent again" in ran.err
     status = json.loads(run("articles", "status", "-c", box.config_file, "--json").out)
     assert (status["sources"][0]["deltaNumber"], status["sources"][0]["gap"], status["changes"]) == (9, True, 1)
 

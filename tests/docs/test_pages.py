@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import _parser
+from intake.cli import _parser as _intake_parser
 from tests.project.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,7 @@ PAGES = [
 PATHS = re.compile(
     r"`((?:drivers|firmware_config|gateway|intake|tests|systemd|scripts|deploy|docs|requirements)/[\w./*-]+)`"
 )
+PROGRAMS = {"scangate": _parser(), "scangate-intake": _intake_parser()}
 README_LINES = 80
 """A screen and a half."""
 
@@ -29,18 +31,18 @@ page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 
 
 def shown(text: str) -> Iterator[str]:
-    """Yield what stands in code: indented lines, and what is between backticks."""
-    for line in text.splitlines():
+    """Yield what stands in code: indented lines, with those they go on in, and what is between backticks."""
+    for line in text.replace("\\\n", " ").splitlines():
         if line.startswith("    "):
             yield line.split("  #")[0].strip()
         else:
             yield from re.findall(r"`([^`]+)`", line)
 
 
-def commands(text: str) -> list[str]:
-    """Return the `scangate` commands of a page, one each."""
+def commands(text: str, program: str = "scangate") -> list[str]:
+    """Return a program's commands of a page, one each."""
     parts = [part.strip() for one in shown(text) for part in re.split(r"&&|;", one)]
-    return [part for part in parts if part.startswith("scangate ")]
+    return [part for part in parts if part.startswith(f"{program} ")]
 
 
 def unknown(parser: argparse.ArgumentParser, words: list[str]) -> str | None:
@@ -81,12 +83,12 @@ def test_every_path_that_is_named_is_there(path: Path) -> None:
 
 @pytest.mark.parametrize("path", LIVING, ids=lambda path: path.name)
 def test_every_command_is_one(path: Path) -> None:
-    parser = _parser()
     wrong = []
-    for command in commands(path.read_text()):
-        word = unknown(parser, shlex.split(command, comments=True)[1:])
-        if word is not None:
-            wrong.append(f"{command}: {word}")
+    for program, parser in PROGRAMS.items():
+        for command in commands(path.read_text(), program):
+            word = unknown(parser, shlex.split(command, comments=True)[1:])
+            if word is not None:
+                wrong.append(f"{command}: {word}")
     assert wrong == []
 
 

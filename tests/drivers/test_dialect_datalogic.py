@@ -131,3 +131,12 @@ def test_no_signal_leaves_the_scanner_disabled_or_lit(feedback: str) -> None:
 
 def test_a_cordless_message() -> None:
     assert cordless_message(6, 5, 7) == b"\x12\x1b[6q\x1b[5q\x1b[7q\r"
+
+
+def test_the_beginning_of_an_answer_keeps_no_code_back() -> None:
+    """Its end never comes; the configured terminator does: it is no answer, and what follows it is a code."""
+    tab = DatalogicDialect(ScannerSettings(name="desk", dialect="datalogic", terminator="TAB", idle_ms=IDLE_MS))
+    code = b"]d20109520001000102"
+    frames = tab.feed(b"$>10\t" + code + b"\t", 0)
+    assert [one.data for one in frames if isinstance(one, Frame)] == [b"$>10", code]
+    assert tab.deadline_ns() is None

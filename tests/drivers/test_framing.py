@@ -178,6 +178,7 @@ def test_the_rest_of_a_code_after_a_silence_is_no_code(terminator: Terminator) -
         ("STX-ETX", b"\x0210A1\x03\r", b"10A1"),
         ("none", b"10A1\r", b"10A1\r"),
         ("CR", b"\r\n", b""),
+        ("CR", b"\n\t10A1\r", b"10A1"),
     ],
 )
 def test_the_ending_in_a_report_or_packet(terminator: Terminator, came: bytes, code: bytes) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 from time import monotonic_ns
 from typing import Literal
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers import hardware
 from drivers.base import DriverError, FrameDiscarded, Scanner, ScannerSettings, Terminator
 from drivers.dialects.plain import PlainDialect
 from drivers.framing import Framed
@@ -30,6 +32,7 @@ from drivers.model import (
 from drivers.typing_session import TypingSession
 from tests.drivers import typist
 from tests.drivers.keyboards import MOST_EVENTS, Keyboards
+from tests.drivers.machine import Machine
 from tests.drivers.typist import INPUT_EVENT, Event, Typist, pack
 
 MS = 1_000_000
@@ -236,6 +239,27 @@ def test_a_device_that_is_not_there_is_a_state() -> None:
     scanner.close()
     assert isinstance(change, ConnectionChange)
     assert change.connection is ConnectionState.MISSING
+
+
+def test_a_keyboard_whose_bluetooth_link_went_down_and_left_its_node(
+    bench: Keyboards, scanner: HidKeyboardScanner, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BlueZ keeps uhid devices since 5.77: reading one that is away neither fails nor brings anything."""
+    machine = Machine(tmp_path)
+    monkeypatch.setattr(hardware, "SYSFS", machine.sysfs)
+    machine.bluetooth_keyboard(7)
+    machine.radio("hci0:256")
+    assert take(scanner, 1) == [CONNECTED]
+    bench.plugged = False  # as `choose` finds it while no link is there
+    machine.radio()
+    (away,) = take(scanner, 1)
+    assert isinstance(away, ConnectionChange)
+    assert away.connection is ConnectionState.MISSING
+    assert "Bluetooth link is down" in away.detail
+    bench.plugged = True
+    machine.radio("hci0:257")
+    scanner.look_again()
+    assert take(scanner, 1) == [CONNECTED]
 
 
 class Pair:

@@ -11,6 +11,9 @@ from tests.drivers import typist
 from tests.drivers.decoding import GS1, IDLE_NS, MS, Said, decoder, feed, reasons, said
 from tests.drivers.typist import CAPS_LOCK, SHIFT, Event, Typist, events, tap
 
+NUM_LOCK, KEYPAD_1 = 0x53, 0x59
+"""HID Usage Tables, keyboard page."""
+
 # Locks -----------------------------------------------------------------------------------------------
 
 
@@ -132,6 +135,13 @@ def test_caps_lock_that_may_have_been_lost_makes_letters_unreadable_until_a_sile
     under_test = decoder()
     frames = feed(under_test, told + scanner.events("C1", 250 * MS) + scanner.events("D", 600 * MS))
     assert said(frames) == ["A", (DiscardReason.DROPPED, 0), (DiscardReason.UNREADABLE, 1), "D"]
+
+
+def test_num_lock_that_may_have_been_lost_makes_the_keypad_unreadable_until_a_silence() -> None:
+    one = [*tap(KEYPAD_1), *tap(typist.ENTER)]
+    told = events([*tap(NUM_LOCK), *tap(NUM_LOCK), *one]) + drop(Typist().events("B", 200 * MS), 0, 3)
+    frames = feed(decoder(), told + events(one, 250 * MS) + events(one, 600 * MS))
+    assert said(frames) == ["1", (DiscardReason.DROPPED, 0), (DiscardReason.UNREADABLE, 0), "1"]
 
 
 # Whatever happens ------------------------------------------------------------------------------------

@@ -33,8 +33,9 @@ def test_killed_between_two_symbols_nothing_is_lost_and_nothing_comes_twice(tmp_
         wait_for(lambda: gateway.stored() == 1, "it is an event")
         gateway.wire.write(PRIMARY)
         gateway.wire.write(SECONDARY)
-        wait_for(lambda: gateway.stored() == 2, "the whole label is one event")
-        half, whole = everything_arrived(gateway, consumer)
+        wait_for(lambda: gateway.stored() == 3, "the whole label is one event, in the place of the half")
+        half, undo, whole = everything_arrived(gateway, consumer)
+        assert (undo["data"]["undoes"], undo["data"]["reason"]) == (half["id"], "label-completed")
         assert len(half["data"]["symbols"]) == 1
         assert "INCOMPLETE_LABEL" in codes(half)
         assert [symbol["text"] for symbol in whole["data"]["symbols"]] == [

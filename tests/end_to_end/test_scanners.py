@@ -62,7 +62,7 @@ def test_list(gateway: Gateway) -> None:
         (SYMBOL, 0, ["front is calibrated"], True),
         (SYMBOL.replace(b"\x1d", b""), 0, ["GS_DROPPED", "front is calibrated"], True),
         (SYMBOL.replace(b"\x1d", b"|"), 1, ["GS_REPLACED", "mend it and scan again"], False),
-        (SYMBOL.replace(b"CHECK", b"check").replace(b"]d1", b""), 1, ["NO_AIM_ID", "LAYOUT_WRONG"], False),
+        (SYMBOL.replace(b"CHECK", b"check").replace(b"]d1", b""), 1, ["NO_AIM_ID", "CHARACTERS_REPLACED"], False),
         (label(1), 1, ["OTHER_CODE"], False),
     ],
 )

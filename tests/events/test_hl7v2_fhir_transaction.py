@@ -17,7 +17,8 @@ from gateway.events.stored_event import StoredEvent
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "docs/events").glob("*.json"))
-NO_USE = {"clock", "case", "discard-corrects"}
+USES = [path.stem for path in EXAMPLES if b'"action": "consume"' in path.read_bytes()]
+SCANS = [*USES, "undo"]
 PATIENT = {"scheme": "personnummer", "kid": "sealed-0123456789abcdef", "value": "c2VhbGVk|^~\\&"}
 CASES: tuple[Any, ...] = (None, "orbit:OP-20261121-0317", {"scheme": "orbit", "kid": "hmac-1", "value": "aGFzaA=="})
 
@@ -57,7 +58,7 @@ def test_a_charge_passes_a_strict_parser(case: Any, patient: dict[str, str] | No
 def test_an_undo_is_a_credit_of_that_charge() -> None:
     charge = scan(case="orbit:OP-1")
     undo = scan("undo", case="orbit:OP-1")
-    made = hl7v2.message(Act(event=undo, undone=charge))
+    made = hl7v2.message(Act(event=undo, undone=charge, before=1))
     assert made is not None
     finance = parsed(made).dft_p03_financial
     assert finance.ft1.ft1_6.value == "CR"
@@ -83,7 +84,7 @@ def test_every_example_is_a_message_or_counted() -> None:
 
 @pytest.mark.parametrize("release", ["R4", "R5"])
 @pytest.mark.parametrize("patient", [None, PATIENT])
-@pytest.mark.parametrize("name", [path.stem for path in EXAMPLES if path.stem not in NO_USE])
+@pytest.mark.parametrize("name", SCANS)
 def test_every_example_is_a_valid_transaction(
     name: str,
     patient: dict[str, str] | None,
@@ -114,3 +115,59 @@ def test_what_was_received_has_no_transaction() -> None:
     )
     assert fhir_transaction.bundle(Act(event=received), "R4") is None
     assert fhir_transaction.bundle(Act(event=event), "R4") is not None
+
+
+def journal(*changes: dict[str, Any]) -> Acts:
+    """Acts of a row of events: each a use of 3 pieces for a case, changed so."""
+    stored = []
+    for number, change in enumerate(changes, 1):
+        made = json.loads((ROOT / "docs/events/accepted.json").read_text())
+        made["id"] = f"00000000-0000-4000-8000-{number:012d}"
+        made["data"] |= {"quantity": 3} | change
+        made["data"]["context"] |= {"case": "orbit:OP-1"}
+        stored.append(StoredEvent(sequence=number, body=json.dumps(made).encode(), state="delivered"))
+    return Acts(stored)
+
+
+USE = "00000000-0000-4000-8000-000000000001"
+SECOND = "00000000-0000-4000-8000-000000000002"
+
+
+@pytest.mark.parametrize(
+    ("changes", "charged"),
+    [
+        ([{}], ["CG 3"]),
+        ([{}, {"action": "discard", "corrects": USE, "quantity": 1}], ["CG 3", "CR 1"]),
+        (
+            [
+                *({}, {"action": "return", "corrects": USE, "quantity": 2}),
+                {"action": "undo", "undoes": SECOND, "symbols": []},
+            ],
+            ["CG 3", "CR 2", "CG 2"],
+        ),
+        (
+            [
+                *({}, {"action": "discard", "corrects": USE, "quantity": 1}),
+                {"action": "undo", "undoes": USE, "symbols": []},
+            ],
+            ["CG 3", "CR 1", "CR 2"],
+        ),
+        ([{}, {"action": "explant", "corrects": USE, "quantity": 1}], ["CG 3"]),
+        ([{}, {"repeats": USE}], ["CG 3"]),
+        ([{"action": "discard"}], []),
+    ],
+)
+def test_the_account_adds_up(changes: list[dict[str, Any]], charged: list[str]) -> None:
+    """What is charged less what is credited is what was used."""
+    finances = [parsed(made.decode()).dft_p03_financial for made in hl7v2.lines(journal(*changes)) if made]
+    assert [f"{one.ft1.ft1_6.value} {one.ft1.ft1_10.value}" for one in finances] == charged
+    assert {one.ft1.ft1_23.ft1_23_1.value for one in finances[1:]} <= {USE}
+
+
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_a_discarded_piece_is_entered_in_error(release: fhir_transaction.Release) -> None:
+    acts = journal({}, {"action": "discard", "corrects": USE, "quantity": 3})
+    made = [fhir_transaction.bundle(act, release) for act in acts]
+    (R4Bundle if release == "R4" else Bundle).model_validate(made[1])
+    assert made[1] is not None
+    assert {entry["resource"]["status"] for entry in made[1]["entry"]} == {"entered-in-error"}

@@ -48,7 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     seconds: float
     """Over which each gateway's scans are spread."""
     window: int
-    confirm: Literal["puback", "ack"] = "puback"
+    confirm: Literal["auto", "puback", "ack"] = "puback"
     """What delivers an event."""
 
 

@@ -20,10 +20,10 @@ def test_it_decodes_imports_and_runs_the_scan_path(suite: str, tmp_path: Path) -
         pytest.skip("needs qemu-user-static and the arm64 packages: make deb")
     subprocess.run(["dpkg-deb", "-x", package_of(suite, DEBS, "arm64"), tmp_path], check=True)
     (version,) = (path for path in (tmp_path / "usr/lib/scangate").iterdir() if path.is_dir())
-    python = [QEMU, "-L", sysroot, sysroot / f"usr/bin/python{PYTHONS[suite]}", "-sSP"]
+    python = [QEMU, "-L", str(sysroot), str(sysroot / f"usr/bin/python{PYTHONS[suite]}"), "-sSP"]
 
     def scangate(*arguments: str | Path, stdin: str = "") -> str:
-        command = [*python, version / "bin/scangate", *arguments]
+        command = [*python, str(version / "bin/scangate"), *map(str, arguments)]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout

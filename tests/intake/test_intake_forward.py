@@ -315,3 +315,14 @@ def test_from_the_command_line(http: HttpServer, listener: Hl7Listener, tmp_path
     assert command("forward", "--database", url, "--to", "gopher://x", "--once")[0] == 2
     http.answer = lambda _: 500
     assert command("forward", "--database", url, "--to", http.url, "--receiver", "again", "--once")[0] == 3
+
+
+def test_a_discard_of_a_used_piece_takes_its_record_back(engine: sa.Engine, http: HttpServer) -> None:
+    discard = {"action": "discard", "corrects": identity("gw1", 1), "quantity": 1}
+    fill(engine, row(1), row(2, data=discard), row(3, data={"repeats": identity("gw1", 1)}))
+    done = once(engine, http.url)
+    assert (done.progress.confirmed, done.progress.left_out) == (2, 1)
+    (entry,) = http.taken[1][1]["entry"]
+    assert entry["resource"]["identifier"][0]["value"] == f"urn:uuid:{identity('gw1', 1)}"
+    assert entry["resource"]["status"] == "entered-in-error"
+    assert entry["resource"]["suppliedItem"]["itemReference"]["reference"].startswith("Device?identifier=")

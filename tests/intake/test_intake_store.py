@@ -15,6 +15,8 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.events.exports.netting import in_force
+from gateway.events.stored_event import StoredEvent
 from intake.acknowledge import Acknowledgements
 from intake.database import DatabaseError, open_database
 from intake.event import EventRow, Ignored, Place, Poison, read_event
@@ -221,6 +223,34 @@ def test_what_an_undo_takes_back_is_not_in_force(store: Store, engine: sa.Engine
     assert sequences(rows(engine, "SELECT sequence FROM used")) == [3]
     (used,) = rows(engine, "SELECT article_number, lot_number, quantity FROM article_use")
     assert tuple(used) == ("VGR-104233", "L2A0417", 1)
+
+
+def test_the_views_net_as_the_gateways_own_reports(store: Store, engine: sa.Engine) -> None:
+    """The rule of the integration page, judged by the exporter's implementation of it."""
+    uses = [(number, {"quantity": number + 1}) for number in range(1, 6)]
+    changes: list[tuple[int, dict[str, Any]]] = [
+        *uses,
+        (6, {"action": "discard", "corrects": identity("gw1", 1), "quantity": 1}),
+        (7, {"action": "return", "corrects": identity("gw1", 2), "quantity": 3}),
+        (8, {"action": "discard", "corrects": identity("gw1", 3), "quantity": 1}),
+        (9, {"action": "undo", "undoes": identity("gw1", 8)}),
+        (10, {"action": "explant", "corrects": identity("gw1", 4), "quantity": 1}),
+        (11, {"repeats": identity("gw1", 5), "quantity": 6}),
+        (12, {"repeats": identity("gw1", 5), "quantity": 6}),
+        (13, {"action": "undo", "undoes": identity("gw1", 5)}),
+        (14, {"repeats": identity("gw1", 4), "quantity": 5}),
+    ]
+    sent = [body(number, data=data) for number, data in changes]
+    events = [read_event(topic(), one, NOW) for one in sent]
+    store.commit(Batch(events=tuple(one for one in events if isinstance(one, EventRow))))
+    stored = [StoredEvent(sequence=number, body=one, state="delivered") for number, one in enumerate(sent, 1)]
+    expected = {
+        int(one.event.sequence): one.quantity
+        for one in in_force(stored)
+        if one.event.data.action == "consume" and one.quantity
+    }
+    found = rows(engine, "SELECT sequence, used_quantity FROM used")
+    assert {row.sequence: int(row.used_quantity) for row in found} == expected
 
 
 def test_a_clock_event_gives_the_true_time(store: Store, engine: sa.Engine) -> None:

@@ -1,17 +1,13 @@
 """What comes in and goes beside the events, with a real mosquitto: commands, state, replays, acknowledgements."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from paho.mqtt.client import Client, MQTTv5
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -20,52 +16,13 @@ from gateway.mqtt.connection import Message
 from gateway.mqtt.delivery_memory import DeliveryMemory, ReplayRange
 from gateway.outbox.writer import Outbox
 from tests.brokers import Broker, Subscriber, wait_for
+from tests.mqtt.central import Central
 from tests.mqtt.courier import TOPICS, Courier, courier
 from tests.outbox.events import reading
 
 pytestmark = pytest.mark.usefixtures("hurried")
 Start = Callable[..., Broker]
 HEALTH = "udi/v1/vgr/su/gw01/cmd/health"
-
-
-class Central:
-    """The central system's client: hears everything, and says things."""
-
-    def __init__(self, broker: Broker) -> None:
-        self.heard = Subscriber(broker.port, "udi/#")
-        self.heard.subscribed()
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id="central", protocol=MQTTv5)
-        connected = threading.Event()
-        self._client.on_connect = lambda *_: connected.set()
-        self._client.connect("127.0.0.1", broker.port)
-        self._client.loop_start()
-        assert connected.wait(10)
-
-    def say(self, topic: str, body: object, properties: Properties | None = None, *, retain: bool = False) -> None:
-        data = json.dumps(body)
-        self._client.publish(topic, data, qos=1, retain=retain, properties=properties).wait_for_publish(10)
-
-    def scans(self) -> list[int]:
-        """Sequence numbers in order of arrival."""
-        return [int(msgspec.json.decode(body)["sequence"]) for body in self.heard.on("/scan")]
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-        self.heard.close()
-
-
-@pytest.fixture
-def central() -> Iterator[Callable[[Broker], Central]]:
-    made: list[Central] = []
-
-    def connect(broker: Broker) -> Central:
-        made.append(Central(broker))
-        return made[-1]
-
-    yield connect
-    for one in made:
-        one.close()
 
 
 def replay(first: int, last: int) -> ReplayRange:

@@ -42,6 +42,17 @@ ACK: Final = "gateway/mqtt/application_ack.py"
 FRAMING: Final = "drivers/framing.py"
 LOCKS: Final = "drivers/locks.py"
 KEYMAP: Final = "drivers/keymap.py"
+PLAIN: Final = "drivers/dialects/plain.py"
+SERIAL: Final = "drivers/serial_port.py"
+FRAMES: Final = ("tests/drivers/test_framing.py",)
+KEYS: Final = ("tests/drivers/test_keymap.py", "tests/drivers/test_keymap_loss.py")
+DIALECTS: Final = (
+    "tests/drivers/test_dialect_contract.py",
+    "tests/drivers/test_dialect_datalogic.py",
+    "tests/drivers/test_dialect_honeywell.py",
+)
+LINES: Final = ("tests/drivers/test_serial_port.py",)
+HARDWARE: Final = ("tests/drivers/test_hardware.py", "tests/drivers/test_hid_keyboard.py")
 PRIVACY: Final = "gateway/station/privacy.py"
 LABEL: Final = "gateway/station/label.py"
 ENGINE: Final = "gateway/station/label_engine.py"
@@ -54,7 +65,7 @@ WORKER: Final = "gateway/scanning/worker.py"
 
 AREAS: Final[dict[str, Area]] = {
     "outbox": Area(
-        ("tests/outbox", "tests/events"),
+        ("tests/outbox", "tests/events/test_cloudevent.py"),
         (
             Mutant(SCHEMA, "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"),
             Mutant(SCHEMA, "if version > SCHEMA_VERSION:", "if version > SCHEMA_VERSION + 1:"),
@@ -195,6 +206,30 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(
                 KEYMAP, "if self._spoilt is None or reason is DiscardReason.DROPPED:", "if self._spoilt is None:"
             ),
+            Mutant(
+                FRAMING,
+                "            if self._started_ns is None:\n                position",
+                "            if True:\n                position",
+                FRAMES,
+            ),
+            Mutant(FRAMING, "data = data.lstrip(SKIPPED)", "pass", FRAMES),
+            Mutant("drivers/clues.py", "if len(data) >= _LEAST and has_parity(data):", "if False:", FRAMES),
+            Mutant(KEYMAP, "self._num.light(right=value == 1)", "self._num.light(right=value == 0)", KEYS),
+            Mutant(KEYMAP, "self._caps.light(right=value == 0)", "self._caps.light(right=value == 1)", KEYS),
+            Mutant(KEYMAP, " or (self._caps.on and not letter)", "", KEYS),
+            Mutant(KEYMAP, ' or digits.startswith("0") else', " else", KEYS),
+            Mutant(KEYMAP, ' and "f8" in self._gs and self._framer.enveloped:', ":", KEYS),
+            Mutant(PLAIN, " and not (self._mark and self._mark in data)", "", DIALECTS),
+            Mutant(PLAIN, "self._framer.broken()  # it was no code", "pass", DIALECTS),
+            Mutant(SERIAL, "if self._changed() or not data:", "if not data:", LINES),
+            Mutant(SERIAL, "self._connection is ConnectionState.BUSY and holders(path)", "False", LINES),
+            Mutant("drivers/hid_node.py", "if self._radio and not bluetooth_connected():", "if False:", HARDWARE),
+            Mutant(
+                "drivers/hardware.py",
+                'None if hid.get("bus") == _BLUETOOTH else _usb_device',
+                "_usb_device",
+                HARDWARE,
+            ),
         ),
     ),
     "station": Area(
@@ -244,7 +279,7 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(ENGINE, "if not item.label.apart]", "]"),
             Mutant(BINDING, "at_ns - other.since_ns > TOGETHER_NS", "at_ns - other.since_ns >= TOGETHER_NS"),
             Mutant(BINDING, "other is not None and at_ns - other", "other is None and at_ns - other"),
-            Mutant(BINDING, 'and why != "cleared"', ""),
+            Mutant(BINDING, 'and why not in {"cleared", "closed"}', ""),
             Mutant(BINDING, 'key == own or not key.startswith(f"{_PERFORMER}:")', "True"),
             Mutant(BINDING, "context.pop(other)}", "context[other]}"),
             Mutant(MACHINE, "own = what.input is Input.STRAY", "own = False"),
@@ -263,7 +298,12 @@ AREAS: Final[dict[str, Area]] = {
         ),
     ),
     "scanning": Area(
-        ("tests/scanning",),
+        (
+            "tests/scanning/test_inbox.py",
+            "tests/scanning/test_worker.py",
+            "tests/scanning/test_worker_station.py",
+            "tests/scanning/test_worker_troubles.py",
+        ),
         (
             Mutant(INBOX, "if len(self._scans) >= MAX_SCANS:", "if len(self._scans) > MAX_SCANS:"),
             Mutant(INBOX, "min(len(self._scans), MAX_BATCH)", "len(self._scans)"),

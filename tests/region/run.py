@@ -25,7 +25,7 @@ from rich.console import Console
 from gateway.outbox.reader import OutboxReader
 from intake.database import make_engine
 from intake.schema import event, stream
-from tests.bench.harness import LOG_CHARACTERS, BenchError, workplace
+from tests.bench.harness import LOG_CHARACTERS, BenchError, wait_until, workplace
 from tests.fleet.central import TENANT
 from tests.fleet.fleet import allow_many_files, gateways_of, go, line
 from tests.fleet.gateways import MOST, Report, Settings
@@ -135,6 +135,7 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
         stack.callback(region.close)
         stack.enter_context(_explained(region, outboxes))
         region.start()
+        wait_until(lambda: all("announced" in one.log.read_text() for one in region.intakes), "intakes are there")
         say(f"three NATS nodes, two intakes, {region.database.split(':')[0]}")
         gateways = [stack.enter_context(gateways_of(one)) for one in _shares(outboxes, region, plan)]
         for each in gateways:
@@ -197,7 +198,7 @@ def _shares(outboxes: Path, region: Region, plan: Plan) -> Iterator[Settings]:
             scans=plan.scans,
             seconds=plan.seconds,
             window=WINDOW,
-            confirm="ack",
+            confirm="auto",
         )
 
 

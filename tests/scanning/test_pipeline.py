@@ -1,5 +1,6 @@
 """A station through the scenes of tests/scanning/scenes.py, and what lies between them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ import pytest
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.events import cloudevent
+from gateway.events.exports.netting import in_force
+from gateway.events.stored_event import StoredEvent
 from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox.writer import Outbox
+from gateway.scanning import context_note
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
 from gateway.scanning.station_state import MAX_RECENT, StationState
 from gateway.station.keys import StationKeys
 from gateway.station.protect import Protector
 from gateway.station.values import MAX_UNDO
-from tests.outbox.events import S
+from tests.outbox.events import BOX, ROOMY, S
 from tests.scanning.scenes import (
     ACCEPTED,
     FIVE,
@@ -223,3 +228,36 @@ class TestResume:
         after.pipeline.resume(self.bodies(before), after.clock(30))
         assert len(after.pipeline.memory.station.done) == MAX_UNDO
         assert len(after.pipeline.memory.recent) == MAX_RECENT
+
+
+@pytest.mark.parametrize("again", [(PLATE_LOT,), (PLATE, PLATE_LOT), (PLATE_LOT, PLATE)])
+@pytest.mark.parametrize("away", [1, 40])
+def test_a_daemon_killed_between_two_symbols_joins_the_rest_of_the_label(
+    stage: Make, tmp_path: Path, away: int, again: tuple[str, ...]
+) -> None:
+    """Within the window the partner alone is enough; later both are scanned again. Six pieces stay six."""
+    before = stage(THEATRE)
+    before.outbox = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
+    for second, code in enumerate((CASE, PATIENT, FIVE, PLATE)):
+        before.scan(second, code)
+    note = before.outbox.station_note(context_note.KEY)
+    before.outbox.abandon()
+    before.outbox = None
+    after = stage(THEATRE)
+    after.outbox = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
+    after.outbox.append([], after.clock(3 + away), seal=True)
+    after.pipeline.resume(after.outbox.recent(RESUMED_EVENTS), after.clock(3 + away), note)
+    after._count = 100
+    for place, code in enumerate(again):
+        after.scan(3.2 + away + place, code)
+    last = after.wait(60 + away)
+    assert after.outbox is not None
+    used = Counter(
+        (one.event.data.udi.lot_number, one.quantity)
+        for one in in_force(StoredEvent(sequence=0, body=body, state="") for body in after.outbox.recent(99))
+        if one.event.data.udi is not None
+    )
+    if len(again) == 1 and away > 5:
+        assert last == [WARNING], "half a label each: said"
+    else:
+        assert used == Counter({("K7", 5): 1})

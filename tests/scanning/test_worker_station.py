@@ -187,8 +187,15 @@ def test_half_a_label_survives_a_power_cut_and_goes_out_at_the_next_start(work: 
         (event,) = events(again.path)
         assert event.data.symbols[0].text == NAIL[3:]
         assert "INCOMPLETE_LABEL" in findings(event)
+        wait_for(lambda: any(one.get("data") for one in again.told), "who watches is told of it")
         again.scan(NAIL_LOT)
-        assert again.signals(1) == [Signal.MORE], "its time is over: the lot waits for its own primary"
+        assert again.signals(2) == [Signal.WARNING, Signal.ACCEPTED], (
+            "told at the start; then the rest comes in time"
+        )
+        half, undo, whole = events(again.path)
+        assert (undo.data.undoes, undo.data.reason) == (half.id, "label-completed")
+        assert whole.data.udi is not None
+        assert whole.data.udi.lot_number == "7K3"
 
 
 def test_what_is_repeated_is_known_after_a_restart(work: Work) -> None:

@@ -9,7 +9,6 @@ from gateway.station.label import statements
 from tests.station.label_corpus import PROFILES, CorpusLabel, corpus, in_force, orders, said, scanned
 
 LABELS = corpus()
-SEVERAL = [label for label in LABELS if len(label["symbols"]) > 1]
 
 
 @pytest.fixture(scope="module")

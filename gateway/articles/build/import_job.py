@@ -227,7 +227,7 @@ class _Run:
             duplicates=self._duplicates,
             rejected=self._rejected,
             rejections=tuple(sorted(self._rejections, key=lambda one: one.line)),
-            swapped=refusal is None,
+            swapped=version is not None,
             refusal=refusal,
             version=version,
         )

@@ -32,7 +32,7 @@ class Act(Struct, frozen=True, kw_only=True):
     corrected: cloudevent.ScanEvent | None = None
     """The use that it corrects: of a discard, a return or an explant, and of the undo of one."""
     before: int = 0
-    """Pieces of `corrected` that counted as used until now."""
+    """Pieces of `corrected`, or of the use that is taken back, that counted as used until now."""
     left: int = 0
     """Pieces of it that count as used now."""
     stood: str = ""
@@ -95,7 +95,7 @@ class Acts:
         if undone is None:
             self.left_out["undo of an event that is not among these"] += 1
             return
-        yield self._act(event, undone.event, sign=-1)
+        yield self._act(event, undone, sign=-1)
         repeat = next((one for one in self._repeats.values() if one.data.repeats == undoes), None)
         if repeat is not None:
             del self._repeats[repeat.id]
@@ -106,13 +106,12 @@ class Acts:
         _remember(self._recent, event.id, _Known(event, event.id))
         return self._act(event, None, sign=1)
 
-    def _act(
-        self, event: cloudevent.ScanEvent, undone: cloudevent.ScanEvent | None, *, sign: Literal[1, -1]
-    ) -> Act:
+    def _act(self, event: cloudevent.ScanEvent, taken_back: _Known | None, *, sign: Literal[1, -1]) -> Act:
+        undone = None if taken_back is None else taken_back.event
         cause = (undone or event).data
         used = self._recent.get(cause.corrects or "")
         if used is None:
-            return Act(event=event, undone=undone)
+            return Act(event=event, undone=undone, before=0 if taken_back is None else taken_back.left)
         if cause.action == "explant":
             return Act(event=event, undone=undone, corrected=used.event, before=used.left, left=used.left)
         before, stood = used.left, used.stands

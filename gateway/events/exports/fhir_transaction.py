@@ -20,7 +20,7 @@ R4_NAMES: Final = {"DeviceUsage": "DeviceUseStatement"}
 def bundle(act: Act, release: Release) -> dict[str, Any] | None:
     """Return the transaction of one act; None for one that FHIR has no resource for (see `fhir`)."""
     scan = act.undone or act.event
-    if scan.data.action != "consume":
+    if scan.data.action != "consume" and act.corrected is None:
         return None
     made = list(fhir.resources(act))
     inside = {f"urn:uuid:{resource['id']}" for resource in made}

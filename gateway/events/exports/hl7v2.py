@@ -1,8 +1,8 @@
 r"""Events as HL7 v2 messages: DFT^P03 (post detail financial transaction), version 2.8.2, one message an event.
 
 Consumed for a patient or a case: a charge (FT1-6 `CG`) of the article, with the device in a PRT segment behind its
-FT1, where 2.8.2 has fields for the parts of a UDI. An undo is a credit (`CR`) that names the charge it takes back.
-What was consumed for nobody has no account to be posted to, and is left out.
+FT1, where 2.8.2 has fields for the parts of a UDI. An undo, a discard or a return of a used piece is a credit (`CR`)
+that names the charge. What was consumed for nobody has no account to be posted to, and is left out.
 
 A message (shortened; a carriage return ends each segment):
 
@@ -38,27 +38,40 @@ def lines(acts: Acts) -> Iterator[bytes]:
     for act in acts:
         made = message(act)
         if made is None:
-            acts.left_out[reason_left_out(act)] += 1
+            acts.left_out[reason_left_out(act) or ""] += 1
         else:
             yield made.encode()
 
 
 def message(act: Act) -> str | None:
     """Return the message of one act; None for one that has no place in a DFT (see `reason_left_out`)."""
-    scan = act.undone or act.event
-    account = _account(scan)
-    if scan.data.action != "consume" or account is None:
+    if reason_left_out(act) is not None:
         return None
-    segments = (_msh(act.event), _evn(act.event), _pid(scan, account), _ft1(act, scan), _prt(scan))
+    used = act.corrected or act.undone or act.event
+    segments = (_msh(act.event), _evn(act.event), _pid(used, _account(used) or ""), _ft1(act, used), _prt(used))
     return "".join(f"{segment}\r" for segment in segments)
 
 
-def reason_left_out(act: Act) -> str:
-    """Return why an act has no message."""
-    scan = act.undone or act.event
-    if scan.data.action != "consume":
-        return f"action {scan.data.action}"
-    return "consumed without a patient or a case"
+def reason_left_out(act: Act) -> str | None:
+    """Return why an act has no message; None for one that has."""
+    used = act.corrected or act.undone or act.event
+    if used.data.action != "consume":
+        return f"action {used.data.action}"
+    if _account(used) is None:
+        return "consumed without a patient or a case"
+    return (
+        None if pieces(act) else f"action {(act.undone or act.event).data.action} without a change of what was used"
+    )
+
+
+def pieces(act: Act) -> int:
+    """Return how many pieces an act charges; less than 0: how many it credits.
+
+    A discard or return credits the pieces of the use that it corrects, and its undo charges them again.
+    """
+    if act.corrected is not None:
+        return act.left - act.before
+    return act.event.data.quantity if act.undone is None else -act.before
 
 
 def _msh(event: cloudevent.ScanEvent) -> str:
@@ -105,13 +118,13 @@ def _ft1(act: Act, scan: cloudevent.ScanEvent) -> str:
             2: act.event.id,
             4: moment(scan.time),
             5: moment(act.event.recordedtime),
-            6: CHARGE if act.undone is None else CREDIT,
+            6: CHARGE if pieces(act) > 0 else CREDIT,
             7: _components(code, name, system),
-            10: str(data.quantity),
+            10: str(abs(pieces(act))),
             13: _components(data.station.id),
             16: f"&{escaped(data.context.location)}&URI" if data.context.location else "",  # PL-1 is an HD
             20: f"{escaped(performer['value'])}^^^^^^^^{_authority(performer)}" if performer else "",
-            23: "" if act.undone is None else _components(act.undone.id, "", scan.source, "URI"),
+            23: "" if scan is act.event else _components(scan.id, "", scan.source, "URI"),
             34: _components(udi.device_identifier, udi.hri, udi.issuer),
         },
     )

@@ -127,24 +127,33 @@ def upgrade() -> None:
 
 
 VIEWS = {
-    # what happened and counts: accepted scans that nobody took back, each label once
+    # what happened and counts, by the rule of the integration page: accepted, not taken back, each label once; a
+    # repeat whose first event was taken back stands in its place
     "in_force": """
         SELECT e.* FROM event e
-        WHERE e.type = 'scangate.scan.v1' AND e.disposition = 'accepted'
-          AND e.action <> 'undo' AND e.repeats IS NULL
-          AND NOT EXISTS (SELECT 1 FROM event u WHERE u.undoes = e.id AND u.source = e.source
-                          AND u.action = 'undo' AND u.disposition = 'accepted')
+        WHERE e.type = 'scangate.scan.v1' AND e.disposition = 'accepted' AND e.undoes IS NULL
+          AND NOT EXISTS (SELECT 1 FROM event u WHERE u.undoes = e.id AND u.source = e.source)
+          AND (e.repeats IS NULL OR (
+            EXISTS (SELECT 1 FROM event u WHERE u.undoes = e.repeats AND u.source = e.source)
+            AND NOT EXISTS (
+                SELECT 1 FROM event o
+                WHERE o.repeats = e.repeats AND o.source = e.source AND o.epoch = e.epoch AND o.sequence < e.sequence
+                  AND o.disposition = 'accepted'
+                  AND NOT EXISTS (SELECT 1 FROM event u WHERE u.undoes = o.id AND u.source = o.source))))
     """,
-    # what was used: a piece that a later discard or return corrects was not; one that was taken out again was
+    # what was used, and how many pieces of it: those that a later discard or return takes off were not; a piece that
+    # was taken out again was
     "used": """
-        SELECT e.* FROM in_force e
-        WHERE e.action = 'consume'
-          AND NOT EXISTS (SELECT 1 FROM in_force c WHERE c.corrects = e.id AND c.source = e.source
-                          AND c.action IN ('discard', 'return'))
+        SELECT * FROM (
+            SELECT e.*, coalesce(e.quantity, 1) - coalesce((
+                SELECT sum(coalesce(c.quantity, 1)) FROM in_force c
+                WHERE c.corrects = e.id AND c.source = e.source AND c.action <> 'explant'), 0) AS used_quantity
+            FROM in_force e WHERE e.action = 'consume'
+        ) AS netted WHERE used_quantity > 0
     """,
     "article_use": """
         SELECT article_number, device_identifier, lot_number, serial_number, case_id,
-               max(trade_name) AS trade_name, sum(coalesce(quantity, 1)) AS quantity,
+               max(trade_name) AS trade_name, sum(used_quantity) AS quantity,
                count(*) AS events, min(time) AS first_used, max(time) AS last_used
         FROM used GROUP BY article_number, device_identifier, lot_number, serial_number, case_id
     """,
