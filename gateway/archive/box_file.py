@@ -13,6 +13,7 @@ Everything is checked before anything of a box is touched. A restored box begins
 
 import hashlib
 import io
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,7 @@ def unpack(stream: BinaryIO, work: Path) -> Manifest:
         with tarfile.open(fileobj=stream, mode="r:gz") as archive:
             for member in archive:
                 _check_member(member)
-                archive.extract(member, work, filter="data")
+                _extract(archive, member, work / member.name)
         manifest = msgspec.json.decode((work / MANIFEST).read_bytes()[:MAX_MANIFEST_BYTES], type=Manifest)
     except (tarfile.TarError, EOFError, OSError, msgspec.MsgspecError) as error:
         raise BoxFileError(
@@ -143,6 +144,15 @@ def _check_member(member: tarfile.TarInfo) -> None:
     known = member.name in {MANIFEST, SEALED} or (len(parts) > 1 and parts[0] in FOLDERS and ".." not in parts)
     if not known or not member.isreg():
         raise BoxFileError(f"{member.name!r} has no place in a backup of a box")
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    """Write one member's content. Debian 12's tarfile has no filters, and its links and owners are not wanted."""
+    content = archive.extractfile(member)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if content is not None:
+        with content, path.open("wb") as file:
+            shutil.copyfileobj(content, file, CHUNK)
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -26,10 +26,11 @@ def locate(name: str) -> Path:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         return CREDENTIALS / name
-    if (reloaded := RELOADED / name).exists():
+    # os.path.exists: False, and no error, where this process may not look (ExecReload= on systemd 252).
+    if os.path.exists(reloaded := RELOADED / name):  # noqa: PTH110
         return reloaded
     loaded = Path(directory) / f"scangate_{name}"
-    return loaded if loaded.exists() else Path(directory) / name
+    return loaded if os.path.exists(loaded) else Path(directory) / name  # noqa: PTH110
 
 
 def read_secret(name: str | None) -> str | None:

@@ -129,6 +129,25 @@ def test_doctor_runs_every_check_without_a_configuration(owned: Box) -> None:
         assert words in text
 
 
+def test_a_check_without_the_credentials_that_a_unit_has(owned: Box, roots: Path) -> None:
+    """An ExecReload= of systemd 252 is told $CREDENTIALS_DIRECTORY, and may not look into it."""
+    with owned.config_file.open("a") as file:
+        file.write('[broker]\nurls = ["mqtts://a"]\nusername = "u"\npassword_file = "mqtt-password"\n')
+    prepared = "import os, gateway.cli.configuration, gateway.config.warnings\n"
+    code = PROGRAM.replace(
+        "sys.exit", f"{prepared}from gateway.cli import _parser; _parser()\nos.setuid({NOBODY.pw_uid})\nsys.exit"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "config", "check", "-c", owned.config_file],
+        env={**os.environ, "CREDENTIALS_DIRECTORY": str(roots / "scangate.service")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{owned.config_file}: ok\n"), done.stderr
+
+
 def test_doctor_survives_an_outbox_that_is_none(owned: Box) -> None:
     with sqlite3.connect(owned.outbox_file) as db:
         db.execute("DROP TABLE event")

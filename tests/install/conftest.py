@@ -67,9 +67,9 @@ def _why_not() -> str | None:
 
 
 @pytest.fixture(params=SUITES)
-def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+def bare(request: pytest.FixtureRequest) -> Iterator[Guest]:
     """A fresh Debian without scangate."""
-    with Guest(request.param, tmp_path_factory.mktemp("guest")) as guest:
+    with Guest(request.param) as guest:
         yield guest
 
 

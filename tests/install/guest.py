@@ -11,6 +11,7 @@ import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final, Self
 
 ROOT: Final = Path(__file__).parents[2]
 ROOTS: Final = ROOT / "build" / "roots"
+GUESTS: Final = ROOT / "build" / "guests"
 DEBS: Final = ROOT / "build" / "deb"
 INCLUDE: Final = "systemd-sysv,dbus,python3,openssh-server,iproute2,udev,ca-certificates"
 """What every Debian or Raspberry Pi OS with a technician's SSH has; the package depends on no more."""
@@ -52,10 +54,12 @@ def prepared(suite: str) -> Path:
 class Guest:
     """One booted Debian; a context manager that leaves nothing behind."""
 
-    def __init__(self, suite: str, work: Path) -> None:
+    def __init__(self, suite: str) -> None:
         self.suite = suite
-        self._work = work
-        self.root = work / "merged"
+        # Not below pytest's own temporary folders: a later run of it removes what it takes for an old one's.
+        GUESTS.mkdir(parents=True, exist_ok=True)
+        self._work = Path(tempfile.mkdtemp(prefix=f"{suite}-", dir=GUESTS))
+        self.root = self._work / "merged"
         """Its file system, as seen from outside."""
         self._process: subprocess.Popen[bytes] | None = None
         self.pid = 0

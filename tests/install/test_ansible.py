@@ -82,11 +82,11 @@ scangate:
 
 
 @pytest.fixture
-def fleet(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Fleet]:
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
     if not PLAYBOOK.exists():
         pytest.skip("ansible-core is not in build/rollout: make install-test puts it there")
     suites = SUITES if len(SUITES) > 1 else SUITES * 2
-    guests = [Guest(suite, tmp_path_factory.mktemp("guest")) for suite in suites]
+    guests = [Guest(suite) for suite in suites]
     with guests[0], guests[1]:
         yield Fleet(guests, tmp_path)
 

@@ -82,7 +82,7 @@ def test_changed_credentials_are_taken_by_a_reload(box: Guest, broker: GuestBrok
     assert box.run("systemctl is-active scangate") == "active"
 
 
-def test_a_dead_box_is_replaced(box: Guest, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_dead_box_is_replaced(box: Guest) -> None:
     """Three commands on the new box, which may be of the other Debian."""
     box.put("/etc/scangate/credentials/mqtt-password", "secret\n", 0o600)
     box.put("/root/phrase", PASSPHRASE)
@@ -91,7 +91,7 @@ def test_a_dead_box_is_replaced(box: Guest, tmp_path_factory: pytest.TempPathFac
     assert box.run("stat -c '%U %a' /root/box.scangate") == "root 600"
     other = "trixie" if "trixie" in os.environ.get("SCANGATE_INSTALL_SUITES", "trixie") else box.suite
     package = package_of(other, DEBS)
-    with Guest(other, tmp_path_factory.mktemp("new")) as new:
+    with Guest(other) as new:
         new.hand_over(box.root / "root/box.scangate")
         new.put("/root/phrase", PASSPHRASE)
         new.put("/srv/scans.ndjson", "")
