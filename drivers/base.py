@@ -123,7 +123,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def signal(self, signal: Signal) -> bytes:
-        """Return what makes the scanner tell the operator; empty where the scanner cannot be told."""
+        """Return what makes the scanner tell the operator; empty where the scanner takes no commands."""
 
     @abstractmethod
     def acknowledge(self, frame: Frame) -> bytes:

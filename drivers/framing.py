@@ -47,7 +47,7 @@ Framed = Frame | FrameDiscarded
 class Framer(ABC):
     """Splits what one scanner sends into frames.
 
-    Silence is only what `idle` is told: bytes that were read late, because this process was held up, are not
+    Silence is only what `idle` is given: bytes that were read late, because this process was held up, are not
     mistaken for bytes that came late.
     """
 

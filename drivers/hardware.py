@@ -182,7 +182,7 @@ def _lower(digits: str | None) -> str | None:
 def hardware_key(identity: ScannerIdentity) -> str:
     """Name the piece of hardware: by its serial number, else by the place it is plugged in.
 
-    Two pieces that share a serial number are told apart by the scanner's name, which `match.port` gives them.
+    Two pieces that share a serial number are distinguished by the scanner's name, which `match.port` gives them.
     """
     kind = f"{identity.vendor}:{identity.product}" if identity.vendor else "unknown"
     if identity.serial:
@@ -317,9 +317,9 @@ def _usb_device(folder: Path) -> Path | None:
 def _hid(folder: Path) -> dict[str, str]:
     """Return what the kernel says of a HID device: bus, vendor, product (hex digits), UNIQ, NAME; else nothing."""
     for parent in (folder, *folder.parents):
-        told = dict(_HID.findall(_text(parent / "uevent") or ""))
-        if found := _HID_ID.fullmatch(told.pop("ID", "")):
-            return {key: value.strip() for key, value in told.items() if value.strip()} | found.groupdict()
+        texts = dict(_HID.findall(_text(parent / "uevent") or ""))
+        if found := _HID_ID.fullmatch(texts.pop("ID", "")):
+            return {key: value.strip() for key, value in texts.items() if value.strip()} | found.groupdict()
     return {}
 
 
@@ -375,9 +375,9 @@ def _name(where: Path, device: Path) -> str:
         return _shown(hid["NAME"]) or ""
     usb = _usb_device(where)
     if usb is not None:
-        told = " ".join(part for part in (_text(usb / "manufacturer"), _text(usb / "product")) if part)
-        if told:
-            return _shown(told) or ""
+        texts = " ".join(part for part in (_text(usb / "manufacturer"), _text(usb / "product")) if part)
+        if texts:
+            return _shown(texts) or ""
     return _shown(_text(device / "name")) or ""
 
 

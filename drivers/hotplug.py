@@ -119,8 +119,8 @@ class Hotplug:
                     scanner.look_again()
             ready = {fd for fd, _ in poll.poll()}
             self._stopping.wait(SETTLE_SECONDS)
-            told = [source.drain() for source in sources if source.fileno() in ready]
-            news = any(told)
+            changed = [source.drain() for source in sources if source.fileno() in ready]
+            news = any(changed)
 
 
 class _Udev:
@@ -140,15 +140,15 @@ class _Udev:
         return self._socket.fileno()
 
     def drain(self) -> bool:
-        told = False
+        changed = False
         while True:
             try:
                 message = self._socket.recv(READ_BYTES)
             except BlockingIOError:
-                return told
+                return changed
             except OSError:  # ENOBUFS: more came than the buffer holds
                 return True
-            told = told or any(subsystem in message for subsystem in SUBSYSTEMS)
+            changed = changed or any(subsystem in message for subsystem in SUBSYSTEMS)
 
     def refresh(self) -> None:
         """Do nothing: the news are of every device."""
@@ -184,11 +184,11 @@ class _Folders:
         return self._fd
 
     def drain(self) -> bool:
-        told = False
+        changed = False
         with suppress(BlockingIOError):
             while os.read(self._fd, READ_BYTES):
-                told = True
-        return told
+                changed = True
+        return changed
 
     def refresh(self) -> None:
         for folder in folders_of(self._scanners(), udev=self._udev)[:MAX_FOLDERS]:

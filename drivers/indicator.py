@@ -1,4 +1,4 @@
-"""Lamps and a buzzer on GPIO lines: they speak for scanners that cannot be told anything.
+"""Lamps and a buzzer on GPIO lines: they speak for scanners that take no commands.
 
 Through libgpiod, the kernel's own interface to such lines, so it serves any board. Its binding is imported when
 `[gpio]` is configured, not before. Patterns are played in a thread of their own: nobody waits for them.

@@ -176,7 +176,7 @@ class KeyDecoder:
 
     @property
     def state_lost(self) -> bool:
-        """Events were lost: `restate` must be told which keys are held now."""
+        """Events were lost: `restate` needs which keys are held now."""
         return self._lost
 
     def restate(self, held: Iterable[int]) -> None:

@@ -25,7 +25,7 @@ class Locks(Struct, frozen=True, kw_only=True):
     caps: bool | None = False
     num: bool | None = True
     settled: bool = True
-    """False: the device was told only just now, and may go by what it knew before until it falls silent."""
+    """False: the device has only just been written to, and may go by what it knew before until it falls silent."""
 
 
 class Certainty(Enum):

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Signal(StrEnum):
-    """What the operator is told at the scanner. Each is a distinct pattern of sound or light."""
+    """The signal to the operator at the scanner. Each is a distinct pattern of sound or light."""
 
     MORE = "more"
     """Understood and on disk; the label has another symbol to scan."""
@@ -25,7 +25,7 @@ class Signal(StrEnum):
 
 
 class InputQuality(StrEnum):
-    """Why a scan deserves less trust than a clean one. Carried by the event as `quality`."""
+    """Why a scan deserves less trust than a clean one. Stands in the event as `quality`."""
 
     UNTERMINATED = "unterminated"
     """Only silence says where a code ends (`terminator = "none"`): characters may be missing."""

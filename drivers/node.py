@@ -263,7 +263,7 @@ class NodeScanner(Scanner):
                 os.eventfd_read(self._wake_fd)
 
     def close(self) -> None:
-        """Let the device go, after the `read` that may be waiting has returned. May be called more than once."""
+        """Close the device, after the `read` that may be waiting has returned. May be called more than once."""
         self._closed = True
         self.wake()
         with self._reading:

@@ -47,7 +47,7 @@ def _rules(vendor: str, product: str = "") -> str:
         'SUBSYSTEM=="input", KERNEL=="event*", {}, ENV{{LIBINPUT_IGNORE_DEVICE}}="1", GROUP="scangate", MODE="0660"'
     )
     return f"""\
-# ModemManager writes modem commands to every new serial port unless it is told not to.
+# ModemManager writes modem commands to every new serial port unless it is configured not to.
 SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", {device}, ENV{{ID_MM_DEVICE_IGNORE}}="1"
 SUBSYSTEM=="tty", {usb}, ENV{{ID_MM_DEVICE_IGNORE}}="1", GROUP="dialout", MODE="0660"
 

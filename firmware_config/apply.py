@@ -29,7 +29,7 @@ from firmware_config.vendors.base import Vendor
 REOPEN_SECONDS: Final = 20.0
 """How long a scanner may stay away when it starts anew: its start and USB enumeration take some five seconds."""
 KEEP_TRIES: Final = 2
-"""How often a scanner that starts anew is told to keep settings before a missing consent counts as a failure."""
+"""How often a scanner that starts anew is asked to keep settings before a missing consent counts as a failure."""
 WAKE_TRIES: Final = 3
 """How often a scanner that came back is asked who it is: some six seconds of silence each at the longest."""
 OnStep = Callable[[Step], None]

@@ -34,7 +34,7 @@ class OtherScannerError(FirmwareError):
 
 
 class NotConfigurableError(FirmwareError, NotImplementedError):
-    """Nothing confirmed is known of how this vendor's scanners are asked or told."""
+    """Nothing confirmed is known of how this vendor's scanners are read or written."""
 
 
 class ProfileError(FirmwareError, ValueError):

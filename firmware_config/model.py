@@ -10,7 +10,7 @@ class Intent(StrEnum):
     """What a station needs of a scanner, whoever made it."""
 
     USB_SERIAL = "usb-serial"
-    """It is a serial port: nothing is typed, nothing is translated, and it can be told and asked."""
+    """It is a serial port: nothing is typed, nothing is translated, and it takes commands and answers."""
     AIM_ID = "aim-id"
     """Each code begins with its AIM symbology identifier: what tells a GS1 Data Matrix from a plain one."""
     GS_UNTOUCHED = "gs-untouched"
@@ -144,7 +144,7 @@ class StepKind(StrEnum):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One step of the engine, told as it begins."""
+    """One step of the engine, reported as it begins."""
 
     kind: StepKind
     text: str

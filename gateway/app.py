@@ -90,7 +90,7 @@ class Life:
         """SIGHUP has come; whoever acts upon it resets it."""
 
     def end(self, ending: Ending = Ending.STOPPED) -> None:
-        """Begin the ordered stop. Who asks for a stop gets one, even where a reload has begun."""
+        """Begin the ordered stop. A stop always wins, even where a reload has begun."""
         if ending is Ending.STOPPED or self._ending is None:
             self._ending = ending
         self._pipe.wake()
@@ -141,15 +141,15 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
     life: Life | None = None,
     check_reload: Callable[[], None] | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
-    carried: CarryOver | None = None,
+    carry_over: CarryOver | None = None,
 ) -> Ending:
     """Live: start in order, work until SIGTERM, SIGINT or `life.end()`, stop in order within five seconds.
 
     `check_reload` raises ConfigError when the configuration, as it is now, cannot be used; with it, SIGHUP and the
-    request `reload` end this life with Ending.RELOAD. `carried`: from the life before, and for the next one. Raises
+    request `reload` end this life with Ending.RELOAD. `carry_over`: from the life before, and for the next one. Raises
     AppError, OutboxError, DriverError.
     """
-    life, carried = life or Life(), carried or CarryOver()
+    life, carry_over = life or Life(), carry_over or CarryOver()
     allow_descriptors(len(config.scanner))
     service_manager = ServiceManager()
     state = config.state_directory
@@ -172,7 +172,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
             journal=StationJournal(state / "outbox.db"),
-            station=carried.given(config),
+            station=carry_over.restore(config),
             completing=_completing(registry),
         )
         alarms.extend(pipeline.key_trouble)
@@ -287,7 +287,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         _stop_readers(readers.values())
         inbox.post(Notice.STOP)
         _finish(worker, worker_thread, publisher, in_order=life.over())
-        carried.keep(config, pipeline.memory.station)
+        carry_over.save(config, pipeline.memory.station)
     life.over()  # a stop that came during a reload's stop is one
     return life.ending
 

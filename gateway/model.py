@@ -19,7 +19,7 @@ class Severity(StrEnum):
     INFO = "info"
     """Worth knowing; the scan is accepted without further ado."""
     WARNING = "warning"
-    """The scan is accepted, and the operator is told that something is odd."""
+    """The scan is accepted, and the operator is warned that something is odd."""
     ERROR = "error"
     """The scan is recorded and published as refused."""
 

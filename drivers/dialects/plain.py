@@ -112,7 +112,7 @@ class PlainDialect(Dialect):
         return self._framer.broken()
 
     def signal(self, signal: Signal) -> bytes:  # noqa: ARG002  (the interface's argument; there is no way to tell it)
-        """Return nothing: the scanner cannot be told."""
+        """Return nothing: the scanner takes no commands."""
         return b""
 
     def acknowledge(self, frame: Frame) -> bytes:  # noqa: ARG002  (as above)

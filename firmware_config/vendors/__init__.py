@@ -22,7 +22,7 @@ VENDORS: Final[dict[str, str]] = {
 
 
 def vendor_of(profile: Profile) -> "Vendor":
-    """Return how the scanners of a profile are asked and told; raises NotConfigurableError where nobody knows."""
+    """Return how the scanners of a profile are read and written; raises NotConfigurableError where nobody knows."""
     if profile.refused or profile.vendor not in VENDORS:
         raise NotConfigurableError(
             "configure",

@@ -1,4 +1,4 @@
-"""The interface of a vendor's way to be asked and told, and how to hold a conversation over a port."""
+"""The interface of a vendor's way to be read and written, and how to hold a conversation over a port."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ def ask(port: Port, message: bytes, find: Callable[[bytes], Answer | None], doin
 
 
 class Vendor(ABC):
-    """How one vendor's scanners are asked and told. Knows no profile; values are written as the vendor does.
+    """How one vendor's scanners are read and written. Knows no profile; values are written as the vendor does.
 
     No method can make a command that sets everything back: such commands wipe the interface too.
     """

@@ -1,7 +1,7 @@
 """Cognex DataMan: control commands (DMCC). Settings can be read; how they are kept is not confirmed.
 
 Source: DataMan Control Commands Overview (docs.cognex.com): header `||checksum:id>`, extended answers
-`||checksum:id[status]value`; without COM.DMCC-RESPONSE 1 a reader answers nothing that can be told from a code.
+`||checksum:id[status]value`; without COM.DMCC-RESPONSE 1 a reader answers nothing that differs from a code.
 """
 
 import re
@@ -15,7 +15,7 @@ from firmware_config.port import Port
 from firmware_config.vendors.base import Vendor, ask, converse
 
 DONE: Final = 0
-"""Status of a command that was carried out; 101 no such command, 102 no such parameter."""
+"""Status of a command that was executed; 101 no such command, 102 no such parameter."""
 _ANSWER: Final = re.compile(rb"\|\|0:(?P<id>\d+)\[(?P<status>\d+)\](?P<value>[^\r\n]*)\r\n")
 _NAME: Final = re.compile(r"[A-Z0-9-]+(?:\.[A-Z0-9-]+)+")
 

@@ -49,9 +49,9 @@ class Honeywell(Vendor):
         for name in names:
             in_force = ask(port, menu_command(name + "?"), _echo(name), f"read {name} of")
             in_flash = ask(port, menu_command(name + "?", permanent=True), _echo(name), f"read {name} of")
-            told = [one.text[len(name) :] for one in (in_force, in_flash) if one.answer is Answer.DONE]
-            if told:  # a model that tells only one of the tables is taken at that
-                values[name], kept[name] = told[0], told[-1]
+            answered = [one.text[len(name) :] for one in (in_force, in_flash) if one.answer is Answer.DONE]
+            if answered:  # a model that tells only one of the tables is taken at that
+                values[name], kept[name] = answered[0], answered[-1]
             else:
                 unknown.append(name)
         return Reading(values=values, kept=kept, unknown=tuple(unknown))

@@ -44,7 +44,7 @@ class NoPreviousError(ArticlesError):
 
 
 class ImportFailedError(ArticlesError):
-    """An import could not be carried out. The master in force is untouched."""
+    """An import could not be done. The master in force is untouched."""
 
 
 class ImportBusyError(ImportFailedError):

@@ -63,7 +63,7 @@ _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?")
 """Behind a date that a spreadsheet or a database took for a moment."""
 _AS_TEXT = re.compile(r"""="(.*)"|'(.*)|\(01\)([0-9]{14})""")
-"""How a spreadsheet is told that a number is text, and a GTIN as it stands below a symbol (GS1 Gen. Spec. 4.14)."""
+"""How a spreadsheet knows that a number is text, and a GTIN as it stands below a symbol (GS1 Gen. Spec. 4.14)."""
 
 
 class BadRow(Struct, frozen=True, kw_only=True):

@@ -77,7 +77,7 @@ def read_issuer(word: str) -> Issuer:
 def read_identifier(text: str, issuer: Issuer | None) -> tuple[Issuer, str]:
     """Return issuer and identifier as the master keys them (a GTIN as 14 digits).
 
-    Without an issuer it is told from the form where only one fits. Raises IdentifierError.
+    Without an issuer it follows from the form where only one fits. Raises IdentifierError.
     """
     if issuer in {None, Issuer.HIBCC} and text.startswith("+"):
         issuer = Issuer.HIBCC

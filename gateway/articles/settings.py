@@ -111,7 +111,7 @@ class ArticlesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source: tuple[SourceSettings, ...] = ()
     """Where the article master comes from; none for a box without one."""
     max_age_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
-    """An article master that was built longer ago is told to be old (MASTER_OLD); None: it is never too old."""
+    """An article master that was built longer ago is reported as old (MASTER_OLD); None: it is never too old."""
     delta_key_file: str | None = None
     """Ed25519 public key by which deltas must be signed (32 bytes, or hex or base64); a path or the name of a
     credential. Without it, any delta that the broker passes on is taken."""

@@ -73,10 +73,10 @@ def _status(arguments: argparse.Namespace) -> int:
         return exits.DONE
     outbox = directory / "outbox.db"
     missing = [one for one in unknown_articles.read(outbox) if one.resolved_ns is None] if outbox.exists() else []
-    told = status_message(info, time.time_ns(), unknown=len(missing))
-    sources = [{**msgspec.to_builtins(one), "ageDays": _age_days(one.version)} for one in told.sources]
+    message = status_message(info, time.time_ns(), unknown=len(missing))
+    sources = [{**msgspec.to_builtins(one), "ageDays": _age_days(one.version)} for one in message.sources]
     if arguments.json:
-        print_json({**msgspec.to_builtins(told), "sources": sources})
+        print_json({**msgspec.to_builtins(message), "sources": sources})
     else:
         columns = {
             "name": "source",
@@ -92,9 +92,9 @@ def _status(arguments: argparse.Namespace) -> int:
         (delta,) = [one for one in info.deltas if one.name == name]
         runs = ", ".join(f"{first}-{last}" if first < last else f"{first}" for first, last in delta.missing[:3])
         print(f"! {name}: deltas {runs} are missing: have them sent again (recalls perhaps)", file=sys.stderr)
-    if told.problem is not None:
-        print(f"! {told.problem}", file=sys.stderr)
-    return exits.NOT_WELL if info.gaps or told.problem is not None else exits.DONE
+    if message.problem is not None:
+        print(f"! {message.problem}", file=sys.stderr)
+    return exits.NOT_WELL if info.gaps or message.problem is not None else exits.DONE
 
 
 def _lookup(arguments: argparse.Namespace) -> int:

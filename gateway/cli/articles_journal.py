@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.recalls.affected_scans import Affected
 
 DEFAULT_LIMIT: Final = 1000
-"""Scans `affected` lists unless told otherwise."""
+"""Scans `affected` lists unless given otherwise."""
 
 
 SCAN_COLUMNS: Final = {

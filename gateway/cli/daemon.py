@@ -35,10 +35,10 @@ def _run(arguments: argparse.Namespace) -> int:
     set_up()
     # A signal that comes before the daemon is ready, or between two lives, waits: its default would end us at once.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-    ending, carried = Ending.RELOAD, CarryOver()
+    ending, carry_over = Ending.RELOAD, CarryOver()
     while ending is Ending.RELOAD:
         config = load(arguments.config)
-        ending = run(config, arguments.socket, check_reload=lambda: _check(arguments), carried=carried)
+        ending = run(config, arguments.socket, check_reload=lambda: _check(arguments), carry_over=carry_over)
     return exits.DONE
 
 

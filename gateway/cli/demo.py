@@ -69,7 +69,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         console.print("Each line is one event as a subscriber received it. Ctrl-C ends.", style="dim")
         console.print("(A few seconds: MQTT 5 is tried first, and this broker speaks only 3.1.1.)\n", style="dim")
     seen = 0
-    told: set[str] = set()
+    mentioned: set[str] = set()
     database = arguments.intake.absolute() if arguments.intake is not None else None
     with demonstration(database) as events:
         for event, body in events:
@@ -77,7 +77,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             if arguments.raw:
                 print(body.decode(), flush=True)
             else:
-                _show(console, event, told)
+                _show(console, event, mentioned)
             if seen == arguments.count:
                 break
         if database is not None:
@@ -116,8 +116,8 @@ def _stored(connection: sqlite3.Connection) -> int:
     return count
 
 
-def _show(console: "Console", event: "ScanEvent", told: set[str]) -> None:
-    """One event: what was decided, and why. What is merely worth knowing is told once."""
+def _show(console: "Console", event: "ScanEvent", mentioned: set[str]) -> None:
+    """One event: what was decided, and why. What is merely worth knowing is shown once."""
     from rich.text import Text
 
     data = event.data
@@ -142,7 +142,7 @@ def _show(console: "Console", event: "ScanEvent", told: set[str]) -> None:
     console.print(line)
     for finding in verdict.findings:
         if finding.severity == "info":
-            if finding.code in told:
+            if finding.code in mentioned:
                 continue
-            told.add(finding.code)
+            mentioned.add(finding.code)
         console.print(Text(f"      {finding.code}: {finding.message}", style=colour))

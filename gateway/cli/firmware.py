@@ -54,7 +54,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     apply.add_argument("--dry-run", action="store_true", help="show the bytes and what they mean; write nothing")
     page = group.add_parser(
         "page",
-        help="a page for scanners that cannot be told over a cable",
+        help="a page for scanners that take no settings over a cable",
         description="Names each setting and where the vendor's own code for it stands: no codes are made up. Ends "
         "with the symbol that shows whether it worked.",
         epilog="example: scangate firmware page honeywell -o honeywell.pdf",
@@ -227,8 +227,8 @@ def _tell(step: "Step") -> None:
 
 def _say_identity(name: str, report: "Report") -> None:
     one = report.identity
-    told = [f"{what} {value}" for what, value in (("firmware", one.firmware), ("serial", one.serial)) if value]
-    print(", ".join([f"{name}: {one.model or 'a scanner that does not say its model'}", *told]))
+    details = [f"{what} {value}" for what, value in (("firmware", one.firmware), ("serial", one.serial)) if value]
+    print(", ".join([f"{name}: {one.model or 'a scanner that does not say its model'}", *details]))
 
 
 def _say(settings: "ScannerSettings", profile: "Profile", report: "Report") -> None:

@@ -16,7 +16,7 @@ from gateway.events.exports.flat import reasons
 from gateway.outbox.search import Search, State, find_one
 
 DEFAULT_LIMIT: Final = 50
-"""Events a listing shows unless told otherwise: the last screenful or two."""
+"""Events a listing shows unless given otherwise: the last screenful or two."""
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -80,9 +80,9 @@ def _explain(arguments: argparse.Namespace, today: date) -> int:
 
     texts = list(map(characters, arguments.codes)) if arguments.codes else list(_typed_lines())
     symbols = [(text, symbology) for symbology, text in map(split_symbology, texts)]
-    told = explain_joining(symbols, today)
+    joinings = explain_joining(symbols, today)
     show(
-        [{"symbol": one.symbol, "says": one.says or None, "label": one.label, "why": one.why} for one in told],
+        [{"symbol": one.symbol, "says": one.says or None, "label": one.label, "why": one.why} for one in joinings],
         {"symbol": "symbol", "says": "says", "label": "label", "why": "what it is"},
         as_json=arguments.json,
     )

@@ -173,8 +173,8 @@ def _watch(arguments: argparse.Namespace) -> int:
             import json
 
             print(json.dumps(event, ensure_ascii=True), flush=True)
-        elif (told := line(event)) is not None:
-            print(told, flush=True)
+        elif (shown_line := line(event)) is not None:
+            print(shown_line, flush=True)
         seen += "scanner" in event
         if seen == arguments.count:
             break

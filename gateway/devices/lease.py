@@ -205,7 +205,7 @@ class Lender:
     def __init__(
         self, readers: Mapping[str, ScannerReader], note: Callable[[str, Mapping[str, Any]], None]
     ) -> None:
-        """`note` is told what a borrower found out of a scanner's settings."""
+        """`note` is called with what a borrower found out of a scanner's settings."""
         self._readers = readers
         self._note = note
         self._leases: set[Lease] = set()

@@ -125,26 +125,26 @@ def showing(indicator: Indicator | None) -> Iterator[str]:
 
 
 def mastering(
-    told: StatusMessage, problem: str | None, refused_delta: str | None, affected: int | None
+    articles_status: StatusMessage, problem: str | None, refused_delta: str | None, affected: int | None
 ) -> Iterator[str]:
     """Whether what the box knows of articles is whole and current; `affected`: past scans that a recall touches."""
     if affected:
         yield f"recall: it touches {affected} past scans: see `scangate articles affected`"
     if problem:
         yield f"article master: {problem}"
-    if told.problem and told.problem != problem:
-        yield f"article deltas: {told.problem}"
+    if articles_status.problem and articles_status.problem != problem:
+        yield f"article deltas: {articles_status.problem}"
     if refused_delta:
         yield f"article deltas: the newest was refused: {refused_delta}"
-    for source in told.sources:
+    for source in articles_status.sources:
         if source.gap:
             runs = ", ".join(
                 f"{first}-{last}" if first < last else f"{first}" for first, last in source.missing[:3]
             )
             more = " and more" if len(source.missing) > 3 else ""  # noqa: PLR2004 - as above
             yield f"article deltas {runs}{more} of {source.name} are missing, recalls perhaps: have them sent again"
-    if told.old:
-        yield f"the article master is {told.age_days} days old: see `scangate articles sources`"
+    if articles_status.old:
+        yield f"the article master is {articles_status.age_days} days old: see `scangate articles sources`"
 
 
 def of_board(board: BoardHealth | None) -> Iterator[str]:

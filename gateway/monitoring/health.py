@@ -30,7 +30,7 @@ class DiskHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     used_bytes: int
     free_bytes: int
     written_bytes: int | None = None
-    """What the daemon has had written since its start: an SD card wears by it; null where it cannot be told."""
+    """What the daemon has had written since its start: an SD card wears by it; null where it is not known."""
     written_bytes_per_scan: int | None = None
     """The same, for each scan stored since the start."""
 
@@ -112,7 +112,7 @@ class Health(Struct, frozen=True, kw_only=True, rename="camel"):
 
     gateway: str
     machine: str | None = None
-    """A hash that tells this machine from another one under the same identity; null where it cannot be told."""
+    """A hash that tells this machine from another one under the same identity; null where it is not known."""
     version: str
     time: str
     uptime_seconds: int

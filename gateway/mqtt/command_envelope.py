@@ -64,7 +64,7 @@ class Command(Struct, frozen=True, kw_only=True, rename="camel"):
     """One command, as it comes in."""
 
     id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.:-]{1,64}\Z")]
-    """Chosen by who asks; a repeated one is refused."""
+    """Chosen by the sender; a repeated one is refused."""
     issued_at: datetime
     """RFC 3339, with a zone."""
     args: dict[str, Any] = {}

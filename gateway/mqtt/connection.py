@@ -46,7 +46,7 @@ WEBSOCKETS: Final = frozenset({"ws", "wss"})
 WEBSOCKET_PATH: Final = "/mqtt"
 """Where brokers listen by custom, when the URL names no path."""
 MAX_INBOUND_BYTES: Final = 1536 * 1024
-"""The largest article delta, 1 MiB, signed and in base64. Told to an MQTT 5 broker; what comes larger all the same
+"""The largest article delta, 1 MiB, signed and in base64. Announced to an MQTT 5 broker; what comes larger all the same
 is dropped unread."""
 MAX_INBOUND_MESSAGES: Final = 16
 """Messages that wait to be looked at, which they are at once; the oldest go first, and a gap among deltas is
@@ -297,7 +297,7 @@ class Connection:
         return info.mid if info.rc == 0 else None
 
     def _flush(self) -> bool:
-        """Send what is gathered; tell whether something is left that the network does not take yet."""
+        """Send what is gathered; return whether something is left that the network does not take yet."""
         link = self._client.socket()
         if isinstance(link, BufferedSocket):
             link.flush()

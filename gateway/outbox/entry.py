@@ -66,7 +66,7 @@ class Dead(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryMarks(Struct, frozen=True, kw_only=True):
-    """What delivery has come to since the outbox was told last."""
+    """What delivery has come to since the outbox last noted it."""
 
     delivered: int = 0
     """Every event up to this one is delivered, or dead and its notice delivered."""

@@ -38,9 +38,9 @@ MAX_GAP: Final = 2048
 """Sequence numbers tried one by one behind a damaged place before SQLite is asked no more: what a damaged inner
 page hides is found by looking at each page for itself."""
 COMMIT_EVENTS: Final = 1000
-"""Carried over in one transaction: the WAL of a full outbox must not need the room of another one."""
+"""Copied in one transaction: the WAL of a full outbox must not need the room of another one."""
 AtWork = Callable[[], None]
-"""Told again and again while a salvage goes on: it may take minutes, and must not be taken for a standstill."""
+"""Called again and again while a salvage goes on: it may take minutes, and must not be taken for a standstill."""
 MAX_LOST: Final = 100_000
 """Numbers of lost events for which notices are written; more are not lost to a damaged place but to a lost disk."""
 MAX_RANGES: Final = 20
@@ -65,7 +65,7 @@ _owner_decoder = msgspec.json.Decoder(_Owner)
 
 
 def _nobody_waits() -> None:
-    """Stand in where nobody is to be told."""
+    """Stand in where nobody is to be notified."""
 
 
 class Salvage(Struct, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ class Salvage(Struct, frozen=True, kw_only=True):
     quarantine: Path
     """Where the damaged file lies now."""
     events: int
-    """Events carried over."""
+    """Events that were copied."""
     delivered: int
     """The delivery mark that was found; 0 sends everything again, which loses nothing."""
     lost: str | None

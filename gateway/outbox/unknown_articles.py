@@ -1,7 +1,7 @@
 """Articles that were scanned and that the article master did not know: for whoever maintains the master.
 
 The list stands in outbox.db beside the scans and is written in their transactions, but outlives them: how often an
-article was scanned is still told when its scans have been delivered and removed. An entry is marked as resolved
+article was scanned is still known when its scans have been delivered and removed. An entry is marked as resolved
 when the master has learnt the article, and opens again when it forgets it.
 """
 

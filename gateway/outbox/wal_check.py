@@ -142,7 +142,7 @@ def _frame_sums(frame: bytes, sums: Sums, *, big: bool) -> Sums:
 
 
 def _sums(data: bytes, sums: Sums, *, big: bool) -> Sums:
-    """Return the checksum of section 4.2, carried on from `sums`; `data` is a multiple of 8 bytes long."""
+    """Return the checksum of section 4.2, continued from `sums`; `data` is a multiple of 8 bytes long."""
     words = array.array("I")
     words.frombytes(data)
     if big != (sys.byteorder == "big"):

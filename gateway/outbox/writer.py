@@ -1,6 +1,6 @@
 """The outbox: where a scan becomes durable. One writer, one transaction for what is queued, synchronous=FULL.
 
-`append` returns when the scans are on the disk: only then may a scanner be told `accepted`. What was delivered
+`append` returns when the scans are on the disk: only then may a scanner signal `accepted`. What was delivered
 rides in the next append's transaction, or goes alone when the box is idle; losing that mark only sends again.
 """
 
@@ -271,7 +271,7 @@ class Outbox:
         return False
 
     def close(self, clock: ClockReading) -> None:
-        """Write the marks and let the file go."""
+        """Write the marks and close the file."""
         try:
             self.write_marks(clock)
         finally:
@@ -342,7 +342,7 @@ class Outbox:
             "gateway": identity.gateway,
         }
         news = {key: value for key, value in now.items() if value is not None and facts.get(key) != value}
-        if news:  # also what could not be told before, so that a later copy is noticed
+        if news:  # also what could not be noticed before, so that a later copy is noticed
             self._db.execute("BEGIN IMMEDIATE")
             write_meta(self._db, news)
             self._db.execute("COMMIT")
@@ -437,7 +437,7 @@ class Outbox:
         return OutboxError(operation, self.path, error, "check the disk; the scan was not stored")
 
     def _make_room(self, scans: int, clock: ClockReading) -> None:
-        """Refuse visibly rather than fill the disk; what is told elsewhere, then what is delivered, goes first."""
+        """Refuse visibly rather than fill the disk; what is reported elsewhere, then what is delivered, goes first."""
         self._until_measured -= scans
         if self._until_measured <= 0 or self.capacity.level is Capacity.FULL:
             self._measure_capacity()

@@ -1,4 +1,4 @@
-"""The page for scanners that cannot be told their settings over a cable. Pure.
+"""The page for scanners whose settings cannot be written over a cable. Pure.
 
 Vendors set a scanner by codes on paper, most of them Code 128 or Data Matrix with function characters that mark
 them as commands. How these are marked is published for none of the vendors of the profiles, and a code made by

@@ -12,7 +12,7 @@ from gateway.station.settings import StationSettings
 from gateway.station.values import Station
 
 
-class _Meant(Struct, frozen=True):
+class _Conditions(Struct, frozen=True):
     """The settings under which something was chosen."""
 
     site: str
@@ -24,12 +24,12 @@ class CarryOver:
     """Handed from one life of the daemon to the next one in the same process."""
 
     def __init__(self) -> None:
-        self._meant: _Meant | None = None
+        self._conditions: _Conditions | None = None
         self._station = Station()
 
-    def keep(self, config: Config, station: Station) -> None:
+    def save(self, config: Config, station: Station) -> None:
         """Keep what is chosen at the end of a life."""
-        self._meant = _meant(config)
+        self._conditions = _conditions_of(config)
         self._station = Station(
             chosen=station.chosen,
             counted=station.counted,
@@ -40,10 +40,10 @@ class CarryOver:
             ended=station.ended,
         )
 
-    def given(self, config: Config) -> Station:
+    def restore(self, config: Config) -> Station:
         """Return what the next life begins with: nothing where other settings give it another meaning."""
-        return self._station if self._meant == _meant(config) else Station()
+        return self._station if self._conditions == _conditions_of(config) else Station()
 
 
-def _meant(config: Config) -> _Meant:
-    return _Meant(config.gateway.site, config.station, config.context)
+def _conditions_of(config: Config) -> _Conditions:
+    return _Conditions(config.gateway.site, config.station, config.context)

@@ -69,7 +69,7 @@ class EventBuilder:
         return look_up
 
     def close(self) -> None:
-        """Let the article master go."""
+        """Close the article master."""
         self._master.close()
 
     def event(self, item: Item, reading: Reading, state: StationState, clock: ClockReading) -> NewEvent:

@@ -56,7 +56,7 @@ class QualityReport(Struct, frozen=True, kw_only=True):
 
 
 class LabelQuality:
-    """Counts. Thread-safe: the worker counts, and who asks gets a copy."""
+    """Counts. Thread-safe: the worker counts, and `report` returns a copy."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

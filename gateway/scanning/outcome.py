@@ -1,4 +1,4 @@
-"""What came of one scan, or of time: what is to be stored, told and counted. Values."""
+"""What came of one scan, or of time: what is to be stored, signalled and counted. Values."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -62,7 +62,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return next((write for write in self.writes if isinstance(write, NewCase)), None)
 
     def messages(self, view: StationView | None) -> Iterator[dict[str, object]]:
-        """Yield what who watches is told. A label that the scan closed, and that is another one's, comes first."""
+        """Yield the messages for the watchers. A label that the scan closed, and that is another one's, comes first."""
         events = [
             write
             for write in self.writes

@@ -1,4 +1,4 @@
-"""From a symbol as read to what is to be stored and told: decode, guard, pair, look up, judge.
+"""From a symbol as read to what is to be stored and signalled: decode, guard, pair, look up, judge.
 
 All that a station knows stands in one value, `memory`. Whoever could not store what came of a scan puts the earlier
 one back, and the scan has not happened.
@@ -91,7 +91,7 @@ class Pipeline:
         return self._builder.master_trouble
 
     def knows(self, identifier: str, issuer: str | None) -> bool:
-        """Tell whether the master knows an article; without `issuer` the identifier is a label's text."""
+        """Return whether the master knows an article; without `issuer` the identifier is a label's text."""
         look_up = self._builder.look_up(identifier, identifier if issuer else None)
         return look_up.match is not Match.NONE
 
@@ -299,7 +299,7 @@ class Pipeline:
         return () if note is None and not station.context else (kept,)
 
     def close(self) -> None:
-        """Let the article master go."""
+        """Close the article master."""
         self._builder.close()
 
     def _done(

@@ -33,7 +33,7 @@ class Reader:
     def __init__(
         self, settings: ScannerSettings, inbox: Inbox, on_connected: Callable[[Scanner], None] = lambda _: None
     ) -> None:
-        """`on_connected` is told of hardware before the first scan of it is read; it must not wait for a disk."""
+        """`on_connected` is called with hardware before the first scan of it is read; it must not wait for a disk."""
         self.scanner: Scanner = open_scanner(settings)
         self.name = settings.name
         self.failure: str | None = None

@@ -2,7 +2,7 @@
 
 A serial number is one piece of the world, and is found as far back as the journal goes. A lot is not: a piece of a
 lot that is thrown away is taken for one that was used when the same lot was used in the same case, and the operator
-is told so (`corrects`, and a warning for an implant).
+is marked (`corrects`, and a warning for an implant).
 """
 
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ from gateway.station.workflow import Output
 from gateway.system.clock import ClockReading
 
 OF_SYMBOLS: Final[Mapping[Output, Signal]] = {Output.HOLD: Signal.MORE, Output.REMIND: Signal.MORE}
-"""What the scanner is told of a symbol; of an item that becomes an event its verdict says it."""
+"""The signal for a symbol; of an item that becomes an event its verdict says it."""
 OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.IDENTIFY: Signal.MORE,
     Output.TAKE_BACK: Signal.ACCEPTED,
@@ -32,7 +32,7 @@ OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.ASK: Signal.QUESTION,
     Output.REFUSE: Signal.REFUSED,
 }
-"""What it is told of a control or context code, whatever else came of it."""
+"""The signal for a control or context code, whatever else came of it."""
 _RANK: Final = (Signal.ACCEPTED, Signal.MORE, Signal.DEVIATING, Signal.WARNING, Signal.REFUSED)
 """The worst last: of several things that came of one scan, the operator must hear that one."""
 
@@ -43,7 +43,7 @@ class ScanTransaction:
     def __init__(
         self, memory: StationState, builder: EventBuilder, times: MoveTimes, clock: ClockReading, scanner: str = ""
     ) -> None:
-        """`scanner`: the one that has read something; what ends on others at that time is not told there."""
+        """`scanner`: the one that has read something; what ends on others at that time is not signalled there."""
         self.memory = memory
         self.writes: list[Write] = []
         self.clock = clock
@@ -55,7 +55,7 @@ class ScanTransaction:
 
     @property
     def signal(self) -> Signal:
-        """What the operator is told, once `writes` are on disk: the worst that came of the scan."""
+        """The signal to the operator, once `writes` are on disk: the worst that came of the scan."""
         if self._answer is not None:
             return self._answer
         return max(self._signals, key=_RANK.index, default=Signal.ACCEPTED)

@@ -140,7 +140,7 @@ class Worker:
         return scanner in self._readers and self.submit(lambda: self._signal(scanner, Signal.MORE))
 
     def run(self) -> None:
-        """Work until told to stop and everything that was queued is done."""
+        """Work until the stop and everything that was queued is done."""
         feed_at = 0.0
         self._begin()
         while True:
@@ -326,7 +326,7 @@ class Worker:
         scanner = self._readers[name].scanner
         pattern = scanner.dialect.signal(signal)
         if pattern and not scanner.send(pattern):
-            log.warning("scanner=%s could not be told signal=%s", name, signal)
+            log.warning("scanner=%s took no signal=%s", name, signal)
 
     def _do_a_job(self) -> bool:
         """Do one small job; return whether there was one. A fault of it is its own."""

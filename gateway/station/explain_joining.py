@@ -41,7 +41,7 @@ def explain_joining(
     symbols: Sequence[tuple[str, str | None]], today: date, profile: ProfileName = "operating-room"
 ) -> list[Joining]:
     """Explain symbols (text, AIM identifier) scanned a second apart; the master knows none of their articles."""
-    told: list[Joining] = []
+    joinings: list[Joining] = []
     open_item: Item | None = None
     closed: list[Item] = []
     for number, (text, symbology) in enumerate(symbols, 1):
@@ -61,7 +61,7 @@ def explain_joining(
                 open_item = item if waits else None
         else:
             item = before or _item(made, None, number, profile)
-        told.append(
+        joinings.append(
             Joining(
                 symbol=number,
                 says=read.decoded.hri,
@@ -70,7 +70,7 @@ def explain_joining(
                 why=_why(made, read.decoded, before, item, again=(text, symbology) in symbols[: number - 1]),
             )
         )
-    return told
+    return joinings
 
 
 def _item(made: Placement, before: Item | None, number: int, profile: ProfileName) -> Item:
@@ -106,8 +106,8 @@ def _why(made: Placement, new: Decoded, before: Item | None, item: Item, *, agai
         case Move.LATE:
             why = f"completes the event of label {item.id}: {_link(new, before)}"
         case Move.STRAY:
-            told = "; ".join(found.message for found in made.remarks)
-            why = told or "not of the label that waits: an event of its own"
+            joinings = "; ".join(found.message for found in made.remarks)
+            why = joinings or "not of the label that waits: an event of its own"
     if item.label.interleaved:
         why += "; another may be meant (LABELS_INTERLEAVED)"
     return why

@@ -3,7 +3,7 @@
 A statement is a name and a value: `("lot", "K7")`, `("expiry", "2045-12-31")`, `("240", "REF 12")`. What is written
 in several ways for one thing has one name, so that symbols of different form can be compared: an expiry by AI 17
 with one by AI 7003, a HIBC date in MMYY with one in YYMMDD. A label's device identifier is none of them: it is the
-key by which labels are told apart first.
+key by which labels are distinguished first.
 """
 
 from collections.abc import Mapping

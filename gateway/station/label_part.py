@@ -1,7 +1,7 @@
 """What is half a label: a symbol without a device identifier that belongs beside one that has it. Pure.
 
-A label may say lot, serial number and dates in a symbol of their own. That symbol is told here from a wristband,
-which carries a person's numbers (AI 8017, 8018 and the like), from logistic labels, and from typed text that merely
+A label may say lot, serial number and dates in a symbol of their own. That symbol is distinguished here from a
+wristband, which has a person's numbers (AI 8017, 8018 and the like), from logistic labels, and from typed text that merely
 reads like elements: `10hunter2` is a sound AI 10.
 """
 

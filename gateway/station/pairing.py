@@ -186,7 +186,7 @@ def _identified(decoded: Decoded) -> bool:
 
 
 def _says_more(decoded: Decoded) -> bool:
-    """Tell whether the label says anything beside the device identifier that a second symbol would."""
+    """Return whether the label says anything beside the device identifier that a second symbol would."""
     dates = decoded.expiration_date or decoded.manufacture_date
     return _identified(decoded) or bool(dates or decoded.software_version)
 

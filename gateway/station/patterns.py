@@ -53,7 +53,7 @@ def bounded(pattern: str) -> re.Pattern[str]:
 
 
 def matches(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
-    """Tell whether an expression matches a text from end to end. A text over MAX_TEXT matches none."""
+    """Return whether an expression matches a text from end to end. A text over MAX_TEXT matches none."""
     return len(text) <= MAX_TEXT and any(pattern.fullmatch(text) for pattern in patterns)
 
 

@@ -2,7 +2,7 @@
 
 The only place that says what names a person: the privacy guard, the redaction of labels, the recognition of label
 parts and the check of `item_patterns` all ask here. A number is more or less certain to be a person's, by how it is
-written, and who asks says how certain it must be:
+written, and the caller says how certain it must be:
 
 | evidence | example | why |
 |---|---|---|
@@ -123,7 +123,7 @@ def person_number(text: str) -> str | None:
 
 
 def is_short_person_number(text: str) -> bool:
-    """Tell whether a text is a person number without its century, as it is often written and typed.
+    """Return whether a text is a person number without its century, as it is often written and typed.
 
     >>> is_short_person_number("121212-1212"), is_short_person_number("1212121212"), is_short_person_number("1")
     (True, True, False)
@@ -148,7 +148,7 @@ def vgr_reserve_number(text: str) -> str | None:
 
 
 def is_reserve_number_of_digits(text: str) -> bool:
-    """Tell whether twelve digits are a reserve number of Region Stockholm or of Inera Carelink.
+    """Return whether twelve digits are a reserve number of Region Stockholm or of Inera Carelink.
 
     As with person numbers, one in ten of them is also a valid GTIN-12.
 
@@ -172,7 +172,7 @@ def _is_day(year: int, month_and_day: str) -> bool:
 
 
 def has_luhn_check_digit(text: str) -> bool:
-    """Tell whether the last digit is the modulus 10 check digit of those before it (ISO/IEC 7812-1, annex B).
+    """Return whether the last digit is the modulus 10 check digit of those before it (ISO/IEC 7812-1, annex B).
 
     >>> has_luhn_check_digit("1212121212"), has_luhn_check_digit("1212121213")
     (True, False)

@@ -44,7 +44,7 @@ class Protector:
         self._hmac_key = hmac_key
 
     def can(self, mode: Mode) -> bool:
-        """Tell whether there is a key for a mode."""
+        """Return whether there is a key for a mode."""
         return {"clear": True, "sealed": self._seal_key is not None, "hmac": self._hmac_key is not None}[mode]
 
     def seal(self, scheme: str, identity: str) -> PersonRef:

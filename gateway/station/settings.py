@@ -18,7 +18,7 @@ class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")] | None = None
     """What this station is called in events; the gateway's id when left out."""
     profile: Literal["operating-room", "supply-room", "clinic"] = "supply-room"
-    """Kind of place. Carried by every event."""
+    """Kind of place. Stands in every event."""
     item_patterns: tuple[str, ...] = ()
     """Regular expressions: a text that one of them matches from end to end is an article scan even when the
     master does not know it (shelf labels, supplier item numbers)."""

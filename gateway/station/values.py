@@ -28,7 +28,7 @@ MAX_SYMBOLS: Final = 8
 MAX_CLOSED: Final = 8
 """Labels just closed that a scanner remembers: more than a person scans within the longest window but one."""
 MAX_UNDO: Final = 32
-"""Events that can be taken back one after the other; more is not undoing but sorting out, at a desk."""
+"""Events that can be taken back one after the other; more is not undoing but sorting out."""
 ON_THE_WIRE_NS: Final = 300_000_000
 """A symbol whose trigger was pulled within the window may still be on its way: 300 ms are 280 characters at 9600
 baud. Its own trigger decides whether it came in time."""

@@ -67,7 +67,7 @@ class Conversation(Protocol):
         """Answer one request. Raises RequestError."""
 
     def close(self) -> None:
-        """Be told that it is over, however that came: also the client's death. May be called more than once."""
+        """Called when it is over, however that came: also the client's death. May be called more than once."""
 
 
 class DaemonUnreachableError(Exception):

@@ -16,7 +16,7 @@ class Wear:
         self._begin = self._read()
 
     def look(self, stored: int) -> tuple[int | None, int | None]:
-        """Return bytes written, and of them for each scan stored since; None where it cannot be told."""
+        """Return bytes written, and of them for each scan stored since; None where it is not known."""
         now = self._read()
         if now is None or self._begin is None:
             return None, None

@@ -35,7 +35,7 @@ class ServiceManager:
         self._tell(f"READY=1\nSTATUS={status}")
 
     def status(self, status: str) -> None:
-        """One line for `systemctl status`; told when it changes."""
+        """One line for `systemctl status`; sent when it changes."""
         if status != self._status:
             self._status = status
             self._tell(f"STATUS={status}")

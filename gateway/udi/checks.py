@@ -21,7 +21,7 @@ _ISO7064 = DIGITS + UPPER + "*"
 
 
 def is_digits(text: str) -> bool:
-    """Tell whether the text is one or more of 0-9, which `str.isdigit` alone does not.
+    """Return whether the text is one or more of 0-9, which `str.isdigit` alone does not.
 
     >>> is_digits("0123"), is_digits("٣"), is_digits("")
     (True, False, False)
@@ -39,7 +39,7 @@ def gs1_check_digit(digits: str) -> int:
 
 
 def has_gs1_check_digit(text: str) -> bool:
-    """Tell whether the text is digits of which the last is the right check digit.
+    """Return whether the text is digits of which the last is the right check digit.
 
     >>> has_gs1_check_digit("08717648200274"), has_gs1_check_digit("08717648200275"), has_gs1_check_digit("A")
     (True, False, False)
@@ -114,7 +114,7 @@ def ifa_check_digits(text: str) -> str | None:
 
 
 def is_pzn(digits: str) -> bool:
-    """Tell whether 8 digits end with the check digit of a PZN (IFA, technical hints on check digits of the PZN).
+    """Return whether 8 digits end with the check digit of a PZN (IFA, technical hints on check digits of the PZN).
 
     >>> is_pzn("12345678"), is_pzn("12345679")
     (True, False)

@@ -106,12 +106,12 @@ def year_and_day(year: int, day: int) -> LabelDate | None:
 
 
 def is_hour(text: str) -> bool:
-    """Tell whether the text is an hour, 00 to 23."""
+    """Return whether the text is an hour, 00 to 23."""
     return len(text) == len("HH") and is_digits(text) and int(text) < _HOURS
 
 
 def is_minute(text: str) -> bool:
-    """Tell whether the text is a minute or second, 00 to 59."""
+    """Return whether the text is a minute or second, 00 to 59."""
     return len(text) == len("MM") and is_digits(text) and int(text) < _MINUTES
 
 

@@ -12,9 +12,9 @@ from msgspec import Struct
 from gateway.model import Decoded, Issuer, Precision
 
 MAX_DAYS: Final = 60
-"""Up to so many days a distance is told in days: a store keeper counts them."""
+"""Up to so many days a distance is given in days: a store keeper counts them."""
 MAX_MONTHS: Final = 36
-"""Up to so many months it is told in months; beyond, in years."""
+"""Up to so many months it is given in months; beyond, in years."""
 _MONTHS_IN_YEAR: Final = 12
 
 

@@ -195,17 +195,17 @@ def expand_upc_e(digits: str) -> str:
 
 
 def is_hri(text: str) -> bool:
-    """Tell whether the text begins with a bracket, as typed elements do."""
+    """Return whether the text begins with a bracket, as typed elements do."""
     return text.lstrip(" ").startswith("(")
 
 
 def is_bare_gtin(text: str) -> bool:
-    """Tell whether the text is exactly a GTIN with its right check digit."""
+    """Return whether the text is exactly a GTIN with its right check digit."""
     return len(text) in GTIN_LENGTHS and has_gs1_check_digit(text)
 
 
 def is_sound_element_string(text: str, today: date) -> bool:
-    """Tell whether the text can be read as elements from end to end without any error."""
+    """Return whether the text can be read as elements from end to end without any error."""
     spans = element_spans(text)
     return bool(spans) and all(gs1_checks.is_right(ai, text[start:end], today) for ai, _, start, end in spans)
 
@@ -321,7 +321,7 @@ def _separator_findings(text: str) -> list[Finding]:
 
 
 def _must_begin(text: str, before: Span | None, position: int) -> bool:
-    """Tell whether to believe an unassigned AI: at the very start, or where the value before is full."""
+    """Return whether to believe an unassigned AI: at the very start, or where the value before is full."""
     if before is None:
         return not text[:position].strip(" ")
     entry = gs1_ai.lookup(before.ai)

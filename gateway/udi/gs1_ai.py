@@ -217,7 +217,7 @@ class ApplicationIdentifier(Struct, frozen=True, kw_only=True):
 
     @property
     def predefined(self) -> bool:
-        """Tell whether the AI fixes its length, so that no separator is needed behind it."""
+        """Return whether the AI fixes its length, so that no separator is needed behind it."""
         return self.whole is not None
 
 

@@ -39,7 +39,7 @@ _FIRST_LOCAL_MEDIA_TYPE = 80
 
 
 def is_right(ai: str, value: str, today: date) -> bool:
-    """Tell whether an element is assigned and `problems` has nothing to say: the quick answer for most labels."""
+    """Return whether an element is assigned and `problems` has nothing to say: the quick answer for most labels."""
     matches, steps = _compiled.get(ai) or _compile(ai)
     if matches(value) is None:
         return False
@@ -53,7 +53,7 @@ def is_right(ai: str, value: str, today: date) -> bool:
 def problems(entry: ApplicationIdentifier, value: str, today: date) -> Iterator[Problem]:
     """Yield everything that is wrong with the data field of an element; nothing for a right one.
 
-    A wrong length is the only problem told then: what the components are is unknown.
+    A wrong length is the only problem reported then: what the components are is unknown.
     """
     if not value:
         yield "GS1_LENGTH", "is empty"

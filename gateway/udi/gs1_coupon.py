@@ -42,7 +42,7 @@ _OFFER: Sequence[_Step] = (_one_of("01"), _PREFIX, 6, _counted(DIGITS, 6))
 
 
 def is_coupon(text: str, today: date) -> bool:
-    """Tell whether AI 8110 holds a coupon code.
+    """Return whether AI 8110 holds a coupon code.
 
     >>> is_coupon("012345612345611110123", date(2026, 11, 21)), is_coupon("01234561234561111", date(2026, 11, 21))
     (True, False)
@@ -63,7 +63,7 @@ def is_coupon(text: str, today: date) -> bool:
 
 
 def is_offer(text: str) -> bool:
-    """Tell whether AI 8112 holds a coupon of a positive offer file.
+    """Return whether AI 8112 holds a coupon of a positive offer file.
 
     >>> is_offer("001234561234560123456"), is_offer("201234561234560123456")
     (True, False)

@@ -42,7 +42,7 @@ class Address(NamedTuple):
 
 
 def is_link(text: str) -> bool:
-    """Tell whether the text is a web address."""
+    """Return whether the text is a web address."""
     return text.startswith(SCHEMES)
 
 

@@ -99,7 +99,7 @@ class _Reading:
 
 
 def is_hibc(text: str) -> bool:
-    """Tell whether a text has the flag character of HIBC, with or without the printed asterisks."""
+    """Return whether a text has the flag character of HIBC, with or without the printed asterisks."""
     return text.startswith(("+", "*+"))
 
 

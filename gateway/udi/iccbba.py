@@ -94,7 +94,7 @@ _COMPOUND = "=+"
 
 
 def is_isbt(text: str) -> bool:
-    """Tell whether a text begins as an ISBT 128 structure does."""
+    """Return whether a text begins as an ISBT 128 structure does."""
     return text.startswith(("=", "&"))
 
 

@@ -43,7 +43,7 @@ _Result = tuple[Sequence[_Fact], Sequence[Finding]]
 
 
 def is_ifa(text: str) -> bool:
-    """Tell whether a text has the envelope of format 06, or begins with the data identifier 9N in any form."""
+    """Return whether a text has the envelope of format 06, or begins with the data identifier 9N in any form."""
     return text.startswith((_START, "9N", ".9N", "(9N)"))
 
 

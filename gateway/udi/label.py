@@ -35,7 +35,7 @@ class Gathering:
         self._values: dict[str, Any] = {}
 
     def learn(self, name: str, value: object) -> bool:
-        """Take a fact by its name in Facts, None for nothing; tell whether it agrees with what is known."""
+        """Take a fact by its name in Facts, None for nothing; return whether it agrees with what is known."""
         return value is None or self._values.setdefault(name, value) == value
 
     def facts(self) -> Facts:

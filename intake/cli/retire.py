@@ -38,5 +38,5 @@ def run(chosen: argparse.Namespace) -> int:
     topics = TenantTopics.of(settings.checked_tenant())
     body = Signer.from_file(settings.sign_key).signed(announcement(datetime.now(UTC), acks=False))
     publish_once(broker_settings(settings), topics.announcement, body)
-    print("the boxes are told; those that are away hear it when they come back")
+    print("the boxes are notified; those that are away get it when they come back")
     return 0

@@ -30,7 +30,7 @@ CLIENT_SECONDS: Final = 10.0
 MAX_AT_ONCE: Final = 4
 """Answers made at once; each asks the database."""
 KEPT_SECONDS: Final = 2.0
-"""An answer serves everybody who asks within this time: the database is read once for them all."""
+"""An answer serves every request within this time: the database is read once for them all."""
 Answer = tuple[HTTPStatus, str, bytes]
 """Status, content type, body."""
 HEADERS: Final = {

@@ -11,7 +11,7 @@ FOLDERS = (
     *("drivers", "firmware_config", "gateway", "intake", "tests"),
     *("deploy", "docs", "requirements", "scripts", "systemd", ".ci"),
 )
-MAX_LINES = 600
+MAX_LINES = 650
 """A longer file does more than one thing."""
 OUTSIDE = re.compile(r"\.\./shared|/work/|/home/\w+/|/root/\.")
 """Paths of the machine someone worked on."""

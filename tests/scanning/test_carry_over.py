@@ -40,9 +40,9 @@ def busy(tmp_path: Path) -> Station:
 
 def test_what_is_chosen_goes_on(busy: Station) -> None:
     carried = CarryOver()
-    assert carried.given(config()) == Station()
-    carried.keep(config(), busy)
-    given = carried.given(config(broker={"urls": ["mqtt://127.0.0.1"]}))
+    assert carried.restore(config()) == Station()
+    carried.save(config(), busy)
+    given = carried.restore(config(broker={"urls": ["mqtt://127.0.0.1"]}))
     assert (given.chosen, given.counted, given.context) == (busy.chosen, busy.counted, busy.context)
     assert set(given.chosen) == set(given.counted) == {"front"}
     assert set(given.context) == {"case", "patient"}
@@ -61,8 +61,8 @@ def test_what_is_chosen_goes_on(busy: Station) -> None:
 )
 def test_nothing_goes_on_under_other_settings(busy: Station, sections: dict[str, dict[str, Any]]) -> None:
     carried = CarryOver()
-    carried.keep(config(), busy)
-    assert carried.given(config(**sections)) == Station()
+    carried.save(config(), busy)
+    assert carried.restore(config(**sections)) == Station()
 
 
 def test_its_time_goes_on_too(busy: Station, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ _TRAITS, _NUMBER, _IDENTIFIER, _REST = 1, 5, 7, 10
 
 
 class Step(StrEnum):
-    """The stages of an import, in their order: each is done when it is told."""
+    """The stages of an import, in their order: each is done when it is reported."""
 
     BEGUN = "begun"
     """The new file has its tables."""
@@ -117,11 +117,11 @@ class Step(StrEnum):
 
 
 Reached = Callable[[Step], None]
-"""Told of each step as it is done."""
+"""Called with each step as it is done."""
 
 
 def nobody(_step: Step) -> None:
-    """Be told of a step, and do nothing."""
+    """Take a step, and do nothing."""
 
 
 class TooManySourcesError(ValueError):
@@ -176,7 +176,7 @@ class Builder:
         reached(Step.BEGUN)
 
     def _begin(self) -> bool:
-        """Make the tables; tell whether there is a present generation to build upon."""
+        """Make the tables; return whether there is a present generation to build upon."""
         for pragma in (
             f"application_id = {APPLICATION_ID}",
             f"user_version = {SCHEMA_VERSION}",

@@ -41,7 +41,7 @@ LOCK = "import.lock"
 """Held by the import that runs, inside the articles directory. The kernel frees it with the process."""
 
 
-def import_file(  # noqa: PLR0913 - what is imported, how much is believed, three who are told, and when it is
+def import_file(  # noqa: PLR0913 - what is imported, how much is believed, three callbacks, and when it is
     directory: Path,
     source: SourceSettings,
     file: Path,
@@ -62,7 +62,7 @@ def import_file(  # noqa: PLR0913 - what is imported, how much is believed, thre
     `now`, with its zone, becomes the master's version. `as_of`: the file's date, where it is not its own; shown to
     people. Rejected rows are left out and reported, the first ones in the result and each one to `on_rejection`;
     where they are more than `max_rejected` of all rows, no good row is left, or more than `max_shrink` of the
-    source's rows would go, nothing is taken. `check_only`: nothing is taken in any case. `reached` is told of each
+    source's rows would go, nothing is taken. `check_only`: nothing is taken in any case. `reached` is called with each
     step as it is done. Raises ImportFailedError, or MasterError when the present master cannot be read; the present
     one then stays.
     """

@@ -27,7 +27,7 @@ _TELL_STATUS = frozenset(("gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn"
 
 
 def tells_status(source: SourceSettings, record: Record) -> bool:
-    """Tell whether rows of this file say which articles are blocked; a CSV file does if it has the column.
+    """Return whether rows of this file say which articles are blocked; a CSV file does if it has the column.
 
     FHIR knows recalls only, and where a file says nothing, its rows read as active.
     """

@@ -135,11 +135,11 @@ class _Item:
         if singles:
             own = {"deviceIdentifier": singles[0], "issuer": "GS1"}
         yield Record(self.line, {**self.texts, **own})
-        told = {singles[0]} if singles else set()
+        seen = {singles[0]} if singles else set()
         for gtin, pieces in (package for chain in chains for package in chain):
-            if gtin in told or not gtin:
+            if gtin in seen or not gtin:
                 continue
-            told.add(gtin)
+            seen.add(gtin)
             more: dict[Field, str] = {
                 "deviceIdentifier": gtin,
                 "issuer": "GS1",

@@ -163,7 +163,7 @@ class _Reader:
                 return value
 
     def _more(self) -> bool:
-        """Read on; tell whether there was more."""
+        """Read on; return whether there was more."""
         if self._ended:
             return False
         data = self._stream.read(max(READ_BYTES, len(self._text) - self._at))

@@ -13,7 +13,7 @@ from gateway.articles.schema import BY_KEY, CURRENT, DAMAGE, PHRASE, damaged, op
 from gateway.model import Article
 
 MAX_CONFLICTS: Final = 1000
-"""Conflicts told at most: whoever has more has one cause for all of them."""
+"""Conflicts reported at most: whoever has more has one cause for all of them."""
 COMPARED: Final = (
     *("article_number", "trade_name", "manufacturer_name", "catalog_number", "risk_class", "owner", "status"),
     *("package_level", "base_device_identifier", "base_quantity"),

@@ -179,23 +179,25 @@ class Finder:
         if packed is not None and within:
             base, quantity = pieces(packed, self._rows_of)
             article = replace(article, base_device_identifier=base, base_quantity=quantity)
-        told = list(recalls)
+        found_recalls = list(recalls)
         for identifier, _ in within:
-            told.extend(one for one in self.by_identifier(identifier, decoded=True).recalls if one not in told)
+            found_recalls.extend(
+                one for one in self.by_identifier(identifier, decoded=True).recalls if one not in found_recalls
+            )
         if self.recalled_by_files or self._overlay.anything():
-            article = self._with_family(article, identity, main, told)
-        return article, speaker.source, told
+            article = self._with_family(article, identity, main, found_recalls)
+        return article, speaker.source, found_recalls
 
     def _with_family(
-        self, article: Article, identity: str, main: Sequence[SourceRow], told: list[Recall]
+        self, article: Article, identity: str, main: Sequence[SourceRow], found_recalls: list[Recall]
     ) -> Article:
-        """Return the article with the recalls of its family: of all of it in its status, of some to those told."""
+        """Return the article with the recalls of its family: of all of it in its status, of some to those listed."""
         barring: list[SourceRow] = []
         for relative in self._recalled_family(roots(identity, main, self._rows_of)):
             if relative == identity:
                 continue
             found = self.by_identifier(relative, decoded=True)
-            told.extend(one for one in found.recalls if one not in told)
+            found_recalls.extend(one for one in found.recalls if one not in found_recalls)
             barring.extend(row for row in found.rows if row.article.status is ArticleStatus.RECALLED)
         return precedence.under_strictest(article, [*main, *barring]) if barring else article
 
@@ -216,12 +218,12 @@ class Finder:
     ) -> tuple[Sequence[SourceRow], Sequence[Recall]]:
         """Return what every source says of the articles that some say a number of."""
         whole = list(rows)
-        told = list(recalls)
+        found_recalls = list(recalls)
         for identifier in {row.article.device_identifier for row in rows} - {None}:
             found = self.by_identifier(identifier or "", decoded=True)
             whole.extend(row for row in found.rows if row not in rows)
-            told.extend(recall for recall in found.recalls if recall not in told)
-        return whole, told
+            found_recalls.extend(recall for recall in found.recalls if recall not in found_recalls)
+        return whole, found_recalls
 
     def _numbered(self, query: str, text: str) -> EffectiveArticle:
         rows = self._select(query, text)

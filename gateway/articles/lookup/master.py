@@ -212,7 +212,7 @@ class _Generation:
             raise damaged(path, str(error)) from error
 
     def is_in_force(self) -> bool:
-        """Tell whether nothing has happened to the file: a swap takes its name away, which is a change of the file.
+        """Return whether nothing has happened to the file: a swap takes its name away, which is a change of the file.
 
         On the path of every scan: half the time that looking at its name takes. False also while it is so new that
         its time would not tell two changes apart.
@@ -223,7 +223,7 @@ class _Generation:
         return stat.st_ctime_ns == self._changed_ns and stat.st_nlink == self._stat.st_nlink
 
     def is_still(self, stat: os.stat_result) -> bool:
-        """Tell whether this is the file that was opened, as it was then."""
+        """Return whether this is the file that was opened, as it was then."""
         mine = self._stat
         return (
             stat.st_ctime_ns == mine.st_ctime_ns
@@ -234,7 +234,7 @@ class _Generation:
         )
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self.connection.close()
         os.close(self._descriptor)
 

@@ -276,7 +276,7 @@ def _recall(change: RecallChange, source: str) -> Recall:
 
 
 def _range(given: NumberRange) -> NumberRange:
-    """Return a range of numbers that can be told to lie in it or not."""
+    """Return a range of numbers of which membership can be decided."""
     first, last = _line(given.first) or "", _line(given.last) or ""
     low, high = split_number(first), split_number(last)
     if low is None or high is None or low[0] != high[0] or low[1] > high[1]:

@@ -107,6 +107,6 @@ def next_due(source: SourceSettings, known: SourceState | None) -> int:
 
 
 def is_due(source: SourceSettings, known: SourceState | None, now: datetime) -> bool:
-    """Tell whether to look at a source now. A look that seems to be in the future was by a clock set wrong."""
+    """Return whether to look at a source now. A look that seems to be in the future was by a clock set wrong."""
     moment = int(now.timestamp())
     return known is None or moment >= next_due(source, known) or moment < known.attempted
