@@ -1,8 +1,8 @@
 """What is half a label: a symbol without a device identifier that belongs beside one that has it. Pure.
 
 A label may say lot, serial number and dates in a symbol of their own. That symbol is distinguished here from a
-wristband, which has a person's numbers (AI 8017, 8018 and the like), from logistic labels, and from typed text that merely
-reads like elements: `10hunter2` is a sound AI 10.
+wristband, which has a person's numbers (AI 8017, 8018 and the like), from logistic labels, and from typed text that
+merely reads like elements: `10hunter2` is a sound AI 10.
 """
 
 from typing import Final
