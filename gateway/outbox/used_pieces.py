@@ -4,12 +4,10 @@ The table stands in outbox.db beside the events and is written in their transact
 is taken back, when the piece is thrown away or returned, and with the event itself.
 """
 
-import contextlib
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gateway.events import cloudevent
 from gateway.events.stored_event import StoredEvent
@@ -87,24 +85,40 @@ def _key(data: cloudevent.ScanData) -> str | None:
 class StationJournal:
     """Reads what a station needs of the outbox that the daemon's worker writes. Used by one thread.
 
-    A file that cannot be read says nothing here: its writer says so, and salvages it.
+    Its connection stays open: opening one costs as much as the rest of a scan. A file that was put in the place of
+    the one that is open (a salvage) is opened in its turn. A file that cannot be read says nothing here: its writer
+    says so, and salvages it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._db: sqlite3.Connection | None = None
+        self._inode = 0
 
     def used_by(self, piece: Piece) -> str | None:
         """Return the id of the event in force that consumed a piece, or None."""
-        with contextlib.suppress(sqlite3.Error), closing(connect(self._path, read_only=True)) as db:
-            row = db.execute("SELECT event FROM used_piece WHERE piece = ?", (SEPARATOR.join(piece),)).fetchone()
-            return None if row is None else str(row[0])
-        return None
+        rows = self._rows("SELECT event FROM used_piece WHERE piece = ?", SEPARATOR.join(piece))
+        return str(rows[0][0]) if rows else None
 
     def newest(self, limit: int) -> list[StoredEvent]:
         """Return the newest events, the oldest of them first."""
-        with contextlib.suppress(sqlite3.Error), closing(connect(self._path, read_only=True)) as db:
-            rows = db.execute(
-                "SELECT sequence, body FROM event ORDER BY sequence DESC LIMIT ?", (limit,)
-            ).fetchall()
-            return [StoredEvent(sequence=sequence, body=body, state="") for sequence, body in reversed(rows)]
-        return []
+        rows = self._rows("SELECT sequence, body FROM event ORDER BY sequence DESC LIMIT ?", limit)
+        return [StoredEvent(sequence=sequence, body=body, state="") for sequence, body in reversed(rows)]
+
+    def close(self) -> None:
+        """Close the file. May be called more than once."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _rows(self, query: str, value: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query: one that is read to its end holds up no checkpoint."""
+        try:
+            inode = self._path.stat().st_ino
+            if self._db is None or inode != self._inode:
+                self.close()
+                self._db, self._inode = connect(self._path, read_only=True), inode
+            return self._db.execute(query, (value,)).fetchall()
+        except (OSError, sqlite3.Error):
+            self.close()
+            return []

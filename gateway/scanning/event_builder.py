@@ -69,8 +69,9 @@ class EventBuilder:
         return look_up
 
     def close(self) -> None:
-        """Close the article master."""
+        """Close the article master and the journal."""
         self._master.close()
+        self._journal.close()
 
     def event(self, item: Item, reading: Reading, state: StationState, clock: ClockReading) -> NewEvent:
         """Make the event of an item as it stands; `state` knows what went before with the same piece."""

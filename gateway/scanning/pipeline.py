@@ -299,7 +299,7 @@ class Pipeline:
         return () if note is None and not station.context else (kept,)
 
     def close(self) -> None:
-        """Close the article master."""
+        """Close the article master and the journal."""
         self._builder.close()
 
     def _done(

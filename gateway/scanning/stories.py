@@ -31,6 +31,9 @@ class Journal(Protocol):
     def newest(self, limit: int) -> list[StoredEvent]:
         """Return the newest events, the oldest of them first."""
 
+    def close(self) -> None:
+        """Close it. May be called more than once."""
+
 
 class NoJournal:
     """A journal without anything in it, for a station that has none."""
@@ -42,6 +45,9 @@ class NoJournal:
     def newest(self, limit: int) -> list[StoredEvent]:  # noqa: ARG002 - the protocol's
         """Return nothing."""
         return []
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def whose(context: cloudevent.Context) -> str | None:
