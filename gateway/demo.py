@@ -32,6 +32,8 @@ from gateway.system.control_socket import DaemonUnreachableError
 
 BROKER_SECONDS: Final = 10.0
 """The broker starts in tenths of a second; a slow SD card gets its time."""
+INTAKE_SECONDS: Final = 60.0
+"""The intake tries MQTT 5 first, as the box does, and this broker speaks only 3.1.1."""
 EVENT_SECONDS: Final = 120.0
 """Without an event for so long, something is wrong."""
 SOURCE: Final = "sample"
@@ -55,7 +57,9 @@ def demonstration(
         config = _config(directory, port, changes)
         source = SourceSettings(name=SOURCE)
         import_file(config.articles_directory, source, samples.articles_csv(), now=datetime.now(UTC))
-        bodies = stack.enter_context(_subscribed(config, port))
+        box = config.gateway
+        scans = Topics.of(box.tenant, box.site, box.id).scan
+        bodies = stack.enter_context(_subscribed(scans, port, "scangate-demo-consumer"))
         if database is not None:
             stack.enter_context(_intake(config, port, database))
         stack.enter_context(_daemon(config, directory / "control.sock"))
@@ -107,6 +111,9 @@ def _broker() -> Iterator[int]:
         "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
     }
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(
+        lambda _loop, _context: None
+    )  # of clients that hang up, amqtt leaves some to the loop
     thread = threading.Thread(target=loop.run_forever, name="demo-broker", daemon=True)
     thread.start()
 
@@ -126,11 +133,11 @@ def _broker() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _subscribed(config: Config, port: int) -> Iterator["queue.Queue[bytes]"]:
-    """Subscribe as the central system would; yield the queue its messages come to."""
+def _subscribed(topic: str, port: int, client_id: str) -> Iterator["queue.Queue[bytes]"]:
+    """Subscribe as the central system would; yield the queue that the messages come to."""
     bodies: queue.Queue[bytes] = queue.Queue()
     subscribed = threading.Event()
-    client = Client(CallbackAPIVersion.VERSION2, client_id="scangate-demo-consumer", protocol=MQTTv311)
+    client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTv311)
 
     def arrived(_client: Client, _data: object, message: MQTTMessage) -> None:
         bodies.put(bytes(message.payload))
@@ -139,8 +146,7 @@ def _subscribed(config: Config, port: int) -> Iterator["queue.Queue[bytes]"]:
     client.on_subscribe = lambda *_: subscribed.set()
     client.connect("127.0.0.1", port)
     client.loop_start()
-    box = config.gateway
-    client.subscribe(Topics.of(box.tenant, box.site, box.id).scan, qos=1)
+    client.subscribe(topic, qos=1)
     if not subscribed.wait(BROKER_SECONDS):
         raise DaemonUnreachableError(Path("127.0.0.1"), "the embedded broker did not answer")
     try:
@@ -155,10 +161,15 @@ def _intake(config: Config, port: int, database: Path) -> Iterator[None]:
     """Run the intake as a process of its own: it is another program, on another machine as a rule."""
     command = (sys.executable, "-m", "intake", "run", "--tenant", config.gateway.tenant)
     options = ("--broker", f"mqtt://127.0.0.1:{port}", "--database", f"sqlite:///{database}")
+    topic = Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id).intake
     with database.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen((*command, *options), stdout=log, stderr=log)
     try:
+        with _subscribed(topic, port, "scangate-demo-waiter") as announcements:
+            announcements.get(timeout=INTAKE_SECONDS)  # what comes before it listens would have to come again
         yield
+    except queue.Empty:
+        raise DaemonUnreachableError(database, "the intake did not start: see the .log beside it") from None
     finally:
         process.terminate()
         process.wait(BROKER_SECONDS)

@@ -20,7 +20,8 @@ def test_a_reload_keeps_action_and_case(tmp_path: Path) -> None:
         text = gateway.config.read_text()
         gateway.config.write_text(text.replace("[station]", f'[station]\ncode_key_file = "{tmp_path / "key"}"', 1))
         gateway.start()
-        gateway.wire.write(b"]d2" + codes.write("RETURN").encode() + b"\r")
+        for code in ("RETURN", "LOCK"):  # until it is ended, and not for one item
+            gateway.wire.write(b"]d2" + codes.write(code).encode() + b"\r")
         gateway.wire.write(b"]d2orbit:OP-1\r" + label(1))
         wait_for(lambda: gateway.stored() == 1, "the first scan is stored")
         assert gateway.process is not None

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from drivers.dialects.honeywell import HOST_ACK
 from drivers.model import Signal
-from gateway.events.cloudevent import SCAN_TYPE
+from gateway.events.cloudevent import PARKED_TYPE, SCAN_TYPE
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.schema import connect
 from gateway.system.control_socket import DaemonUnreachableError, ask
@@ -256,14 +256,19 @@ min_free_bytes = 0
     def judge(self, arrivals: list[bytes]) -> Outcome:
         """Hold the promise against what is on disk and what arrived. Raises BrokenPromiseError."""
         first: dict[str, bytes] = {}
+        stand_ins: dict[str, str] = {}
         for body in arrivals:
-            identity = msgspec.json.decode(body)["id"]
-            _promise(first.setdefault(identity, body) == body, "a copy differs from its original")
+            event = msgspec.json.decode(body)
+            if event["type"] == PARKED_TYPE:
+                stand_ins[event["id"]] = event["data"]["event"]
+                continue
+            _promise(first.setdefault(event["id"], body) == body, "a copy differs from its original")
         stored = {msgspec.json.decode(body)["id"]: body for body in self.journal()}
         with closing(OutboxReader(self.state / "outbox.db")) as backlog:
             dead = {sequence for sequence, _ in backlog.dead()}
         parked = {key for key, body in stored.items() if _sequence(body) in dead}
         _promise(first.keys() | parked == stored.keys(), "stored and delivered are not the same set")
+        _promise(set(stand_ins.values()) <= parked, "an event stands in for one that is no dead letter")
         _promise(all(stored[key] == body for key, body in first.items()), "what arrived is not what was stored")
         accepted = {serial for serial, said in self.told.items() if said in STORED}
         there = set(map(_serial, stored.values()))
@@ -276,7 +281,7 @@ min_free_bytes = 0
         return Outcome(
             accepted=len(accepted),
             delivered=len(first),
-            copies=len(arrivals) - len(first),
+            copies=len(arrivals) - len(first) - len(stand_ins),
             unanswered=self.counts["unanswered"],
             trouble=self.counts["trouble"],
             dead=len(dead),
