@@ -401,8 +401,8 @@ class Worker:
     def finish(self) -> None:
         """Write what the publisher delivered last, and close the outbox. After `run` has returned."""
         self._outbox.note(self._delivery.take_marks())
+        self._pipeline.close()  # it reads the outbox: SQLite empties the log when the last connection closes
         self._outbox.close(self._clock.now())
-        self._pipeline.close()
 
     def _outbox_failed(self, error: OutboxError) -> None:
         if str(error) != self._trouble:
