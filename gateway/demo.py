@@ -102,7 +102,8 @@ def _broker() -> Iterator[int]:
     from amqtt.broker import Broker
 
     for name in ("amqtt", "transitions"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # it tells of each client that hangs up
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # it logs each client that hangs up
+    logging.getLogger("gateway.mqtt").setLevel(logging.ERROR)  # the way to 3.1.1 is announced where the demo begins
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
