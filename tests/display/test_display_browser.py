@@ -97,7 +97,7 @@ def test_a_thousand_scans_do_not_grow_the_page(chrome: Browser, tmp_path: Path) 
         chrome.until(last_is(1019), "a thousand more")
         assert chrome.value(COUNT) == elements
         assert chrome.value("document.querySelectorAll('#list li').length") == 10
-        assert heap() - used < 256 * 1024
+        assert heap() - used < 1024 * 1024, "a kilobyte a scan would be a leak"
 
 
 def test_the_page_says_when_it_hears_no_more(chrome: Browser, tmp_path: Path) -> None:
