@@ -111,8 +111,8 @@ def test_no_scan_is_lost_and_none_comes_twice(steps: list[Step]) -> None:
     for number, event in enumerate(events):
         if event.data.reason == LABEL_COMPLETED:
             whole = next(later for later in events[number:] if later.data.action != "undo")
-            (before,) = (one for one in events if one.id == event.data.undoes)
-            assert {one.text for one in before.data.symbols} <= {one.text for one in whole.data.symbols}
+            (part,) = (one for one in events if one.id == event.data.undoes)
+            assert {one.text for one in part.data.symbols} <= {one.text for one in whole.data.symbols}
     ids = [event.id for event in events]
     assert len(ids) == len(set(ids))
     for event in events:
