@@ -58,6 +58,7 @@ region: ## a region in miniature, its central side killed and wiped while people
 
 faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut networks; writes docs/faults.md
 	@scripts/environment.sh dev mosquitto strace
+	@SCANGATE_DAMAGES=1000 $(BIN)/python -m pytest -q tests/outbox/test_damage.py
 	@$(BIN)/python -m tests.faults.run --write
 
 soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)

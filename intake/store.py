@@ -30,7 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from intake.database import transaction, unusable
 from intake.event import EventRow, Place, Poison, digest_of
 from intake.messages import BoxMessage
-from intake.schema import box, event, poison, stand_in, stream
+from intake.schema import Moment, box, event, poison, stand_in, stream
 from intake.topics import topic_of
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ class _Standing(Struct, kw_only=True):
     frontier: int
     newest: int
     hole_since: datetime | None
+    begun: int | None
+    """`begins` as the database has it."""
     places: set[int]
     """Held by this batch."""
     stored: int = 0
@@ -235,6 +237,7 @@ class Store:
             for row in found:
                 standings[Stream(row.source, row.epoch)] = _Standing(
                     begins=row.begins,
+                    begun=row.begins,
                     frontier=row.frontier,
                     newest=row.newest,
                     hole_since=row.hole_since,
@@ -353,6 +356,8 @@ class Store:
         for which, one in sorted(standings.items()):
             before = one.frontier
             self._move(connection, which, one)
+            if not one.places and one.begins == one.begun:
+                continue  # its box has said again what is known
             if one.frontier >= one.newest and one.begins is not None:
                 hole_since = None
             else:
@@ -368,6 +373,7 @@ class Store:
                     "last_received": now,
                     "hole_since": hole_since,
                     "moved": one.frontier > before,
+                    "arrived": bool(one.places),
                 }
             )
         if rows:
@@ -461,7 +467,10 @@ _UPDATE: Final = (
         begins=sa.bindparam("begins"),
         frontier=sa.bindparam("frontier"),
         newest=sa.bindparam("newest"),
-        last_received=sa.bindparam("last_received"),
+        last_received=sa.case(
+            (sa.bindparam("arrived", type_=sa.Boolean), sa.bindparam("last_received", type_=Moment)),
+            else_=stream.c.last_received,
+        ),
         hole_since=sa.bindparam("hole_since"),
         stored=stream.c.stored + sa.bindparam("new_stored", type_=sa.BigInteger),
         asks=sa.case((sa.bindparam("moved", type_=sa.Boolean), 0), else_=stream.c.asks),

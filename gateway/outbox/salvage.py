@@ -265,15 +265,7 @@ def _carry_over(
         events = _copy_events(itertools.chain(found, pages), fresh, cursor, at_work)
         if source is not None:
             _carry_over_the_rest(source, fresh)
-        lost = _fill_gaps(fresh, cursor, facts)
-        if cursor == UNKNOWN:
-            first = fresh.execute("SELECT min(sequence) FROM event").fetchone()[0]
-            lost = _also(
-                lost, "what was scanned before" if first is None else f"what was scanned in front of {first}"
-            )
-        if cut_off:
-            newest = fresh.execute("SELECT ifnull(max(sequence), 0) FROM event").fetchone()[0]
-            lost = _also(lost, f"what was scanned behind {newest}")
+        lost = _what_is_lost(fresh, cursor, facts, cut_off=cut_off)
         oldest = fresh.execute("SELECT min(sequence) FROM event").fetchone()[0]
         if cursor == UNKNOWN and oldest is not None:
             cursor = Cursor(oldest - 1, oldest - 1, 0)  # what lay in front was delivered, and removed by age
@@ -282,6 +274,17 @@ def _carry_over(
         write_meta(fresh, {"lost": lost})
         fresh.execute("COMMIT")
     return events, cursor.delivered, lost
+
+
+def _what_is_lost(
+    fresh: sqlite3.Connection, cursor: Cursor, facts: Mapping[str, str], *, cut_off: bool
+) -> str | None:
+    """Write notices for lost events, and say which are lost for certain, and what else may be; None: nothing."""
+    lost = _fill_gaps(fresh, cursor, facts)
+    first, last = fresh.execute("SELECT min(sequence), ifnull(max(sequence), 0) FROM event").fetchone()
+    if cursor == UNKNOWN:
+        lost = _also(lost, "what was scanned before" if first is None else f"what was scanned in front of {first}")
+    return _also(lost, f"what was scanned behind {last}") if cut_off else lost
 
 
 def _in_its_place(row: database_pages.Row) -> database_pages.Row:

@@ -23,6 +23,7 @@ from intake.event import EventRow, Ignored, Place, Poison, read_event
 from intake.holes import Holes
 from intake.messages import read_box_message
 from intake.schema import metadata
+from intake.status import read_status
 from intake.store import Batch, Store, Stream
 from tests.intake.boxes import EPOCH, body, health, identity, sequences, source, topic
 from tests.postgresql import PostgreSql
@@ -279,6 +280,19 @@ def test_the_beginning_of_an_epoch_is_what_its_box_says(store: Store, engine: sa
     word = read_box_message(source(), "health", health(begins=4712), NOW)
     assert word is not None
     assert store.commit(Batch(boxes=(word,))).frontiers == {STREAM: 4713}
+
+
+def test_what_a_box_says_of_itself_is_no_event(engine: sa.Engine) -> None:
+    """`last_received` is the time of the last event; a health message every minute changes nothing of it."""
+    clock = [NOW]
+    store = Store(engine, lambda: clock[0])
+    word = read_box_message(source(), "health", health(), NOW)
+    assert word is not None
+    store.commit(Batch(events=(row(1),)))
+    clock[0] = NOW + timedelta(minutes=5)
+    assert store.commit(Batch(boxes=(word,))).frontiers == {STREAM: 1}, "acknowledged again: an ack may be lost"
+    (status,) = read_status(engine, clock[0]).streams
+    assert (status.lag_seconds, status.status, status.version) == (300, None, "1.0")
 
 
 def test_the_tables_are_those_the_code_knows(engine: sa.Engine) -> None:

@@ -68,3 +68,18 @@ def test_the_oldest_is_the_one_sent_first() -> None:
     assert window.oldest() == (2, 2.0)
     window.restart()
     assert window.oldest() is None
+
+
+def test_what_is_delivered_is_forgotten() -> None:
+    """A window lives as long as its connection: what it remembers must not grow with what went through it."""
+    window = InflightWindow(0, 10)
+    for first in range(1, 1001, 2):
+        window.sent(1, first, 0.0)
+        window.sent(2, first + 1, 0.0)
+        window.settle(first + 1)
+        window.settle(first)
+    assert window.delivered == 1000
+    assert not window._settled
+    window.settle(1000)
+    window.restart()
+    assert not window._settled

@@ -283,10 +283,10 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(BINDING, 'key == own or not key.startswith(f"{_PERFORMER}:")', "True"),
             Mutant(BINDING, "context.pop(other)}", "context[other]}"),
             Mutant(MACHINE, "own = what.input is Input.STRAY", "own = False"),
-            Mutant(MACHINE, "if scanner in station.counted or present.one_item:", "if present.one_item:"),
-            Mutant(MACHINE, "if at_ns <= item.until_ns and _means_the_same", "if _means_the_same"),
+            Mutant(MACHINE, "if not alive or scanner in station.counted:", "if not alive:"),
+            Mutant(MACHINE, "get(scanner, ()) if at_ns <= item.until_ns]", "get(scanner, ())]"),
             Mutant(MACHINE, "(0 if name == scanner else ON_THE_WIRE_NS)", "0"),
-            Mutant(MACHINE, "item.is_same(another) for item", "True for item"),
+            Mutant(MACHINE, "all(item.is_same(its[kind]) for kind, item in mine.items())", "True"),
             Mutant(
                 MACHINE,
                 "if item.id in what.replaces:\n                self.effects",

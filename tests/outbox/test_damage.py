@@ -4,6 +4,7 @@ SQLite notices part of it. What it hands out as an ordinary value is noticed by 
 drops from the end of its log, by a look at the log before it is opened ("Database File Format", section 4).
 """
 
+import os
 import random
 import shutil
 import sqlite3
@@ -23,7 +24,7 @@ from gateway.outbox.writer import Outbox
 from tests.outbox.events import BOX, ROOMY, draft, reading, stored
 
 BEFORE, BEHIND, DELIVERED = 10, 20, 4
-RANDOM_DAMAGES = 120
+RANDOM_DAMAGES = int(os.environ.get("SCANGATE_DAMAGES", "60"))
 """`make faults` tries a thousand."""
 
 
@@ -200,8 +201,7 @@ def damage_at_random(path: Path, luck: random.Random) -> str:
             column = luck.choice(["recorded_ns", "trusted", "sealed", "body", "checksum"])
             value = luck.choice([None, 7, "x", b"\xff", 2**62])
             try:
-                statement = f"UPDATE event SET {column} = ? WHERE sequence = ?"  # noqa: S608 - of a fixed list
-                db.execute(statement, (value, luck.randint(5, 30)))
+                db.execute(f"UPDATE event SET {column} = ? WHERE sequence = ?", (value, luck.randint(5, 30)))  # noqa: S608
             except sqlite3.IntegrityError:
                 return "edit refused by SQLite"
         return f"edit {column} {value!r}"

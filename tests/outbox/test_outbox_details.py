@@ -61,6 +61,13 @@ def test_marks_are_written_once(outbox: Outbox) -> None:
     assert outbox.dead_letters == 1
 
 
+def test_nothing_is_delivered_that_was_never_stored(outbox: Outbox) -> None:
+    outbox.append([draft(1), draft(2)], reading(), seal=True)
+    outbox.mark_delivered(99)
+    outbox.write_marks(reading())
+    assert (outbox.delivered, outbox.append([draft(3)], reading(), seal=True)) == (2, [3])
+
+
 def test_history_goes_when_room_is_scarce_whatever_the_clock_says(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     before = stocked(path, 300)

@@ -9,9 +9,10 @@ import pytest
 
 from gateway.events.cloudevent import PARKED_TYPE
 from gateway.outbox import salvage as salvaging
+from gateway.outbox.checksums import of_event
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import open_outbox, salvaged
-from gateway.outbox.schema import PAGE_BYTES, CorruptOutboxError, OutboxError, open_writer
+from gateway.outbox.schema import PAGE_BYTES, CorruptOutboxError, Cursor, OutboxError, open_writer, write_cursor
 from gateway.outbox.writer import Dead
 from tests.outbox.events import BOX, NOW_NS, ROOMY, draft, reading, stocked, stored
 
@@ -128,8 +129,17 @@ def test_a_long_pruned_outbox_is_read_behind_its_first_damaged_page(
     monkeypatch.setattr(salvaging, "MAX_GAP", 64)
     db = sqlite3.connect(path)
     db.execute("DELETE FROM event WHERE sequence <= 90")
-    db.execute("UPDATE event SET sequence = sequence + 5000000")
-    db.execute("UPDATE cursor SET delivered = 5000100")
+    for sequence, recorded_ns, body in db.execute("SELECT sequence, recorded_ns, body FROM event").fetchall():
+        row = (
+            sequence + 5_000_000,
+            recorded_ns,
+            1,
+            1,
+            body.replace(b"%016d" % sequence, b"%016d" % (sequence + 5_000_000)),
+        )
+        db.execute("DELETE FROM event WHERE sequence = ?", (sequence,))
+        db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", (*row, of_event(*row)))
+    write_cursor(db, Cursor(5_000_100, 5_000_100, 0))
     db.execute("DELETE FROM dead")
     db.commit()
     db.execute("VACUUM")

@@ -129,3 +129,17 @@ def test_a_clock_that_was_learnt_while_the_disk_failed_is_not_forgotten(
 
     with work(before=earlier) as bench:
         wait_for(lambda: any(event.data.clock.corrected for event in events(bench.path)), "its time is corrected")
+
+
+def test_each_scan_that_found_no_place_is_reported_once(work: Work) -> None:
+    with work() as bench:
+        reader = bench.worker._readers["front"]
+        for dropped, told in ((3, 1), (2, 2)):
+            reader.dropped += dropped
+            bench.scan(f"{WHOLE}{told}")
+            bench.signals(2 * told)
+        bench.scan(f"{WHOLE}3")
+        bench.signals(5)
+        wait_for(lambda: bench.worker.status.counters["accepted"] == 3, "all are stored")
+        assert bench.worker.status.counters["trouble"] == 5
+    assert bench.signalled().count(Signal.TROUBLE) == 2
