@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -112,8 +113,7 @@ def _restore(arguments: argparse.Namespace) -> int:
     if own.exists() and not arguments.force:
         print(f"scangate: {own} is there: this is a box already; give --force to replace it", file=sys.stderr)
         return exits.USAGE
-    with tempfile.TemporaryDirectory(prefix="scangate-restore-") as folder, arguments.file.open("rb") as stream:
-        work = Path(folder)
+    with _callers_folder() as work, arguments.file.open("rb") as stream:
         manifest = unpack(stream, work)
         config = load(work / "configuration" / "scangate.toml")  # a wrong one is said before anything is touched
         credentials = {}
@@ -146,6 +146,17 @@ def _restore(arguments: argparse.Namespace) -> int:
     if not credentials:
         print(f"! no credentials were in the backup: put them into {CREDENTIALS}", file=sys.stderr)
     return exits.DONE
+
+
+@contextlib.contextmanager
+def _callers_folder() -> Iterator[Path]:
+    """Make a folder that is the caller's, whoever acts when it is removed."""
+    folder = tempfile.TemporaryDirectory(prefix="scangate-restore-")
+    try:
+        yield Path(folder.name)
+    finally:
+        with as_caller():
+            folder.cleanup()
 
 
 def _support(arguments: argparse.Namespace) -> int:
