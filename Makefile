@@ -101,7 +101,7 @@ install-test: ## the packages in booted Debian 12 and 13, as root (SUITE=bookwor
 		$(BIN)/python -m pytest tests/install -v -p no:xdist $(PYTEST_ARGS)
 
 release: ## what is published, signed: packages, apt repository, wheelhouse, SBOM, VEX (SIGN_WITH=KEY)
-	@scripts/environment.sh demo dpkg-deb gpg reprepro
+	@scripts/environment.sh demo dpkg-deb gpg
 	@scripts/release.sh $(or $(RELEASE),build/release-$(shell sed -n 's/^VERSION: Final = "\(.*\)"/\1/p' gateway/__init__.py))
 
 sbom: wheelhouse ## the bill of materials (CycloneDX), in the wheelhouse
