@@ -1,6 +1,7 @@
 """What the worker does while something fails: nothing is acknowledged that is not stored, and it is tried again."""
 
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -75,14 +76,15 @@ def test_a_salvage_that_finds_no_open_label_journals_it_anew(work: Work) -> None
     with work() as bench:
         bench.scan(NAIL)
         bench.signals(1)
-        before = bench.worker._outbox
+        salvaged_whole = Event()
 
         def damage_and_salvage() -> None:
-            before._db.execute("DELETE FROM open_item")
+            bench.worker._outbox._db.execute("DELETE FROM open_item")
             bench.worker._salvage(bench.clock.now())
+            salvaged_whole.set()
 
         bench.worker.submit(damage_and_salvage)
-        wait_for(lambda: bench.worker._outbox is not before, "there is a new one")
+        wait_for(salvaged_whole.is_set, "the new one holds what was open")
         with left_open(bench.path) as left:
             assert [one.data.symbols[0].text for one in left] == [NAIL[3:]]
 
