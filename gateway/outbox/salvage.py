@@ -1,4 +1,22 @@
-"""A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read."""
+"""A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read.
+
+How it works. The damaged file gets a second name (a hard link, its log likewise) and stays in its place until the new
+one is complete, so that a power cut on the way leaves everything to be done again. The new file is filled from three
+readings, each believed only where a row's checksum agrees:
+
+1. what SQLite still finds, in order, going on behind each damaged page;
+2. what lies on the file's pages, each looked at for itself, when the tree above it is damaged;
+3. rows found by either whose checksum does not agree and that have no sound copy: kept as dead letters, so that they
+   reach a person and not a database.
+
+A number that was given and is in none of them gets a notice in its place (`scangate.parked.v1`, reason `lost to a
+damaged disk`): the central system sees each number once and asks for nothing in vain. The numbering goes on under a
+new epoch, because what came behind the last number that can be read may be lost without a trace.
+
+Example: 1 to 9 were scanned and the marks say "delivered up to 3". The rows of 6 and 7 cannot be read, and a bit of
+8 is flipped. Carried over are 1 to 5 and 9; 6 and 7 become notices; 8 is kept as a dead letter, and a notice is sent
+in its place. The broker gets 4, 5, the three notices and 9; the next scan is 10, under the new epoch.
+"""
 
 import contextlib
 import itertools
