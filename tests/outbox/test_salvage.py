@@ -51,7 +51,7 @@ def quarantined(path: Path) -> list[Path]:
 
 
 def reads_through(path: Path) -> bool:
-    """Tell whether the publisher would get through the whole file."""
+    """Return whether the publisher would get through the whole file."""
     try:
         stored(path)
     except CorruptOutboxError:
