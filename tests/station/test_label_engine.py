@@ -115,6 +115,10 @@ CLOSED: list[tuple[str, tuple[str, ...], str, Move]] = [
     ("HIBC, a month and the day in it", (hibc("+A123BJC5D6E71/$$1127L1"),), hibc("+$$3271130L1G"), Move.LATE),
     ("a text of nobody", (LINEAR, LOT_A), "VGR-200010", Move.NEW),
     ("a price code", (LINEAR, LOT_A), "]E02012345678903", Move.NEW),
+    # what is no label of an article, or is damaged, takes up nothing
+    ("a lot behind a damaged GTIN", ("]C10109520001000103",), LOT_A, Move.NEW),
+    ("an article behind a logistic unit", ("]C100106141412345678908",), LINEAR, Move.NEW),
+    ("a lot behind a GIAI", ("]d280040614141ABC123",), LOT_A, Move.NEW),
 ]
 
 
