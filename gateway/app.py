@@ -34,7 +34,7 @@ from gateway.outbox.delivery import StandAlone
 from gateway.outbox.salvage import open_outbox
 from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import StationJournal
-from gateway.outbox.writer import Outbox
+from gateway.outbox.writer import UNPROVEN_END, Outbox
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.inbox import Inbox, Notice
@@ -353,7 +353,14 @@ def source_of(config: Config) -> str:
 def _alarms_of_the_start(outbox: Outbox) -> list[str]:
     """Return what a person should know of how this life begins."""
     alarms = []
-    if outbox.new_epoch_because:
+    if outbox.new_epoch_because == UNPROVEN_END:
+        log.warning(
+            "new epoch=%s behind sequence=%d: the box was not stopped in order, and nothing proves that its newest "
+            "events are still there",
+            outbox.epoch,
+            outbox.last,
+        )
+    elif outbox.new_epoch_because:
         alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
         log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
     if (back := taken_back()) is not None:
