@@ -4,6 +4,7 @@ import contextlib
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gateway.outbox.dead_letters import DAMAGED
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import open_outbox, salvaged
 from gateway.outbox.schema import PAGE_BYTES, CorruptOutboxError, Cursor, OutboxError, open_writer, write_cursor
+from gateway.outbox.used_pieces import StationJournal
 from gateway.outbox.writer import Dead
 from tests.outbox.events import BOX, NOW_NS, ROOMY, draft, reading, stocked, stored
 
@@ -247,6 +249,29 @@ def test_two_salvages_in_one_second_keep_both_files(path: Path) -> None:
         assert max(stored(path)) == number
         again.close(reading())
     assert len(quarantined(path)) == 2
+
+
+def test_a_salvage_while_the_station_reads_the_journal(path: Path) -> None:
+    """It keeps its connection to the damaged file; closing that leaves the new file's log where it is.
+
+    SQLite, "How To Corrupt An SQLite Database File", section 2.4: a file that is replaced while it is open.
+    """
+    with closing(StationJournal(path)) as journal:
+        outbox = open_outbox(path, ROOMY, BOX, reading())
+        assert [one.sequence for one in journal.newest(2)] == [EVENTS - 1, EVENTS]
+        overwrite(path, leaf_page(path))
+        again = salvaged(outbox, reading())
+        again.append([draft(EVENTS + 1)], reading(), seal=True)
+        assert [one.sequence for one in journal.newest(2)] == [EVENTS, EVENTS + 1]
+        assert journal.used_by(("GS1", "09520001000102", f"S{EVENTS + 1:06}")) == f"id-{EVENTS + 1}"
+        again.append([draft(EVENTS + 2)], reading(), seal=True)
+        assert journal.used_by(("GS1", "09520001000102", f"S{EVENTS + 2:06}")) == f"id-{EVENTS + 2}"
+    killed = path.parent / "killed" / "outbox.db"
+    killed.parent.mkdir()
+    for file in ("", "-wal", "-shm"):
+        shutil.copy(f"{path}{file}", f"{killed}{file}")
+    assert max(stored(killed)) == EVENTS + 2
+    again.close(reading())
 
 
 def test_times_still_wait_for_their_correction(path: Path) -> None:
