@@ -3,7 +3,7 @@
 #
 #   scripts/environment.sh SET [PROGRAM...]
 #
-# SET is a lock file of requirements/ without its ending: build, demo, dev or release. PROGRAMs are looked for on the
+# SET is a lock file of requirements/ without its ending: build, demo, intake, dev or release. PROGRAMs are looked for on the
 # machine. What the machine lacks is installed with apt-get when that is allowed (root or sudo); if not, the one
 # command to type is printed and the exit code is 1.
 #
@@ -147,12 +147,13 @@ case $set_name in
 build) contains=build ;;
 release) contains='build release' ;;
 demo) contains='build demo' ;;
-dev) contains='build demo dev' ;;
+intake) contains='build intake' ;;
+dev) contains='build demo intake dev' ;;
 *) die "no such set: $set_name" ;;
 esac
 [ "$set_name" = build ] || pip --require-hashes --no-build-isolation -r "requirements/$set_name.txt"
 case $set_name in
-demo | dev) pip --no-deps --no-build-isolation --editable . ;;
+demo | intake | dev) pip --no-deps --no-build-isolation --editable . ;;
 esac
 for each in $contains; do
     fingerprint "$each" >"$VENV/ready-$each"

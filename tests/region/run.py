@@ -28,7 +28,7 @@ from intake.schema import event, stream
 from tests.bench.harness import LOG_CHARACTERS, BenchError, wait_until, workplace
 from tests.fleet.central import TENANT
 from tests.fleet.fleet import allow_many_files, enough, gateways_of, go, line
-from tests.fleet.gateways import MOST, Report, Settings
+from tests.fleet.gateways import MOST, PATIENCE_SECONDS, Report, Settings
 from tests.intake.running import RunningIntake, status
 from tests.nats import NatsCluster, NatsNode
 from tests.postgresql import PostgreSql, programs
@@ -135,7 +135,11 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
         stack.callback(region.close)
         stack.enter_context(_explained(region, outboxes))
         region.start()
-        wait_until(lambda: all("announced" in one.log.read_text() for one in region.intakes), "intakes are there")
+        wait_until(
+            lambda: all("announced" in one.log.read_text() for one in region.intakes),
+            "intakes are there",
+            PATIENCE_SECONDS,
+        )
         say(f"three NATS nodes, two intakes, {region.database.split(':')[0]}")
         gateways = [stack.enter_context(gateways_of(one)) for one in _shares(outboxes, region, plan)]
         for each in gateways:
