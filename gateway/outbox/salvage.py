@@ -1,4 +1,9 @@
-"""A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read."""
+"""A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read.
+
+The same is the way back from a newer form of the outbox, where a version on trial has migrated it and the former
+version runs again: events, marks, dead letters and open items keep the columns that are read here in every form
+(`gateway.outbox.migrations`), and what was scanned during the trial goes on being delivered.
+"""
 
 import contextlib
 import itertools
@@ -21,6 +26,7 @@ from gateway.outbox.schema import (
     PAGE_BYTES,
     CorruptOutboxError,
     Cursor,
+    NewerOutboxError,
     OutboxError,
     connect,
     open_writer,
@@ -47,8 +53,13 @@ MAX_RANGES: Final = 20
 """Ranges of lost numbers that are named one by one."""
 
 
+NEWER: Final = "newer"
+"""Begins the ending of a file of a newer form of which not everything could be read."""
 LOST: Final = "lost to a damaged disk"
 """Reason of the notice in the place of an event that could not be read."""
+
+
+UNTRUSTED: Final = "SELECT boot_id, not_before_ns, handed FROM untrusted_boot"
 
 
 UNKNOWN: Final = Cursor(0, 0, MAX_SEQUENCE)
@@ -81,15 +92,16 @@ class Salvage(Struct, frozen=True, kw_only=True):
     """Which events could not be read, for a person; None where none is missing."""
 
 
-def salvage(path: Path, now_ns: int, at_work: AtWork) -> Salvage:
+def salvage(path: Path, now_ns: int, at_work: AtWork, name: str = "corrupt") -> Salvage:
     """Quarantine the outbox at `path` and put a new one in its place. Raises OSError and sqlite3.Error (new file).
 
     Every event keeps its bytes and its sequence; a new epoch begins for what comes after, because the new file
     has no identity yet (`Outbox` gives it one when it opens it). The damaged file stays in its place until the new
-    one is complete: a power cut or a full disk on the way leaves it to be salvaged again.
+    one is complete: a power cut or a full disk on the way leaves it to be salvaged again. `name`: begins the ending
+    of the quarantined file's name.
     """
     cut_off = _log_damage(path) is not None
-    quarantine = keep_aside(path, f"corrupt-{now_ns // NS}") or path
+    quarantine = keep_aside(path, f"{name}-{now_ns // NS}") or path
     building = path.with_name(f"{path.name}.salvaging")
     remove(building, "", "-wal", "-shm", "-journal")
     fresh = open_writer(building)
@@ -156,8 +168,14 @@ def open_outbox(
     identity: BoxIdentity,
     clock: ClockReading,
     at_work: AtWork = _nobody_waits,
+    *,
+    came_back: bool = False,
 ) -> Outbox:
-    """Open the outbox, salvaging a damaged one. Raises OutboxError."""
+    """Open the outbox, salvaging a damaged one. Raises OutboxError.
+
+    `came_back`: a newer version was taken back, and this is the former one: an outbox of a newer form is brought to
+    this version's; else it is refused, and left as it is (NewerOutboxError).
+    """
     try:
         put_in_place(path)
     except OSError as error:
@@ -169,6 +187,25 @@ def open_outbox(
         log.critical("outbox damaged: %s", error)
         _set_aside(path, clock, at_work)
         return Outbox(path, settings, identity)
+    except NewerOutboxError:
+        if not came_back:
+            raise
+        _bring_back(path, clock, at_work)
+        return Outbox(path, settings, identity)
+
+
+def _bring_back(path: Path, clock: ClockReading, at_work: AtWork) -> None:
+    """Bring an outbox of a newer form to this version's; the newer file goes, unless something in it was not read."""
+    try:
+        result = salvage(path, clock.wall_ns, at_work, NEWER)
+        if result.lost is None:
+            remove(result.quarantine, "", "-wal", "-shm")
+    except (OSError, sqlite3.Error) as error:
+        raise OutboxError("bring back", path, error, "make room on the disk; the file was left as it is") from error
+    log.warning(
+        "outbox brought back from a newer form events=%d delivered=%d lost=%s",
+        *(result.events, result.delivered, result.lost or "none"),
+    )
 
 
 def examine(path: Path) -> None:
@@ -203,10 +240,11 @@ def quarantined(directory: Path) -> list[str]:
 
 
 def set_aside(directory: Path) -> list[str]:
-    """Name the outboxes in whose place a backup was restored, and that nobody has moved away."""
+    """Name the outboxes in whose place another was put (a restore, a way back), and that nobody has moved away."""
     return sorted(
         path.name
-        for path in directory.glob("outbox.db.before-restore-*")
+        for ending in ("before-restore", NEWER)
+        for path in directory.glob(f"outbox.db.{ending}-*")
         if not path.name.endswith(("-wal", "-shm"))
     )
 
@@ -387,7 +425,7 @@ def _carry_over_the_rest(source: sqlite3.Connection, fresh: sqlite3.Connection) 
     with contextlib.suppress(sqlite3.DatabaseError):
         unknown_articles.carry_over(source, fresh)
     with contextlib.suppress(sqlite3.DatabaseError):
-        for boot, not_before_ns, handed in source.execute("SELECT * FROM untrusted_boot"):
+        for boot, not_before_ns, handed in source.execute(UNTRUSTED):
             row = (str(boot), _small(not_before_ns), int(bool(handed)))
             fresh.execute("REPLACE INTO untrusted_boot VALUES (?, ?, ?)", row)
 
