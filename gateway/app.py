@@ -164,7 +164,14 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         stack.enter_context(state_lock(state))
         clock = Clock()
         box = read_identity(source_of(config))
-        outbox = open_outbox(state / "outbox.db", _kept(config), box, clock.now(), service_manager.at_work)
+        outbox = open_outbox(
+            state / "outbox.db",
+            _kept(config),
+            box,
+            clock.now(),
+            service_manager.at_work,
+            came_back=taken_back() is not None,
+        )
         clock.not_before(outbox.last_trusted_ns() or 0)
         alarms = _alarms_of_the_start(outbox)
         # 2. The scan path, from the scanner's end to the operator's signal.
