@@ -39,10 +39,16 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Name shown in events as `article.source`; letters, digits, `_` and `-`."""
     priority: int = 100
     """Where two sources know the same article, the lower number wins."""
-    format: Literal["csv", "gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn", "fhir"] = "csv"
+    format: Literal[
+        "csv", "gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn", "fhir", "gs1-cin", "gs1-firstbase"
+    ] = "csv"
     """What kind of file it is. csv: one row a line, the first line names the columns. gudid: the FDA's delimited
     release (zip, folder or device.txt). accessgudid, eudamed: their JSON. peppol: Peppol BIS Catalogue 3 (UBL 2.1).
-    hl7-mfn: HL7 v2 MFN^M16. fhir: R5 DeviceDefinition as JSON, in a Bundle or one a line."""
+    hl7-mfn: HL7 v2 MFN^M16. fhir: R5 DeviceDefinition as JSON, in a Bundle or one a line. gs1-cin: GS1 Catalogue Item
+    Notification, GDSN 3.1 XML. gs1-firstbase: GS1 firstbase's JSON."""
+    incremental: bool = False
+    """Whether its files change rows and do not list all: what a file does not mention stays as it was, and of several
+    files in a folder each counts. Peppol's updates, HL7's UPD and gs1-cin say so themselves."""
     may_block: bool | None = None
     """Whether what it calls blocked is blocked also where a source before it calls it active. Left out: yes for
     csv, hl7-mfn and fhir, which are a hospital's own systems; no for registries and suppliers' catalogues."""

@@ -497,7 +497,9 @@ def test_eudamed_s_packages_that_do_not_tell_what_they_hold_are_rejected(
 
 
 def test_a_circle_of_eudamed_s_packages_ends() -> None:
-    chain = tuple((f"{body}{gs1_check_digit(body)}", 2) for body in (f"{9520001:08d}{n:05d}" for n in range(40)))
+    chain = tuple(
+        (f"{body}{gs1_check_digit(body)}", 2) for body in (f"{9520001:08d}{n:05d}" for n in range(100, 140))
+    )
     articles, (rejected,) = judged(rows("eudamed", contained(*chain)))
     assert len(articles) == MAX_DEPTH + 1
     assert rejected.column == "containedItem"

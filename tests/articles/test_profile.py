@@ -82,6 +82,8 @@ def test_words_that_must_be_explained(tmp_path: Path) -> None:
         ("eudamed_search.json", "eudamed"),
         ("fhir_bundle.json", "fhir"),
         ("peppol_catalogue.xml", "peppol"),
+        ("gs1_cin.xml", "gs1-cin"),
+        ("gs1_firstbase.json", "gs1-firstbase"),
         ("item_master.hl7", "hl7-mfn"),
     ],
 )

@@ -73,10 +73,11 @@ def import_file(  # noqa: PLR0913 - what is imported, how much is believed, thre
         with _locked(directory), _opened(file, source) as stream:
             records = _guarded(IMPORTERS[source.format](stream, source), file)
             first = next(records, None)
-            changes = isinstance(first, Changes)
+            changes = source.incremental or isinstance(first, Changes)
             with build(directory, source, reached, changes=changes) as builder:
                 run = _Run(builder, file, progress, on_rejection)
-                run.take(records if first is None or changes else chain((first,), records), stream, source)
+                read = records if first is None or isinstance(first, Changes) else chain((first,), records)
+                run.take(read, stream, source)
                 refusal = run.refusal(max_rejected, 1.0 if changes else max_shrink)
                 if refusal is None and not check_only:
                     until = as_of or datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)

@@ -117,11 +117,13 @@ def _other_format(data: bytes) -> str | None:
     if data.startswith((b"MSH", b"FHS", b"BHS", b"\x0b")):
         return "hl7-mfn"
     if data.startswith(b"<"):
-        return "peppol"
+        return "gs1-cin" if b"catalogueItemNotificationMessage" in data else "peppol"
     if not data.startswith((b"{", b"[")):
         return None
     if b'"resourceType"' in data:
         return "fhir"
+    if b'"TradeItem"' in data:
+        return "gs1-firstbase"
     return "eudamed" if b'"primaryDi"' in data else "accessgudid"
 
 
