@@ -42,7 +42,8 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     format: Literal[
         "csv", "gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn", "fhir", "gs1-cin", "gs1-firstbase"
     ] = "csv"
-    """What kind of file it is. csv: one row a line, the first line names the columns. gudid: the FDA's delimited
+    """What kind of file it is. csv: one row a line, the first line names the columns; zipped, and as an Excel workbook
+    (.xlsx), too. gudid: the FDA's delimited
     release (zip, folder or device.txt). accessgudid, eudamed: their JSON. peppol: Peppol BIS Catalogue 3 (UBL 2.1).
     hl7-mfn: HL7 v2 MFN^M16. fhir: R5 DeviceDefinition as JSON, in a Bundle or one a line. gs1-cin: GS1 Catalogue Item
     Notification, GDSN 3.1 XML. gs1-firstbase: GS1 firstbase's JSON."""
@@ -60,6 +61,8 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     without regard to case; one that is not named is read as it is."""
     encoding: Literal["utf-8", "cp1252", "cp850"] = "utf-8"
     """A UTF-8 byte order mark is accepted, and outranks this setting. cp850: files of DOS programs."""
+    sheet: str | None = None
+    """csv only, for an Excel workbook: the sheet to read; left out, the first that is shown."""
     identifier_system: str | None = None
     """fhir only: the `system` of the identifier that is the article number; left out, none is."""
     delimiter: Literal[";", ",", "\t", "|"] = ";"

@@ -137,9 +137,9 @@ def test_a_zipped_table_is_read() -> None:
     [
         (
             zipped(**{"[Content_Types]__xml": "x", "xl/workbook__xml": "x"}),
-            "Excel workbook (.xlsx); save it as CSV",
+            "an Excel workbook that cannot be read",
         ),
-        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(100), "Excel workbook (.xls); save it as CSV"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(100), "Excel workbook of before 2007 (.xls); save it as CSV"),
         (zipped(a__csv="x", b__csv="y"), "2 tables"),
         (zipped(a__pdf="x"), "0 tables"),
     ],
