@@ -166,7 +166,7 @@ def put(
     unclear = []
     for identity in sorted({one.identity for one in placed}, reverse=True):
         state = state_of(None, _changes_of(db, identity, delta.source), tells_status=True)
-        if any(one.number == number for one in state.unclear):
+        if state.recalls and any(one.number == number for one in state.unclear):
             unclear.append((identity, state))
         _compact(db, identity, delta.source, done)
     return unclear
