@@ -26,6 +26,7 @@ from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWr
 from gateway.articles.fields import BadRow, read_article, read_bar
 from gateway.articles.importers import IMPORTERS, Record, file_to_open, tells_status
 from gateway.articles.importers.base import Batch, Changes, Read
+from gateway.articles.overlay.applier import DeltaApplier
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
 
@@ -71,6 +72,8 @@ def import_file(  # noqa: PLR0913 - what is imported, how much is believed, thre
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         with _locked(directory), _opened(file, source) as stream:
+            if not check_only:
+                _carry_numbers(directory)
             records = _guarded(IMPORTERS[source.format](stream, source), file)
             first = next(records, None)
             changes = source.incremental or isinstance(first, Changes)
@@ -101,9 +104,16 @@ def rollback(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         with _locked(directory):
+            _carry_numbers(directory)
             go_back(directory)
     except OSError as error:
         raise _unwritable("go back in", directory, error) from error
+
+
+def _carry_numbers(directory: Path) -> None:
+    """Have what was recalled by number stay on the articles that have the number now. Raises OSError."""
+    with DeltaApplier(directory) as deltas:
+        deltas.carry_numbers()
 
 
 def _unwritable(operation: str, directory: Path, cause: Exception) -> MasterWriteError:
