@@ -111,6 +111,11 @@ def test_a_dropped_file_is_imported_once(box: Box, tmp_path: Path) -> None:
         ({"a.csv": 50, "b.csv": 60}, "", "a.csv"),
         ({"a.csv": 60, "b.csv.part": 50, ".c.csv": 40, "d.csv~": 30, "e.tmp": 20}, "", "a.csv"),
         ({"a.csv": 60, "b.txt": 50}, "*.csv", "a.csv"),
+        (
+            {"a.csv": 60, "~$a.xlsx": 50, "Thumbs.db": 40, "a.csv.md5sum": 30, "a.ok": 20, "a.csv.bak": 10},
+            "",
+            "a.csv",
+        ),
         ({"a.csv": 60, "b.csv": 50}, "[a]*.csv", "a.csv"),
         ({"a.csv": 60}, "b*.csv", None),
         ({"a.csv": 60}, "b.csv", None),

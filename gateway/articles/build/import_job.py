@@ -222,6 +222,12 @@ class _Run:
                 f"it has {accepted} good rows, and {former} are in force: more than {max_shrink:.0%} fewer; if "
                 "that is right, import it with --force"
             )
+        gtins, former_gtins = self._builder.collector.with_gtin, self._builder.former_gtins()
+        if former_gtins - gtins > max(max_shrink * former_gtins, FEW_ROWS):
+            return (
+                f"{gtins} of its rows have a GTIN, and {former_gtins} of those in force: a column may have moved or "
+                "come empty; if that is right, import it with --force"
+            )
         if accepted == 0:
             return f"none of {self._rows} rows is good"
         if self._rejected > max_rejected * self._rows:
