@@ -26,7 +26,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 
 # A file's tests stay in one worker, one after the other: they share its server or browser.
 test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
-	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb promtool
+	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb promtool sshd nginx
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
