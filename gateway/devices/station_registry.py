@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 MAX_REGISTRY_BYTES: Final = 4 * 1024 * 1024
 """A station has a few dozen documents; more is not a registry."""
 MAX_DOCUMENTS: Final = 500
-"""Documents of a table: ten times the scanners of a large station, and some 200 KB. The oldest go first."""
+"""Documents of a table: ten times the scanners of a large station, and some 200 KB. The oldest go first, and of
+hardware what was never calibrated."""
 DAY: Final = len("2026-11-22")
 """Of RFC 3339: when a scanner was seen last is noted once a day."""
 
@@ -119,7 +120,7 @@ class SafeJSONStorage(Storage):
             raise RegistryError("read", self._path, error.strerror, "check its owner") from error
         try:
             if len(data) > MAX_REGISTRY_BYTES:
-                raise ValueError("it is far too large")  # noqa: TRY301 - as what follows
+                raise ValueError("it is far too large")
             _tables.decode(data)
             read: dict[str, dict[str, Any]] = msgspec.json.decode(data)
         except UNREADABLE as error:
@@ -271,8 +272,8 @@ class StationRegistry:
         """Remove what was noted first where there are too many; one more is rare, and 10 % make room for many."""
         documents = table.all()
         if len(documents) > MAX_DOCUMENTS:
-            oldest = sorted(document.doc_id for document in documents)[: len(documents) - MAX_DOCUMENTS * 9 // 10]
-            table.remove(doc_ids=oldest)
+            documents.sort(key=lambda one: (bool(one.get("trust", {}).get("calibrated")), one.doc_id))
+            table.remove(doc_ids=[one.doc_id for one in documents[: len(documents) - MAX_DOCUMENTS * 9 // 10]])
 
     def scanners(self) -> list[dict[str, Any]]:
         """Return every scanner this station has seen. Raises RegistryError."""
