@@ -341,6 +341,8 @@ class Session:
     def _went_through(self, newest: int, *, trusted: bool) -> None:
         """Note that events went through; `trusted`: one that was sent alone, so that the line may open again."""
         self._services.poison.delivered()
+        if self._reporter.value.broke_because is not None:
+            self._reporter.change(broke_because=None)
         if trusted:
             self._trust_again(newest)
         elif not self._reporter.value.path_proven:
@@ -453,8 +455,17 @@ class Session:
             self.go_elsewhere = True
         oldest = self._window.oldest()
         if oldest is not None and now - oldest[1] > UNACKED_SECONDS:
-            self._connection.lost = f"no acknowledgement for {UNACKED_SECONDS:.0f} s"
-            self._window.restart()  # the broker froze: no event is to blame
+            self._connection.lost = self._why_unanswered()
+            self._window.restart()  # no event is to blame
+
+    def _why_unanswered(self) -> str:
+        """Say what a broker that has answered no event for too long suffers from."""
+        silence = f"no acknowledgement for {UNACKED_SECONDS:.0f} s"
+        left = self._connection.unreceived()
+        if left:
+            lost = "the network is cut, or loses packets of an event's size (MTU)"
+            return f"{silence}, and {left} bytes have not reached the broker: {lost}"
+        return f"{silence}, though what was sent has reached the broker: is it frozen?"
 
     def _try_mqtt5(self, now: float) -> bool:
         """Return whether it is time to see whether the broker speaks MQTT 5 by now."""

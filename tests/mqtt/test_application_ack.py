@@ -1,7 +1,6 @@
 """How far the central system's word is believed: within its epoch, and never beyond what the broker has taken."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +19,6 @@ from gateway.mqtt.settings import BrokerSettings
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.writer import Outbox
 from gateway.system.signed_envelope import unsealed
-from tests.brokers import wait_for
 from tests.outbox.events import BOX, ROOMY, draft, reading
 
 OLD_EVENTS, ALL_EVENTS = 3, 6
@@ -67,13 +65,15 @@ class Bench:
 
     def confirmed(self) -> int:
         """Return it; a loop that does not end is a failure, and no hang."""
-        result: list[int] = []
-        thread = threading.Thread(
-            target=lambda: result.append(self.ack.confirmed(self.state.published)), daemon=True
-        )
-        thread.start()
-        wait_for(lambda: result, "it comes to an end")
-        return result[0]
+        first_after, looks = self.reader.first_after, iter(range(100))
+
+        def counted(after: int) -> tuple[int, str] | None:
+            assert next(looks, None) is not None, "it comes to an end"
+            return first_after(after)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.reader, "first_after", counted)
+            return self.ack.confirmed(self.state.published)
 
     @property
     def problem(self) -> str:
