@@ -23,6 +23,8 @@ class RetainedState:
         self._wake = wake
         self._reporter = reporter
         self._limits = limits
+        self._hung_up = LearnedLimits()
+        """What a broker hung up on, mostly: a bad network breaks connections, too, and no event is held for that."""
         self._wanted: dict[str, bytes] = {}
         self._sent: dict[str, bytes] = {}
         self._under_way: dict[int, tuple[str, int]] = {}
@@ -40,7 +42,7 @@ class RetainedState:
         for topic, size in self._under_way.values():
             self._breaks[topic] += 1
             if self._breaks[topic] >= BREAKS_BEFORE_LEFT_OUT:
-                self._limits.note(self._url, size)
+                self._hung_up.note(self._url, size)
                 del self._breaks[topic]
         self._under_way.clear()
         self._sent = {}
@@ -59,11 +61,14 @@ class RetainedState:
         sent, unfit = dict(self._sent), None
         for topic, body in wanted.items():
             size = connection.packet_size(topic, body)
-            limit = connection.packet_limit
+            limit, hung_up = connection.packet_limit, self._hung_up.limit(self._url)
             if limit is not None and size > limit:
                 unfit = (
                     f"{len(body)} bytes for {topic} are beyond the broker's maximum packet size of {limit} bytes"
                 )
+                sent[topic] = body
+            elif hung_up is not None and size > hung_up:
+                unfit = f"{len(body)} bytes for {topic} are left out for a while: connections broke when they went"
                 sent[topic] = body
             elif sent.get(topic) != body and len(self._under_way) < most:
                 self._under_way[connection.retain(topic, body, qos=1)] = (topic, size)

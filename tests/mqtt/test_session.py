@@ -147,6 +147,21 @@ def test_what_becomes_of_a_refused_event(
     assert set(kinds) == {1, 2, 3}
 
 
+def test_a_bad_network_is_not_taken_for_the_brokers_limit(broker: ScriptedBroker, outbox: Outbox) -> None:
+    """Connections that break while health is under way say nothing of how large an event may be."""
+    broker.acknowledges_state = False
+    broker.script = hangs_up
+    with courier(outbox, urls=(broker.url,), window=2) as one:
+        one.publisher.publish_health(b"{}")
+        one.store(3)
+        wait_for(lambda: "left out for a while" in (one.publisher.status.state_problem or ""), "health is left out")
+        broker.acknowledges_state = True
+        broker.script = honest
+        one.until_delivered()
+        assert one.dead == []
+        assert {number_of(body) for body in broker.arrivals} == {1, 2, 3}
+
+
 def test_an_ordinary_event_that_is_too_large_is_the_limits_fault(broker: ScriptedBroker, outbox: Outbox) -> None:
     def script(told: Told) -> bool:
         told.ack(TOO_LARGE)
