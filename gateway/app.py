@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
-from drivers.model import ConnectionChange
+from drivers.model import ConnectionChange, Signal
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config, ConfigError, client_id_of
 from gateway.devices.calibrator import Calibrator
@@ -164,7 +164,14 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         stack.enter_context(state_lock(state))
         clock = Clock()
         box = read_identity(source_of(config))
-        outbox = open_outbox(state / "outbox.db", _kept(config), box, clock.now(), service_manager.at_work)
+        outbox = open_outbox(
+            state / "outbox.db",
+            _kept(config),
+            box,
+            clock.now(),
+            service_manager.at_work,
+            came_back=taken_back() is not None,
+        )
         clock.not_before(outbox.last_trusted_ns() or 0)
         alarms = _alarms_of_the_start(outbox)
         # 2. The scan path, from the scanner's end to the operator's signal.
@@ -221,6 +228,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                 "quality": lambda _: worker.quality.report(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
+                "signal": lambda args: _play(worker, args),
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
                 "exported": lambda args: _exported(config, worker, alone, args),
                 "retry": DeadLetters(worker).retry,
@@ -427,6 +435,15 @@ def _unseal(config: Config, alarms: list[str]) -> Unseal:
         alarms.append(f"commands and acknowledgements cannot be checked, and are refused: {error}")
         return lambda body: unsealed(body, lambda _message, _signature: False)
     return lambda body: unsealed(body, verify)
+
+
+def _play(worker: Worker, args: Mapping[str, object]) -> None:
+    """Play a signal for training. Raises RequestError."""
+    name, scanner = args.get("signal"), args.get("scanner")
+    if name not in set(Signal) or not (scanner is None or isinstance(scanner, str)):
+        raise RequestError(f"no signal {name!r}; there are {', '.join(Signal)}")
+    if not worker.play(Signal(name), scanner):
+        raise RequestError("the signal cannot be played: there is no such scanner, or too many requests wait")
 
 
 def _publisher(config: Config, inbox: Inbox, unseal: Unseal) -> PublisherSupervisor | None:

@@ -1,4 +1,26 @@
-"""A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read."""
+"""A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read.
+
+How it works. The damaged file gets a second name (a hard link, its log likewise) and stays in its place until the new
+one is complete, so that a power cut on the way leaves everything to be done again. The new file is filled from three
+readings, each believed only where a row's checksum agrees:
+
+1. what SQLite still finds, in order, going on behind each damaged page;
+2. what lies on the file's pages, each looked at for itself, when the tree above it is damaged;
+3. rows found by either whose checksum does not agree and that have no sound copy: kept as dead letters, so that they
+   reach a person and not a database.
+
+A number that was given and is in none of them gets a notice in its place (`scangate.parked.v1`, reason `lost to a
+damaged disk`): the central system sees each number once and asks for nothing in vain. The numbering goes on under a
+new epoch, because what came behind the last number that can be read may be lost without a trace.
+
+Example: 1 to 9 were scanned and the marks say "delivered up to 3". The rows of 6 and 7 cannot be read, and a bit of
+8 is flipped. Carried over are 1 to 5 and 9; 6 and 7 become notices; 8 is kept as a dead letter, and a notice is sent
+in its place. The broker gets 4, 5, the three notices and 9; the next scan is 10, under the new epoch.
+
+The same is the way back from a newer form of the outbox, where a version on trial has migrated it and the former
+version runs again: events, marks, dead letters and open items keep the columns that are read here in every form
+(`gateway.outbox.migrations`), and what was scanned during the trial goes on being delivered.
+"""
 
 import contextlib
 import itertools
@@ -29,6 +51,7 @@ from gateway.outbox.schema import (
     PAGE_BYTES,
     CorruptOutboxError,
     Cursor,
+    NewerOutboxError,
     OutboxError,
     connect,
     open_writer,
@@ -55,8 +78,13 @@ MAX_RANGES: Final = 20
 """Ranges of lost numbers that are named one by one."""
 
 
+NEWER: Final = "newer"
+"""Begins the ending of a file of a newer form of which not everything could be read."""
 LOST: Final = "lost to a damaged disk"
 """Reason of the notice in the place of an event that could not be read."""
+
+
+UNTRUSTED: Final = "SELECT boot_id, not_before_ns, handed FROM untrusted_boot"
 
 
 UNKNOWN: Final = Cursor(0, 0, MAX_SEQUENCE)
@@ -89,17 +117,20 @@ class Salvage(Struct, frozen=True, kw_only=True):
     """Which events could not be read, for a person; None where none is missing."""
 
 
-def salvage(path: Path, now_ns: int, at_work: AtWork, under_way: UnderWay | None = None) -> Salvage:
+def salvage(
+    path: Path, now_ns: int, at_work: AtWork, under_way: UnderWay | None = None, name: str = "corrupt"
+) -> Salvage:
     """Quarantine the outbox at `path` and put a new one in its place. Raises OSError and sqlite3.Error (new file).
 
     `under_way`: what stations have under way, where that is known better than the file says it.
 
     Every event keeps its bytes and its sequence; a new epoch begins for what comes after, because the new file
     has no identity yet (`Outbox` gives it one when it opens it). The damaged file stays in its place until the new
-    one is complete: a power cut or a full disk on the way leaves it to be salvaged again.
+    one is complete: a power cut or a full disk on the way leaves it to be salvaged again. `name`: begins the ending
+    of the quarantined file's name.
     """
     cut_off = _log_damage(path) is not None
-    quarantine = keep_aside(path, f"corrupt-{now_ns // NS}") or path
+    quarantine = keep_aside(path, f"{name}-{now_ns // NS}") or path
     building = path.with_name(f"{path.name}.salvaging")
     remove(building, "", "-wal", "-shm", "-journal")
     fresh = open_writer(building)
@@ -167,8 +198,14 @@ def open_outbox(
     clock: ClockReading,
     at_work: AtWork = _nobody_waits,
     under_way: UnderWay | None = None,
+    *,
+    came_back: bool = False,
 ) -> Outbox:
-    """Open the outbox, salvaging a damaged one. Raises OutboxError. `under_way`: as `salvage` takes it."""
+    """Open the outbox, salvaging a damaged one. Raises OutboxError.
+
+    `under_way`: as `salvage` takes it. `came_back`: a newer version was taken back, and this is the former one: an
+    outbox of a newer form is brought to this version's; else it is refused, and left as it is (NewerOutboxError).
+    """
     try:
         put_in_place(path)
     except OSError as error:
@@ -180,6 +217,25 @@ def open_outbox(
         log.critical("outbox damaged: %s", error)
         _set_aside(path, clock, at_work, under_way)
         return Outbox(path, settings, identity)
+    except NewerOutboxError:
+        if not came_back:
+            raise
+        _bring_back(path, clock, at_work)
+        return Outbox(path, settings, identity)
+
+
+def _bring_back(path: Path, clock: ClockReading, at_work: AtWork) -> None:
+    """Bring an outbox of a newer form to this version's; the newer file goes, unless something in it was not read."""
+    try:
+        result = salvage(path, clock.wall_ns, at_work, name=NEWER)
+        if result.lost is None:
+            remove(result.quarantine, "", "-wal", "-shm")
+    except (OSError, sqlite3.Error) as error:
+        raise OutboxError("bring back", path, error, "make room on the disk; the file was left as it is") from error
+    log.warning(
+        "outbox brought back from a newer form events=%d delivered=%d lost=%s",
+        *(result.events, result.delivered, result.lost or "none"),
+    )
 
 
 def examine(path: Path) -> None:
@@ -215,10 +271,11 @@ def quarantined(directory: Path) -> list[str]:
 
 
 def set_aside(directory: Path) -> list[str]:
-    """Name the outboxes in whose place a backup was restored, and that nobody has moved away."""
+    """Name the outboxes in whose place another was put (a restore, a way back), and that nobody has moved away."""
     return sorted(
         path.name
-        for path in directory.glob("outbox.db.before-restore-*")
+        for ending in ("before-restore", NEWER)
+        for path in directory.glob(f"outbox.db.{ending}-*")
         if not path.name.endswith(("-wal", "-shm"))
     )
 
@@ -406,7 +463,7 @@ def _carry_over_the_rest(source: sqlite3.Connection, fresh: sqlite3.Connection) 
     with contextlib.suppress(sqlite3.DatabaseError):
         unknown_articles.carry_over(source, fresh)
     with contextlib.suppress(sqlite3.DatabaseError):
-        for boot, not_before_ns, handed in source.execute("SELECT * FROM untrusted_boot"):
+        for boot, not_before_ns, handed in source.execute(UNTRUSTED):
             row = (str(boot), _small(not_before_ns), int(bool(handed)))
             fresh.execute("REPLACE INTO untrusted_boot VALUES (?, ?, ?)", row)
 

@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway import samples
 from gateway.outbox.reader import OutboxReader
 from gateway.system.control_socket import DaemonUnreachableError, ask, watch
+from tests.ports import free_port
 
 PATIENCE = 90.0
 """Seconds to wait for what must happen: the publisher may sit out a back-off of up to a minute."""
@@ -39,13 +40,6 @@ def wait_for(true: Callable[[], Any], what: str, seconds: float = PATIENCE) -> A
         assert time.monotonic() < until, f"{what}: not within {seconds:.0f} s"
         select.select([], [], [], 0.01)
     return result
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Broker:

@@ -1,5 +1,6 @@
 """A damaged outbox: what can be read goes on, byte for byte, and the damaged file is kept."""
 
+import contextlib
 import random
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ import pytest
 from gateway.events.cloudevent import PARKED_TYPE
 from gateway.outbox import salvage as salvaging
 from gateway.outbox.checksums import of_event
+from gateway.outbox.dead_letters import DAMAGED
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import open_outbox, salvaged
 from gateway.outbox.schema import PAGE_BYTES, CorruptOutboxError, Cursor, OutboxError, open_writer, write_cursor
@@ -51,7 +53,7 @@ def quarantined(path: Path) -> list[Path]:
 
 
 def reads_through(path: Path) -> bool:
-    """Tell whether the publisher would get through the whole file."""
+    """Return whether the publisher would get through the whole file."""
     try:
         stored(path)
     except CorruptOutboxError:
@@ -281,3 +283,31 @@ def test_times_still_wait_for_their_correction(path: Path) -> None:
     again = salvaged(outbox, reading())
     assert again.clock_learnt(lambda: "c1", reading()) == [302]
     again.close(reading())
+
+
+def test_the_example_of_the_module(tmp_path: Path) -> None:
+    """What the head of salvage.py says of nine events, of which two cannot be read and one has a flipped bit."""
+    path = tmp_path / "outbox.db"
+    outbox = stocked(path, 9)
+    outbox.mark_delivered(3)
+    outbox.close(reading())
+    before = stored(path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("DELETE FROM event WHERE sequence IN (6, 7)")
+        flipped = before[8].replace(b"S000008", b"S000009")
+        db.execute("UPDATE event SET body = ? WHERE sequence = 8", (flipped,))
+        db.commit()
+        db.execute("VACUUM")  # no old copy is left on a page
+    damaged = open_outbox(path, ROOMY, BOX, reading())
+    outbox = salvaged(damaged, reading())
+    reader = OutboxReader(path)
+    sent = reader.next(3, 100)
+    assert [sequence for sequence, _ in sent] == [4, 5, 6, 7, 8, 9]
+    assert [sequence for sequence, body in sent if PARKED_TYPE.encode() in body] == [6, 7, 8]
+    assert [stored(path)[sequence] for sequence in (1, 2, 3, 4, 5, 9)] == [before[n] for n in (1, 2, 3, 4, 5, 9)]
+    assert reader.dead() == [(8, DAMAGED)]
+    assert outbox.epoch != damaged.epoch
+    assert (outbox.last, outbox.epoch_begins) == (9, 10)
+    reader.close()
+    outbox.close(reading())
