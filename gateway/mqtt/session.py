@@ -169,7 +169,7 @@ class Session:
 
     def _send_beside(self) -> None:
         services, connection = self._services, self._connection
-        services.retained.send(connection, self._full_size - len(self._window) - self._beside)
+        services.retained.send(connection, self._full_size - len(self._window) - self._beside, time.monotonic())
         services.inbound.poll(connection)
         services.replayer.keep()
         services.replies.send(connection)
@@ -453,8 +453,9 @@ class Session:
         at_rest = not self._read and not len(self._window)
         if at_rest and (self._home.preferred_is_back() or self._try_mqtt5(now)):
             self.go_elsewhere = True
-        oldest = self._window.oldest()
-        if oldest is not None and now - oldest[1] > UNACKED_SECONDS:
+        oldest, state = self._window.oldest(), self._services.retained.waiting_since()
+        since = min((at for at in (state, None if oldest is None else oldest[1]) if at is not None), default=now)
+        if now - since > UNACKED_SECONDS:
             self._connection.lost = self._why_unanswered()
             self._window.restart()  # no event is to blame
 

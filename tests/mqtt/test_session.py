@@ -147,8 +147,12 @@ def test_what_becomes_of_a_refused_event(
     assert set(kinds) == {1, 2, 3}
 
 
-def test_a_bad_network_is_not_taken_for_the_brokers_limit(broker: ScriptedBroker, outbox: Outbox) -> None:
+def test_a_bad_network_is_not_taken_for_the_brokers_limit(
+    broker: ScriptedBroker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Connections that break while health is under way say nothing of how large an event may be."""
+    monkeypatch.setattr(session, "BREAK_SECONDS", 0.2)
+    monkeypatch.setattr(session, "UNACKED_SECONDS", 0.5)
     broker.acknowledges_state = False
     broker.script = hangs_up
     with courier(outbox, urls=(broker.url,), window=2) as one:
