@@ -80,7 +80,7 @@ def slow_threads() -> Iterator[None]:
     """Switch threads all the time, and give slow locks to whoever makes one."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
-    threading.Lock = SlowLock  # type: ignore[assignment,misc]
+    threading.Lock = SlowLock  # type: ignore[assignment]
     try:
         yield
     finally:

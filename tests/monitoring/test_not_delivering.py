@@ -422,7 +422,7 @@ class TestTls:
         """And an alarm a month before."""
         make_certificate(keys, "right", "broker", "IP:127.0.0.1", ("20200101000000Z", "20990201000000Z"))
         make_certificate(keys, "right", "client", "DNS:gw01")
-        files = {"cert_file": f"{keys}/client.crt", "key_file": f"{keys}/client.key"}
+        files: dict[str, object] = {"cert_file": f"{keys}/client.crt", "key_file": f"{keys}/client.key"}
         url = self.secure(bench, keys, "broker", "require_certificate true")
         with bench.daemon(url, ca_file=f"{keys}/right.crt", **files) as one:
             wait_for(lambda: one.health()["broker"]["certificateEnds"], "the broker's is known")
