@@ -408,7 +408,7 @@ class TestTls:
     ) -> None:
         """TLS 1.3 refuses it behind the hand-shake (RFC 8446, 4.4.2.4): no less of MQTT is tried for that."""
         make_certificate(keys, "right", "broker", "IP:127.0.0.1")
-        files: dict[str, object] = {"ca_file": f"{keys}/right.crt"}
+        files: dict[str, Any] = {"ca_file": f"{keys}/right.crt"}
         if authority is not None:
             make_certificate(keys, authority, "client", "DNS:gw01", valid)
             files |= {"cert_file": f"{keys}/client.crt", "key_file": f"{keys}/client.key"}
@@ -422,7 +422,7 @@ class TestTls:
         """And an alarm a month before."""
         make_certificate(keys, "right", "broker", "IP:127.0.0.1", ("20200101000000Z", "20990201000000Z"))
         make_certificate(keys, "right", "client", "DNS:gw01")
-        files: dict[str, object] = {"cert_file": f"{keys}/client.crt", "key_file": f"{keys}/client.key"}
+        files: dict[str, Any] = {"cert_file": f"{keys}/client.crt", "key_file": f"{keys}/client.key"}
         url = self.secure(bench, keys, "broker", "require_certificate true")
         with bench.daemon(url, ca_file=f"{keys}/right.crt", **files) as one:
             wait_for(lambda: one.health()["broker"]["certificateEnds"], "the broker's is known")
