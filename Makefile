@@ -60,6 +60,7 @@ faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut ne
 	@scripts/environment.sh dev mosquitto strace
 	@SCANGATE_DAMAGES=1000 $(BIN)/python -m pytest -q tests/outbox/test_damage.py
 	@$(BIN)/python -m tests.faults.run --write
+	@$(BIN)/python -m tests.faults.chaos 3
 
 soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace
