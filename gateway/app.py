@@ -26,6 +26,7 @@ from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
 from gateway.events.cloudevent import gateway_source
 from gateway.events.topics import Topics
+from gateway.monitoring.audit_notes import AuditNotes
 from gateway.monitoring.identity_watch import IdentityWatch
 from gateway.monitoring.monitor import Monitor
 from gateway.mqtt.supervisor import PublisherSupervisor
@@ -62,6 +63,8 @@ PUBLISHER_STOP_SECONDS: Final = 1.8
 """Shares of the five seconds an ordered stop may take."""
 READERS_MAY: Final = frozenset({"status", "scanners", "station", "watch"})
 """What the display's user may ask of the control socket."""
+NOTED: Final = frozenset({"calibrate", "exported", "lend", "reload", "retry"})
+"""What changes something, and stands in the audit trail."""
 DESCRIPTORS: Final = 96
 """Files of the outbox, the article master and the log, two connections, 16 clients of the control socket."""
 DESCRIPTORS_PER_SCANNER: Final = 4
@@ -169,6 +172,8 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         )
         clock.not_before(outbox.last_trusted_ns() or 0)
         alarms = _alarms_of_the_start(outbox)
+        notes = AuditNotes(state)
+        notes.configuration(config)
         # 2. The scan path, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
@@ -230,6 +235,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             },
             {"lend": settings_monitor.lender.lend},
             readers=READERS_MAY,
+            noted=dict.fromkeys(NOTED, notes.asked),
         )
         monitor = Monitor(
             config,
@@ -244,7 +250,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             feed=feed,
             identity=identity,
             indicator=indicator,
-            troubles=lambda: (control.trouble,),
+            troubles=lambda: (control.trouble, notes.trouble),
         )
         stack.enter_context(contextlib.closing(monitor))
         _open(control, control_path)
@@ -268,7 +274,8 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             publisher.start(
                 {
                     topics.commands: Commands(
-                        topics, remote.handlers(), clock.now, publisher.reply, publisher.memory, unseal
+                        topics,
+                        *(remote.handlers(), clock.now, publisher.reply, publisher.memory, unseal, notes.commanded),
                     ).take,
                     topics.deltas: feed.take,
                     topics.delta_state: feed.take_state,

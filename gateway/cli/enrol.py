@@ -33,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     enrol.add_argument("--certificate", type=Path, metavar="FILE", help="the signed certificate, PEM; - reads it")
     enrol.add_argument("--folder", type=Path, default=CREDENTIALS, metavar="DIR", help="default %(default)s")
     add_config(enrol)
-    enrol.set_defaults(run=_enrol)
+    enrol.set_defaults(run=_enrol, audited="enrol")
     gone = commands.add_parser(
         "decommission",
         help="remove what the broker keeps of this box, when it is taken out of service",
@@ -43,7 +43,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     gone.add_argument("--yes", action="store_true", help="this box is out of service")
     add_config(gone)
-    gone.set_defaults(run=_decommission)
+    gone.set_defaults(run=_decommission, audited="decommission")
 
 
 def _enrol(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ import os
 import queue
 import select
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -51,6 +52,10 @@ class Request(Struct, frozen=True):
 _request_decoder = msgspec.json.Decoder(Request)
 
 Handler = Callable[[dict[str, Any]], Any]
+Note = Callable[[int, str, dict[str, Any], str | None], None]
+"""Takes note of a request: the user's number (unix(7), SO_PEERCRED), what was asked, and why it was refused."""
+PEER: Final = "3i"
+"""struct ucred: process, user, group."""
 
 
 class Conversation(Protocol):
@@ -97,7 +102,10 @@ class ControlServer:
         *,
         reading: Path | None = None,
         readers: Collection[str] = (),
+        noted: Mapping[str, Note] | None = None,
     ) -> None:
+        """`noted`: requests that are noted once they are answered, and where."""
+        self._noted = noted or {}
         self._handlers = handlers
         self._talks = talks or {}
         self._readers = frozenset(readers)
@@ -211,7 +219,7 @@ class ControlServer:
         conversations: list[Conversation] = []
         try:
             for request in _lines(client):
-                answer, watches = self._answer(request, conversations, reads_only=reads_only)
+                answer, watches = self._answer(request, conversations, _user_of(client), reads_only=reads_only)
                 client.settimeout(CLIENT_SECONDS)
                 client.sendall(msgspec.json.encode(answer) + b"\n")
                 if watches:
@@ -228,12 +236,14 @@ class ControlServer:
             self._dismiss(client)
 
     def _answer(
-        self, line: bytes, conversations: list[Conversation], *, reads_only: bool
+        self, line: bytes, conversations: list[Conversation], user: int, *, reads_only: bool
     ) -> tuple[dict[str, Any], bool]:
         """Return the answer to one request, and whether the client watches from now on.
 
-        `conversations`: the one this connection holds, if any; it is added and removed here.
+        `conversations`: the one this connection holds, if any; it is added and removed here. `user`: who asks.
         """
+        note: Note | None = None
+        request = Request(do="")
         try:
             request = _request_decoder.decode(line)
             if conversations:
@@ -241,6 +251,7 @@ class ControlServer:
                 if conversations[0].over:
                     conversations.clear()
                 return answer, False
+            note = self._noted.get(request.do)
             if reads_only and request.do not in self._readers:
                 raise RequestError(f"not over this socket; it answers: {', '.join(sorted(self._readers))}")  # noqa: TRY301 - answered below
             if request.do == "watch":
@@ -256,6 +267,8 @@ class ControlServer:
         except Exception as error:  # one bad request must not end the socket
             log.exception("control request failed")
             answer = {"ok": False, "error": f"{type(error).__name__}: see the daemon's log"}
+        if note is not None:
+            note(user, request.do, request.args, answer.get("error"))
         return answer, False
 
     def _talk(self, do: str, conversations: list[Conversation]) -> Handler:
@@ -286,6 +299,12 @@ class ControlServer:
         finally:
             with self._lock:
                 self._watchers.discard(lines)
+
+
+def _user_of(client: socket.socket) -> int:
+    """Return the number of the user at the other end."""
+    found = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(PEER))
+    return int(struct.unpack(PEER, found)[1])
 
 
 def _lines(client: socket.socket) -> Iterator[bytes]:
