@@ -12,6 +12,9 @@ LOCK = build/release/bin/uv pip compile --quiet --universal --python-version 3.1
 export PYTHON
 export PYTHONUNBUFFERED = 1
 
+# The central side reads no scanner, prints no page and has no station registry.
+BOX_ONLY := evdev pydyf pyserial tinydb xlsxwriter zxing-cpp
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
@@ -83,6 +86,8 @@ lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions
 	$(LOCK) pyproject.toml --extra demo --extra gpio --no-emit-package evdev -c requirements/dev.txt \
 		-o requirements/demo.txt  # it needs a compiler, and the demo reads no keyboard
 	$(LOCK) pyproject.toml --extra gpio -c requirements/dev.txt -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra intake $(addprefix --no-emit-package ,$(BOX_ONLY)) -c requirements/dev.txt \
+		-o requirements/intake.txt
 
 wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
 	@scripts/wheelhouse.sh $(or $(WHEELHOUSE),wheelhouse)
@@ -90,7 +95,8 @@ wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
 deb: ## Debian packages in build/deb (ARCH=arm64, SUITE=trixie: only these)
 	@scripts/environment.sh demo dpkg-deb mmdebstrap x86_64-linux-gnu-gcc aarch64-linux-gnu-gcc
 	@for suite in $(or $(SUITE),bookworm trixie); do for arch in $(or $(ARCH),amd64 arm64); do \
-		$(BIN)/python deploy/debian/build.py --suite $$suite --arch $$arch --out build/deb || exit; done; done
+		for package in scangate scangate-intake; do $(BIN)/python deploy/debian/build.py --package $$package \
+		--suite $$suite --arch $$arch --out build/deb || exit; done; done; done
 
 install-test: ## the packages in booted Debian 12 and 13, as root (SUITE=bookworm: only this one)
 	@scripts/environment.sh dev mosquitto mmdebstrap systemd-nspawn
