@@ -5,13 +5,17 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.cli import exits
 from gateway.cli.box import add_config
 from gateway.config.loader import Config, client_id_of, load
 from gateway.system.credentials import CREDENTIALS
 from gateway.system.enrolment import CERTIFICATE, KEY, accept, request
+
+if TYPE_CHECKING:
+    from gateway.mqtt.connection import Message
+    from gateway.mqtt.subscriber import Subscriber
 
 ANSWER_SECONDS: Final = 10.0
 """For one round trip over a slow line."""
@@ -81,16 +85,36 @@ def _decommission(arguments: argparse.Namespace) -> int:
     if config.broker is None:
         return exits.DONE
     topics = Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
-    token = uuid.uuid4().hex.encode()
+    own = (topics.status, topics.health, topics.articles)
     client_id = f"{client_id_of(config, config.broker)}-doctor"
     with state_lock(config.state_directory), Subscriber(config.broker, client_id) as subscriber:
         subscriber.subscribe(topics.doctor)
-        for topic in (topics.status, topics.health, topics.articles):
+        for topic in own:
             subscriber.connection.retain(topic, b"", qos=1)
-        # What was sent before is done when this comes back.
-        subscriber.connection.publish(topics.doctor, token)
-        if not any(message.body == token for message in subscriber.messages(ANSWER_SECONDS)):
-            print("scangate: the broker did not answer: is what it keeps of this box still there?", file=sys.stderr)
-            return exits.UNREACHABLE
+        _round_trip(subscriber, topics.doctor)
+        # A broker may drop what its access list forbids without a word: so look what stands there now.
+        for topic in own:
+            subscriber.connection.subscribe(topic)
+        found = _round_trip(subscriber, topics.doctor)
+    left = sorted({message.topic for message in found if message.retained and message.body} & set(own))
+    if left:
+        print(f"scangate: the broker keeps {', '.join(left)}: does its access list allow that?", file=sys.stderr)
+        return exits.NOT_WELL
     print("the broker keeps nothing of this box any more", file=sys.stderr)
     return exits.DONE
+
+
+def _round_trip(subscriber: "Subscriber", topic: str) -> "list[Message]":
+    """Send something and wait until it is back: what was asked before is done. Return what came before it."""
+    from gateway.mqtt.subscriber import BrokerUnreachableError
+
+    token = uuid.uuid4().hex.encode()
+    subscriber.connection.publish(topic, token)
+    before: list[Message] = []
+    for message in subscriber.messages(ANSWER_SECONDS):
+        if message.body == token:
+            return before
+        before.append(message)
+    raise BrokerUnreachableError(
+        f"the broker did not answer on {topic} within {ANSWER_SECONDS:.0f} s: it may keep what it had; try again"
+    )
