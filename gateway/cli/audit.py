@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.cli import exits
 from gateway.cli.box import act_as_owner, add_config, open_box
@@ -102,8 +103,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     from gateway.system.audit import verify
 
     state = open_box(arguments).state_directory
-    known = {**_journal(), **dict(arguments.head)}
+    journal = _journal()
+    known = {**{number: hashes[-1] for number, hashes in journal.items()}, **dict(arguments.head)}
     verdict = verify(state, known)
+    twice = [f"entry {number} stands in the journal twice: the trail was begun anew" for number in _twice(journal)]
+    verdict = replace(verdict, problems=(*verdict.problems, *twice))
     if arguments.json:
         print_json(verdict)
     elif verdict.head is None:
@@ -118,11 +122,13 @@ def _verify(arguments: argparse.Namespace) -> int:
     return exits.NOT_WELL if verdict.problems else exits.DONE
 
 
-def _journal() -> dict[int, str]:
-    """Return number -> hash of the entries that root or the service wrote to the journal, as far as it can be read.
+def _twice(journal: dict[int, list[str]]) -> list[int]:
+    """Return the first number that was given to different entries, where there is one."""
+    return sorted(number for number, hashes in journal.items() if len(hashes) > 1)[:1]
 
-    Of a number that was given twice the later one counts: a box that was restored begins again.
-    """
+
+def _journal() -> dict[int, list[str]]:
+    """Return number -> hashes of the entries that root or the service wrote to the journal, as far as it is readable."""
     import pwd
 
     from gateway.system.audit import IDENTIFIER
@@ -138,7 +144,11 @@ def _journal() -> dict[int, str]:
             )
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    return {int(found[1]): found[2] for line in done.stdout.splitlines() if (found := ENTRY.match(line))}
+    entries: dict[int, list[str]] = {}
+    for line in done.stdout.splitlines():
+        if (found := ENTRY.match(line)) and found[2] not in entries.setdefault(int(found[1]), []):
+            entries[int(found[1])].append(found[2])
+    return entries
 
 
 def note(chosen: argparse.Namespace, outcome: str) -> None:
