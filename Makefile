@@ -17,11 +17,11 @@ BOX_ONLY := evdev pydyf pyserial tinydb xlsxwriter zxing-cpp
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
+.PHONY: help demo hl7 pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
 	wheelhouse sbom install uninstall clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after 20 events)
 	@scripts/environment.sh demo
@@ -29,7 +29,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 
 # A file's tests stay in one worker, one after the other: they share its server or browser.
 test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
-	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb
+	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb promtool
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
@@ -67,6 +67,14 @@ faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut ne
 soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace
 	@$(BIN)/python -m tests.faults.soak $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+hl7: ## from scans to HL7 v2 messages in a listener, on this machine, nothing to set up (COUNT=5)
+	@scripts/environment.sh demo
+	@scripts/environment.sh intake
+	@mkdir -p build && rm -f build/hl7.db*
+	@$(BIN)/python docs/hl7_listener.py 2575 & listener=$$!; trap 'kill $$listener' EXIT; \
+	$(BIN)/scangate demo --count $(or $(COUNT),5) --intake build/hl7.db && \
+	$(BIN)/scangate-intake forward --database sqlite:///build/hl7.db --to mllp://127.0.0.1:2575 --once
 
 pictures: ## the pictures of the documentation, by a real browser
 	@scripts/environment.sh dev chromium-headless-shell

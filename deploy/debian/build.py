@@ -219,7 +219,7 @@ def lay_out_intake(stage: Path, python: str) -> None:
     write_launcher(stage / INTAKE_APP / "bin" / "scangate-intake", python, "intake.cli")
     link(stage / "usr/bin/scangate-intake", "../lib/scangate-intake/bin/scangate-intake")
     for unit in sorted((ROOT / "deploy/systemd").glob("scangate-intake*.service")):
-        text = unit.read_text().replace("/opt/scangate/bin/scangate-intake", f"/{INTAKE_APP}/bin/scangate-intake")
+        text = unit.read_text().replace("/opt/scangate-intake/bin", f"/{INTAKE_APP}/bin")
         write(stage / SYSTEM_UNITS / unit.name, text)
     write(stage / "usr/lib/tmpfiles.d/scangate-intake.conf", (HERE / "intake/tmpfiles.conf").read_text())
     for name in ("intake.toml", "prometheus/scangate.rules.yml", "grafana/scangate.json"):

@@ -128,7 +128,7 @@ def _twice(journal: dict[int, list[str]]) -> list[int]:
 
 
 def _journal() -> dict[int, list[str]]:
-    """Return number -> hashes of the entries that root or the service wrote to the journal, as far as it is readable."""
+    """Return number -> hashes of the entries that root or the service wrote to the journal, as far as it is read."""
     import pwd
 
     from gateway.system.audit import IDENTIFIER

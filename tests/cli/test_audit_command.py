@@ -27,7 +27,15 @@ READS_ONLY = {
     *("articles status", "articles lookup", "articles sources", "articles unknown", "articles affected"),
     *("articles drill", "articles profile", "outbox status", "outbox list", "outbox show", "outbox dead"),
     *("scanners list", "scanners watch", "scanners quality", "scanners test", "scanners sheet", "station sheet"),
-    *("firmware profiles", "firmware show", "firmware check", "firmware page", "audit list", "audit verify"),
+    *(
+        "firmware profiles",
+        "firmware show",
+        "firmware check",
+        "firmware page",
+        "station signals",
+        "audit list",
+        "audit verify",
+    ),
     *("completion", "man"),
 }
 """Commands that change nothing and take no scans out of the box."""

@@ -1,6 +1,7 @@
 """Two machines under one identity, as a cloned card makes them: both say so."""
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ ALARM = "another machine works under this box's tenant, site and id"
 
 def says_so(gateway: Gateway) -> bool:
     return any(ALARM in alarm for alarm in gateway.status()["alarms"])
+
+
+def connected(gateway: Gateway) -> bool:
+    return bool(gateway.status()["broker"]["url"])
 
 
 @pytest.mark.parametrize("client", ["", 'client_id = "{machine}"'], ids=["the same client", "clients of their own"])
@@ -32,7 +37,7 @@ def test_both_say_that_another_machine_works_under_their_identity(tmp_path: Path
             assert not says_so(first)
             second.start()
             for gateway in (first, second):
-                wait_for(lambda gateway=gateway: says_so(gateway), f"{gateway.directory.name} says so")
+                wait_for(partial(says_so, gateway), f"{gateway.directory.name} says so")
     finally:
         broker.kill()
 
@@ -46,7 +51,7 @@ def test_a_box_that_took_anothers_place_says_nothing(tmp_path: Path) -> None:
             gateway = Gateway(tmp_path / name, broker.port, machine=name * 4)
             with closing(gateway):
                 gateway.start()
-                wait_for(lambda gateway=gateway: gateway.status()["broker"]["url"], "it is connected")
+                wait_for(partial(connected, gateway), "it is connected")
                 assert not says_so(gateway)
                 gateway.stop()
     finally:

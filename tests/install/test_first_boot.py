@@ -4,7 +4,7 @@ import re
 import shutil
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # its stubs are one more package, for one call
 
 from tests.install.conftest import CONFIGURATION
 from tests.install.guest import DEBS, ROOT, Guest

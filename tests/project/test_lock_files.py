@@ -64,7 +64,7 @@ def test_every_pin_has_hashes_and_names_no_index(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [("run", "demo"), ("demo", "dev")])
+@pytest.mark.parametrize(("smaller", "larger"), [("run", "demo"), ("demo", "dev"), ("intake", "dev")])
 def test_a_larger_set_holds_the_smaller_one(smaller: str, larger: str) -> None:
     """One environment serves the demo and the tests: what one installs the other must not change."""
     held = pins(larger) | {name: pins(smaller)[name] for name in LEFT_OUT.get(larger, ())}
