@@ -143,3 +143,17 @@ def test_every_package_has_a_row() -> None:
         for path in ROOT.glob(f"{top}/__init__.py")
     ]
     assert [one for one in packages if f"| `{one}` |" not in text] == []
+
+
+def test_every_threat_has_a_test_that_is_there() -> None:
+    """IEC 62443-4-1, SVV-3: each mitigation of the threat model is tested."""
+    rows = re.findall(r"^\| (?:\[\d\]|log).*$", (ROOT / "docs/security.md").read_text(), re.MULTILINE)
+    written = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    cited = [re.findall(r"`(test_\w+)`", row) for row in rows]
+    assert len(rows) > 20
+    assert all(cited), "a row without a test"
+    assert [name for names in cited for name in names if name not in written] == []
