@@ -17,7 +17,7 @@ BOX_ONLY := evdev pydyf pyserial tinydb xlsxwriter zxing-cpp
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo hl7 pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
+.PHONY: help demo hl7 pictures test lint check deb install-test install-check release bench vm-test fleet region faults soak mutants lock \
 	wheelhouse sbom install uninstall clean
 
 help: ## this list
@@ -113,6 +113,9 @@ install-test: ## the packages in booted Debian 12 and 13, as root (SUITE=bookwor
 		--disable-pip-version-check install --quiet --require-hashes -r requirements/rollout.txt; }
 	@SCANGATE_INSTALL=1 $(if $(SUITE),SCANGATE_INSTALL_SUITES=$(SUITE)) \
 		$(BIN)/python -m pytest tests/install -v -p no:xdist $(PYTEST_ARGS)
+
+install-check: ## what CI has time for of install-test; says so where the machine cannot boot a guest
+	@scripts/install_check.sh
 
 release: ## what is published, signed: packages, apt repository, wheelhouse, SBOM, VEX (SIGN_WITH=KEY)
 	@scripts/environment.sh demo dpkg-deb gpg

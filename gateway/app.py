@@ -167,13 +167,16 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         stack.enter_context(state_lock(state))
         clock = Clock()
         box = read_identity(source_of(config))
+        came_back = taken_back() is not None
+        if came_back:
+            _bring_recalls_back(config)
         outbox = open_outbox(
             state / "outbox.db",
             _kept(config),
             box,
             clock.now(),
             service_manager.at_work,
-            came_back=taken_back() is not None,
+            came_back=came_back,
         )
         clock.not_before(outbox.last_trusted_ns() or 0)
         alarms = _alarms_of_the_start(outbox)
@@ -369,6 +372,18 @@ def _kept(config: Config) -> OutboxSettings:
 def source_of(config: Config) -> str:
     """Return the URN of the configured box."""
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def _bring_recalls_back(config: Config) -> None:
+    """Go on with the article changes that this version had, where a newer one has brought them forward."""
+    from gateway.articles.overlay.schema import bring_back
+    from gateway.articles.overlay.store import OVERLAY
+
+    try:
+        if bring_back(config.articles_directory / OVERLAY):
+            log.warning("article changes are those from before the upgrade: what came since is asked for again")
+    except OSError as error:  # the overlay's own alarm says that it is of a newer version
+        log.error("article changes cannot be brought back: %s", error)  # noqa: TRY400 - its words say it all
 
 
 def _alarms_of_the_start(outbox: Outbox) -> list[str]:
