@@ -107,8 +107,8 @@ deb: ## Debian packages in build/deb (ARCH=arm64, SUITE=trixie: only these)
 		--suite $$suite --arch $$arch --out build/deb || exit; done; done; done
 
 install-test: ## the packages in booted Debian 12 and 13, as root (SUITE=bookworm: only this one)
-	@scripts/environment.sh dev mosquitto mmdebstrap systemd-nspawn
-	@$(MAKE) --no-print-directory deb ARCH=amd64 $(if $(SUITE),SUITE=$(SUITE))
+	@scripts/environment.sh dev mosquitto mmdebstrap systemd-nspawn qemu-aarch64-static lintian gpg openssl ssh-keygen
+	@$(MAKE) --no-print-directory deb $(if $(SUITE),SUITE=$(SUITE))
 	@[ -x build/rollout/bin/ansible-playbook ] || { $(PYTHON) -m venv build/rollout && build/rollout/bin/pip \
 		--disable-pip-version-check install --quiet --require-hashes -r requirements/rollout.txt; }
 	@SCANGATE_INSTALL=1 $(if $(SUITE),SCANGATE_INSTALL_SUITES=$(SUITE)) \

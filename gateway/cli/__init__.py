@@ -29,12 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exits.DONE
     except Exception as error:
         failed = exits.code_for(error)
-        outcome = f"failed: {error if failed is not None else type(error).__name__}"
+        outcome = f"failed: {exits.words_for(error) if failed is not None else type(error).__name__}"
         if failed is None:
             raise
         # a service's words go to the journal, which learns from the prefix that this is an error (sd-daemon(3))
         prefix = "<3>" if "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty() else ""
-        print(f"{prefix}scangate: {error}", file=sys.stderr)
+        print(f"{prefix}scangate: {exits.words_for(error)}", file=sys.stderr)
         return failed
     finally:
         if getattr(chosen, "audited", None):

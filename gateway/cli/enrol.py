@@ -83,6 +83,7 @@ def _decommission(arguments: argparse.Namespace) -> int:
         print("scangate: this takes the box out of service at the broker: give --yes", file=sys.stderr)
         return exits.USAGE
     if config.broker is None:
+        print("no [broker] is configured: there is none that keeps anything of this box", file=sys.stderr)
         return exits.DONE
     topics = Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
     own = (topics.status, topics.health, topics.articles)
