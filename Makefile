@@ -114,7 +114,7 @@ install-test: ## the packages in booted Debian 12 and 13, as root (SUITE=bookwor
 	@SCANGATE_INSTALL=1 $(if $(SUITE),SCANGATE_INSTALL_SUITES=$(SUITE)) \
 		$(BIN)/python -m pytest tests/install -v -p no:xdist $(PYTEST_ARGS)
 
-install-check: ## what CI has time for of install-test; says so where the machine cannot boot a guest
+install-check: ## four minutes of install-test; says so where the machine cannot boot a guest
 	@scripts/install_check.sh
 
 release: ## what is published, signed: packages, apt repository, wheelhouse, SBOM, VEX (SIGN_WITH=KEY)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The package in a booted Debian 12, as far as CI has time for it: from a bare root to the first delivered scan, a bad
+# The package in a booted Debian 12, what of it takes some minutes only: from a bare root to the first delivered scan, a bad
 # release that is taken back, and changed credentials. `make install-test` has the rest, and Debian 13.
 #
 # Where this machine cannot boot a guest (no root, no mounts, no packages to be had), it says so, and that is no failure.

@@ -160,9 +160,10 @@ def note(chosen: argparse.Namespace, outcome: str) -> None:
     operation = getattr(chosen, "audited", None)
     if operation is None or _is_the_service():
         return
-    from gateway.system.audit import Act, AuditTrail, caller
+    with as_caller():  # who may read Python's own files
+        from gateway.system.audit import Act, AuditTrail, caller
 
-    state = _state_of(chosen)
+        state = _state_of(chosen)
     act = Act(who=caller(), through="command line", operation=operation, outcome=outcome, detail=_detail(chosen))
     try:
         with as_caller():
@@ -191,8 +192,7 @@ def _state_of(chosen: argparse.Namespace) -> Path:
     if isinstance(given, Path):
         return given
     try:
-        with as_caller():
-            return load(getattr(chosen, "config", None) or DEFAULT_PATH).state_directory
+        return load(getattr(chosen, "config", None) or DEFAULT_PATH).state_directory
     except (ConfigError, OSError):
         return Path(StateSettings().directory)
 
