@@ -57,6 +57,8 @@ missing_packages() {
         aarch64-linux-gnu-gcc) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
         x86_64-linux-gnu-gcc) echo gcc libc6-dev ;;
         gpg) echo gnupg ;;
+        qemu-aarch64-static) echo qemu-user-static ;;
+        ssh-keygen) echo openssh-client ;;
         qemu-system-x86_64) echo qemu-system-x86 ;;
         qemu-img) echo qemu-utils ;;
         mke2fs) echo e2fsprogs ;;

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    chosen = _parser().parse_args(arguments)
+    chosen = parser().parse_args(arguments)
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
@@ -58,17 +58,18 @@ def _code_for(error: Exception) -> int | None:
     return NOT_WELL if isinstance(error, RefusedError) else None
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Describe the program and its commands."""
     from gateway import VERSION
 
-    parser = argparse.ArgumentParser(
+    program = argparse.ArgumentParser(
         prog="scangate-intake",
         description="Takes the events of all scangate boxes of a tenant into a database, and acknowledges them.",
         epilog="Exit codes: 0 done, 1 the thing asked about is not well, 2 wrong usage or configuration, "
         "3 a broker, database or receiver could not be reached.",
     )
-    parser.add_argument("--version", action="version", version=f"scangate-intake {VERSION}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    program.add_argument("--version", action="version", version=f"scangate-intake {VERSION}")
+    commands = program.add_subparsers(metavar="COMMAND", required=True)
     for group in GROUPS:
         group.add(commands)
-    return parser
+    return program
