@@ -41,6 +41,7 @@ from gateway.station.values import (
     Label,
     Meaning,
     MoveTimes,
+    Obeyed,
     OpenLabel,
     Published,
     Station,
@@ -86,6 +87,8 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     """What the item lacks once it has the symbol."""
     code: ControlCode | None = None
+    once: str | None = None
+    """Kind of the code, of those that do one thing."""
     context: ContextItem | None = None
     target: Done | None = None
     """The event that is taken back, or that is booked all the same; None: the newest."""
@@ -118,9 +121,12 @@ def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
     move = _Move(station, what, times)
     for region in concerned:
         move.make(region)
-    if what.input in SYMBOLS and what.scanner in station.undone_at_ns:
-        left = {name: at_ns for name, at_ns in station.undone_at_ns.items() if name != what.scanner}
-        move.station = replace(move.station, undone_at_ns=left)
+    if what.input is not Input.AGAIN:
+        obeyed = {name: one for name, one in station.obeyed.items() if name != what.scanner}
+        if what.once is not None and Output.REFUSE not in move.outputs:
+            obeyed[what.scanner] = Obeyed(kind=what.once, at_ns=what.at_ns)
+        if obeyed != station.obeyed:
+            move.station = replace(move.station, obeyed=obeyed)
     return Step(station=move.station, effects=tuple(move.effects), outputs=tuple(move.outputs))
 
 
@@ -493,8 +499,7 @@ class _Move:
                 own = [done for done in station.done if done.scanner == now.scanner]
                 self._take_back((own or station.done)[-1], now.id)  # two people may work at one station
                 until_ns = self._later(station.undo_until_ns, self._times.undo_ns)
-                undone = {**station.undone_at_ns, now.scanner: now.at_ns}
-                self.station = replace(self.station, undo_until_ns=until_ns, undone_at_ns=undone)
+                self.station = replace(self.station, undo_until_ns=until_ns)
             case Input.TAKEN_BACK if now.target is not None:
                 self._take_back(now.target, now.id)
             case Input.USED if now.target is not None:

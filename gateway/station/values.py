@@ -19,8 +19,10 @@ case came; the code that ends it."""
 
 ONE_ITEM: Final = frozenset({"discard", "return", "explant", "undo"})
 """Actions that hold for one item: left on by one person they would falsify what the next one uses."""
-SAME_UNDO_NS: Final = 3_000_000_000
-"""The code `undo` again on a scanner within so long, and nothing else between, is the same one read twice."""
+SAME_CODE_NS: Final = 3_000_000_000
+"""A code that does one thing (ONCE), again on a scanner within so long and nothing else between: read twice."""
+ONCE: Final = frozenset({"undo", "used-despite", "same-patient", "close-case", "end-count"})
+"""Kinds of control codes that do one thing."""
 QUESTION_NS: Final = 4 * 3_600_000_000_000
 """How long the screen's question after a context can be answered: a long operation. Then it is scanned anew."""
 MAX_SYMBOLS: Final = 8
@@ -73,6 +75,8 @@ class Meaning(Struct, frozen=True, kw_only=True):
     """A code said how many; otherwise each label is one."""
     one_item: bool = False
     """The action was chosen for this item alone."""
+    again: bool = False
+    """It is the label of an item that was scanned just now under an action for one item."""
     destination: str | None = None
     """Of a transfer: where to."""
     fell_back: Action | None = None
@@ -199,6 +203,13 @@ class Done(Struct, frozen=True, kw_only=True):
     quantity: int
 
 
+class Obeyed(Struct, frozen=True, kw_only=True):
+    """A control code that does one thing, such as `undo`: read twice it must not do two."""
+
+    kind: str
+    at_ns: int
+
+
 class Station(Struct, frozen=True, kw_only=True):
     """Where everything is. A value: each move returns a new one."""
 
@@ -223,8 +234,8 @@ class Station(Struct, frozen=True, kw_only=True):
     done: tuple[Done, ...] = ()
     """Events that can be taken back, the newest last."""
     undo_until_ns: int = 0
-    undone_at_ns: Mapping[str, int] = {}
-    """Scanner -> when its code `undo` was scanned last, if nothing was scanned there since."""
+    obeyed: Mapping[str, Obeyed] = {}
+    """Scanner -> its newest code, where that does one thing and nothing was scanned there since."""
 
     def deadline_ns(self) -> int | None:
         """When `elapse` has something to do if nothing is scanned, or None."""

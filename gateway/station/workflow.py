@@ -72,8 +72,8 @@ class Input(StrEnum):
     QUANTITY_AGAIN = "another quantity"
     """A quantity code in place of an earlier quantity: said, because the earlier one no longer holds."""
     UNDO = "undo code"
-    UNDO_AGAIN = "undo code at once again"
-    """Read twice: nothing more is taken back."""
+    AGAIN = "code at once again"
+    """One that does one thing (undo, used despite, same patient, close case, end of a count), read twice."""
     USED = "used-despite code"
     """The article that was refused is used all the same."""
     CANCEL = "cancel code"
@@ -160,8 +160,9 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.IDLE, Input.KNOWN): Row(_IDLE, (Output.CONFIRM,)),
         (State.IDLE, Input.LATE): Row(_IDLE, (Output.REPLACE,)),
         (State.IDLE, Input.CANCEL): Row(_IDLE, (Output.ACCEPT,)),
-        **_same(State.IDLE, (Input.UNDO, Input.UNDO_AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE)),
+        **_same(State.IDLE, (Input.UNDO, Input.AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE)),
         (State.WAITING, Input.SAME): Row(_WAITING, (Output.REMIND,)),
+        (State.WAITING, Input.AGAIN): Row(_WAITING),
         (State.WAITING, Input.CONTINUES): Row(_WAITING, (Output.HOLD,)),
         (State.WAITING, Input.COMPLETES): Row(_IDLE, (Output.PUBLISH,)),
         (State.WAITING, Input.STRAY): Row(_WAITING, (Output.PUBLISH,)),
@@ -238,13 +239,13 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
     Region.UNDO: {
         (State.CLOSED, Input.EVENT): Row((State.OPEN,)),
         (State.CLOSED, Input.UNDO): Row((State.CLOSED,), (Output.REFUSE,)),
-        (State.CLOSED, Input.UNDO_AGAIN): Row((State.CLOSED,), (Output.ACCEPT,)),
+        (State.CLOSED, Input.AGAIN): Row((State.CLOSED,), (Output.ACCEPT,)),
         (State.CLOSED, Input.TAKEN_BACK): Row((State.CLOSED,), (Output.TAKE_BACK,)),
         (State.CLOSED, Input.NOT_FOUND): Row((State.CLOSED,), (Output.REFUSE,)),
         (State.OPEN, Input.EVENT): Row((State.OPEN,)),
         (State.OPEN, Input.WITHDRAWN): Row((State.OPEN, State.CLOSED)),
         (State.OPEN, Input.UNDO): Row((State.OPEN, State.CLOSED), (Output.TAKE_BACK,)),
-        (State.OPEN, Input.UNDO_AGAIN): Row((State.OPEN,), (Output.ACCEPT,)),
+        (State.OPEN, Input.AGAIN): Row((State.OPEN,), (Output.ACCEPT,)),
         (State.OPEN, Input.TAKEN_BACK): Row((State.OPEN, State.CLOSED), (Output.TAKE_BACK,)),
         (State.OPEN, Input.NOT_FOUND): Row((State.OPEN,), (Output.REFUSE,)),
         (State.OPEN, Input.USED): Row((State.OPEN,), (Output.BOOK,)),
