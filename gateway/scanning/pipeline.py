@@ -15,7 +15,7 @@ from gateway.config.loader import Config
 from gateway.events import cloudevent
 from gateway.model import Match
 from gateway.outbox.entry import NewEvent, StationNote
-from gateway.scanning import context_note
+from gateway.scanning import station_note
 from gateway.scanning.code_input import coded
 from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
@@ -271,7 +271,7 @@ class Pipeline:
         to be kept of it now: one that has ended must not come back at the next restart, when there is a newer use.
         """
         memory = self.memory
-        used_ns: int | None = None
+        used_ns: dict[str, int] = {}
         for body in bodies:
             try:
                 event = cloudevent.decode_scan(body)
@@ -280,7 +280,7 @@ class Pipeline:
                 continue  # a clock event, or a damaged disk
             if at_ns is None or data.station.id != self._builder.station_id:
                 continue
-            used_ns = at_ns
+            used_ns[data.station.scanner] = at_ns
             if data.undoes is not None:
                 memory = memory.without(data.undoes)
                 continue
@@ -292,11 +292,11 @@ class Pipeline:
             station = machine.resumed(memory.station, done, at_ns, self._times)
             station = with_label(station, event.id, data, at_ns, self._times)
             memory = replace(memory, station=station)
-        station = context_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
+        station = station_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
         station = machine.elapse(station, clock.monotonic_ns, self._times).station
         self.memory = replace(memory, station=station)
-        kept = context_note.note(station, clock)
-        return () if note is None and not station.context else (kept,)
+        kept = station_note.note(station, clock)
+        return () if note is None and not station_note.changed(Station(), station) else (kept,)
 
     def close(self) -> None:
         """Close the article master and the journal."""
@@ -363,8 +363,7 @@ def _context_input(station: Station, item: ContextItem, what: Occurrence) -> Inp
 
 def _notes(before: Station, after: Station, clock: ClockReading) -> tuple[StationNote, ...]:
     """Return what is to be kept for a restart, where it has changed."""
-    changed = (before.context, before.ended) != (after.context, after.ended)
-    return (context_note.note(after, clock),) if changed else ()
+    return (station_note.note(after, clock),) if station_note.changed(before, after) else ()
 
 
 def _refused_context(scanner: str, found: ContextRefused) -> Outcome:

@@ -20,7 +20,7 @@ from gateway.outbox.salvage import salvaged
 from gateway.outbox.schema import CorruptOutboxError, OutboxError
 from gateway.outbox.writer import Outbox
 from gateway.recalls.newly_known import Relearning
-from gateway.scanning import context_note
+from gateway.scanning import station_note
 from gateway.scanning.inbox import MAX_BATCH, Inbox, Job, Notice
 from gateway.scanning.label_quality import LabelQuality
 from gateway.scanning.outcome import Answered, Outcome
@@ -175,7 +175,7 @@ class Worker:
             log.warning("labels left half scanned go out as incomplete count=%d", len(left))
             self._store([], clock)
         try:
-            note = self._outbox.station_note(context_note.KEY)
+            note = self._outbox.station_note(station_note.KEY)
             self._store(self._pipeline.resume(self._outbox.recent(RESUMED_EVENTS), clock, note), clock)
         except OutboxError as error:
             self._outbox_failed(error)

@@ -12,7 +12,7 @@ from drivers.model import Signal
 from gateway.events.exports.netting import InForce, in_force
 from gateway.events.stored_event import StoredEvent
 from gateway.outbox.writer import Outbox
-from gateway.scanning import context_note
+from gateway.scanning import station_note
 from gateway.scanning.pipeline import RESUMED_EVENTS
 from tests.outbox.events import BOX, ROOMY, stored
 from tests.scanning.stage import Stage, control
@@ -53,7 +53,7 @@ class Day:
         stage = Stage(self._directory, self._profile, **self._settings)
         stage.outbox = Outbox(self._directory / "outbox.db", ROOMY, BOX)
         clock = stage.clock(now)
-        note = stage.outbox.station_note(context_note.KEY)
+        note = stage.outbox.station_note(station_note.KEY)
         kept = stage.pipeline.resume(stage.outbox.recent(RESUMED_EVENTS), clock, note)
         stage.outbox.append(kept, clock, seal=True)
         stage._count = self._count

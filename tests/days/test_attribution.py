@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from drivers.model import Signal
 from gateway.events import cloudevent
 from gateway.outbox.writer import Outbox
-from gateway.scanning import context_note
+from gateway.scanning import station_note
 from gateway.scanning.pipeline import RESUMED_EVENTS
 from tests.outbox.events import BOX, ROOMY, S, stored
 from tests.scanning.stage import CASE, GAUZE, NEXT_CASE, SCREW, STARTED_NS, STEM, Stage, control
@@ -127,7 +127,7 @@ class AStation(RuleBasedStateMachine):
         stage.outbox = Outbox(self.directory / "outbox.db", ROOMY, BOX)
         clock = stage.clock(self.now)
         stage.outbox.append([], clock, seal=True)
-        note = stage.outbox.station_note(context_note.KEY)
+        note = stage.outbox.station_note(station_note.KEY)
         stage.outbox.append(
             stage.pipeline.resume(stage.outbox.recent(RESUMED_EVENTS), clock, note), clock, seal=True
         )
