@@ -42,8 +42,10 @@ from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
 from gateway.scanning.worker import Worker
+from gateway.station.keys import read_keys
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError
+from gateway.system.session_key import session_key
 from gateway.system.signed_envelope import Unseal, unsealed
 from gateway.system.systemd import ServiceManager
 from gateway.system.upgrade import taken_back
@@ -171,7 +173,8 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         pipeline = Pipeline(
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
-            journal=StationJournal(state / "outbox.db"),
+            read_keys(config.station.code_key_file, config.context, session_key(control_path.parent)),
+            StationJournal(state / "outbox.db"),
             station=carry_over.restore(config),
             completing=_completing(registry),
         )

@@ -1,6 +1,7 @@
 """What is kept of a station for a restart: what is chosen on each scanner, and the context.
 
-The context is kept sealed or hashed as events carry it, never in clear. The note is written with each change, in the
+The context is kept sealed or hashed as events carry it, never in clear, with the mark by which it is known again: its
+key is gone when the power is. The note is written with each change, in the
 transaction of the scan that changed it. Whether it still holds after a restart depends on when it was used last: the
 newest event says that. What cannot be dated has ended: an action or a quantity that has ended is said with the next
 item of its scanner, as where its time is up.
@@ -172,5 +173,4 @@ def _offset(kept: _Note, clock: ClockReading) -> int | None:
 
 
 def _part(kept: Kept) -> _Part:
-    """`mark` names the same identity as long as the process lives, and is written nowhere."""
-    return _Part(item=replace(kept.item, mark=None), since_ns=kept.since_ns)
+    return _Part(item=kept.item, since_ns=kept.since_ns)

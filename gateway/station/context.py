@@ -55,9 +55,9 @@ class ContextItem(Struct, frozen=True, kw_only=True):
     value: str | PersonRef
     """Text for a place (its Digital Link, or `scheme:identity`) and for a case where `case_mode` is clear; else
     protected."""
-    mark: int | None = None
-    """Of what is protected: the same for the same identity as long as the process lives, because what is sealed
-    looks different each time. Python's own hash, keyed anew with each process; never written anywhere."""
+    mark: str | None = None
+    """Of what is protected: the same for the same identity, because what is sealed looks different each time. An
+    HMAC whose key is in memory alone (`gateway.system.session_key`); in no event."""
 
     def is_same(self, other: "ContextItem") -> bool:
         """Return whether both name the same case, place or person."""
@@ -174,7 +174,7 @@ class ContextReader:
                 value = self._protector.seal(scheme, identity)
             case "hmac":
                 value = self._protector.pseudonym(scheme, identity)
-        mark = None if isinstance(value, str) else hash((scheme, identity))
+        mark = None if isinstance(value, str) else self._protector.mark(scheme, identity)
         return ContextItem(kind=kind, value=value, mark=mark)
 
 

@@ -6,9 +6,13 @@ docs/integration.md, "Actions": an action that has ended by time is said with th
 from pathlib import Path
 
 import pytest
+from nacl.public import PrivateKey
 
-from tests.days.day import ACCEPTED, DEVIATING, POWER_CUT, WARNING, Day, Line
-from tests.scanning.stage import GAUZE, SCREW, STEM
+from drivers.model import Signal
+from gateway.station.keys import StationKeys
+from gateway.station.protect import Protector
+from tests.days.day import ACCEPTED, DEVIATING, POWER_CUT, QUESTION, WARNING, Day, Line
+from tests.scanning.stage import CASE, GAUZE, PATIENT, SCREW, STEM, Stage
 
 CUT = Line("00:00:30", "", POWER_CUT, None)
 LATER = Line("00:30:00", "", POWER_CUT, None)
@@ -101,3 +105,31 @@ def test_what_was_chosen_before_a_restart(
     assert day.stage.events[-1] == newest
     assert day.findings() == findings
     day.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "signals"),
+    [
+        (b"of this session of the machine..", [WARNING, ACCEPTED, ACCEPTED]),
+        (b"of the next one, after the power", [WARNING, QUESTION, WARNING]),
+    ],
+    ids=["the daemon was killed", "the power was cut"],
+)
+def test_a_sealed_wristband_is_known_again_as_long_as_the_machine_is_on(
+    tmp_path: Path, key: bytes, signals: list[Signal]
+) -> None:
+    """Libsodium's sealed boxes look different each time: only the session's key tells that two are of one person."""
+    public = bytes(PrivateKey.generate().public_key)
+    sealing = {"profile": "operating-room", "person_mode": "sealed"}
+    first = StationKeys(control=None, protector=Protector(public, session_key=b"of this session of the machine.."))
+    before = Stage(tmp_path, keys=first, **sealing).begin()
+    for second, code in enumerate((CASE, PATIENT, GAUZE)):
+        before.scan(second, code)
+    before.close()
+    second_life = StationKeys(control=None, protector=Protector(public, session_key=key))
+    stage = Stage(tmp_path, keys=second_life, **sealing).begin(120, 3)
+    assert [stage.scan(130, STEM), stage.scan(140, PATIENT), stage.scan(150, SCREW)] == signals
+    who = [draft.data.context.patient for draft in stage.drafts]
+    assert (who[0] == who[1]) is (signals[1] is ACCEPTED)
+    assert b"19121212" not in (tmp_path / "outbox.db").read_bytes() + (tmp_path / "outbox.db-wal").read_bytes()
+    stage.close()
