@@ -1,6 +1,8 @@
 """The outbox's tables, as steps from each version of its schema to the next.
 
-Boxes upgrade with a backlog: a step that has been released is never edited, a change is a new step.
+Boxes upgrade with a backlog: a step that has been released is never edited, a change is a new step. A step may add
+tables, columns and indexes; it neither renames, removes nor gives another meaning to what `gateway.outbox.salvage`
+reads, because that is the way back to the version before it.
 """
 
 from typing import Final

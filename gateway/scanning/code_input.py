@@ -9,6 +9,7 @@ from gateway.events import cloudevent
 from gateway.model import Disposition
 from gateway.scanning.station_state import StationState
 from gateway.station import control_codes
+from gateway.station.binding import is_bound
 from gateway.station.control_codes import ControlCode
 from gateway.station.machine import Occurrence
 from gateway.station.settings import Action
@@ -51,8 +52,7 @@ def coded(what: Occurrence, code: ControlCode, state: StationState, default: Act
         case "undo":
             made = Input.UNDO if _undoes(station, scanner, last) else Input.IMPOSSIBLE
         case "close-case":
-            bound = {"case", "patient"} & station.context.keys()
-            made = Input.CLOSE_CASE if bound else Input.IMPOSSIBLE
+            made = Input.CLOSE_CASE if is_bound(station) else Input.IMPOSSIBLE
         case "used-despite":
             target = refused_use(state, scanner)
             made = Input.IMPOSSIBLE if target is None else Input.USED

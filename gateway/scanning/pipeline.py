@@ -5,6 +5,7 @@ one back, and the scan has not happened.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from gateway.events import cloudevent
 from gateway.model import Match
 from gateway.outbox.entry import NewEvent, StationNote
 from gateway.scanning import station_note
+from gateway.scanning.case_summary import CaseSummary, summary_of
 from gateway.scanning.code_input import coded
 from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
@@ -24,7 +26,7 @@ from gateway.scanning.resumed_labels import with_label
 from gateway.scanning.station_state import StationState
 from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
-from gateway.station import binding, context, control_codes, machine, pairing
+from gateway.station import binding, context, control_codes, machine, pairing, pushed_case
 from gateway.station.assets import asset_of
 from gateway.station.context import ContextItem, ContextReader, ContextRefused
 from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
@@ -33,7 +35,18 @@ from gateway.station.label_engine import Move, Placement, SymbolRead, own_number
 from gateway.station.machine import Occurrence
 from gateway.station.patterns import bounded
 from gateway.station.privacy import PERSONS, withheld
-from gateway.station.values import MAX_SYMBOLS, ON_THE_WIRE_NS, Done, Meaning, MoveTimes, Station, Symbol
+from gateway.station.protect import PersonRef
+from gateway.station.values import (
+    MAX_SYMBOLS,
+    ON_THE_WIRE_NS,
+    CaseClosed,
+    Done,
+    Meaning,
+    MoveTimes,
+    PushedCase,
+    Station,
+    Symbol,
+)
 from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
 from gateway.system.clock import NS, ClockReading
@@ -97,7 +110,7 @@ class Pipeline:
 
     def deadline_ns(self) -> int | None:
         """When `elapse` has something to do if nothing is scanned, CLOCK_MONOTONIC; None: nothing is under way."""
-        return self.memory.station.deadline_ns()
+        return machine.deadline_ns(self.memory.station)
 
     def consider(self, scan: RawScan, clock: ClockReading, identity: str) -> Outcome:
         """Take one scan; `identity` is the id of the event it may become or begin."""
@@ -240,6 +253,53 @@ class Pipeline:
             like=_like(read, placement, station, what, self._times),
         )
         return what, Reading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
+
+    def close_case(self, clock: ClockReading, identity: str) -> Outcome | None:
+        """Close the case that is set, as its code does, for who asks from elsewhere; None: none is set."""
+        transaction = ScanTransaction(self.memory, self._builder, self._times, clock)
+        transaction.make(machine.elapse(self.memory.station, clock.monotonic_ns, self._times))
+        if not binding.is_bound(transaction.memory.station):
+            return None
+        station = transaction.memory.station
+        over_ns = clock.monotonic_ns - ON_THE_WIRE_NS - 1
+        half = {name: replace(item, until_ns=over_ns) for name, item in station.open_items.items()}
+        transaction.make(machine.elapse(replace(station, open_items=half), clock.monotonic_ns, self._times))
+        what = Occurrence(input=Input.CLOSE_CASE, scanner="", at_ns=clock.monotonic_ns, id=identity)
+        transaction.make(machine.step(transaction.memory.station, what, self._times))
+        news = {"control": "close-case", "input": what.input.value}
+        return self._done(transaction, "", counts=("control.close-case",), news=news)
+
+    def case(self, clock: ClockReading) -> CaseSummary | None:
+        """Return what the case that is set comes to until now; None: none is set."""
+        context = self.memory.station.context
+        if not binding.is_bound(self.memory.station):
+            return None
+        first = context.get("case") or context["patient"]
+        effect = CaseClosed(
+            id="",
+            scanner="",
+            at_ns=clock.monotonic_ns,
+            context=binding.context_of(self.memory.station, ""),
+            since_ns=first.since_ns,
+        )
+        return summary_of(self._builder.case(effect, (), clock).data)
+
+    def read_case(self, text: str) -> ContextItem | None:
+        """Return the case that a text names, as its code would; None for a text that is none. Any thread."""
+        found = self._contexts.read(text, None, decode(text, None, today=date.min))
+        return found if isinstance(found, ContextItem) and found.kind == "case" else None
+
+    def can_compare(self, patient: PersonRef) -> bool:
+        """Return whether a pseudonym is made with the key of this station, so that a wristband can be compared."""
+        return self._contexts.compares(patient)
+
+    def push(self, pushed: PushedCase, clock: ClockReading) -> Outcome:
+        """Take a case that the central system has set, in place of an earlier push of it. Monotonic times."""
+        transaction = ScanTransaction(self.memory, self._builder, self._times, clock)
+        transaction.make(machine.elapse(self.memory.station, clock.monotonic_ns, self._times))
+        station = pushed_case.with_push(transaction.memory.station, pushed, clock.monotonic_ns)
+        transaction.make(machine.elapse(station, clock.monotonic_ns, self._times))
+        return replace(self._done(transaction, "", counts=("pushed-case",)), signal=None)
 
     def elapse(self, clock: ClockReading) -> list[Outcome]:
         """Let time pass: labels whose next symbol did not come in time go out as they stand."""

@@ -18,7 +18,7 @@ from gateway.events import cloudevent
 from gateway.outbox.entry import StationNote
 from gateway.station.context import ContextItem
 from gateway.station.settings import Action
-from gateway.station.values import QUESTION_NS, Chosen, Counted, Ended, Kept, MoveTimes, Station
+from gateway.station.values import QUESTION_NS, Chosen, Counted, Ended, Kept, MoveTimes, PushedCase, Station
 from gateway.system.clock import ClockReading
 
 KEY: Final = "context"
@@ -29,6 +29,7 @@ class _Part(Struct, frozen=True):
     item: ContextItem
     since_ns: int
     """Monotonic time of the boot."""
+    pushed: PushedCase | None = None
 
 
 class _Note(Struct, frozen=True):
@@ -44,6 +45,8 @@ class _Note(Struct, frozen=True):
     counted: dict[str, Counted] = {}
     fell_back: dict[str, Action] = {}
     quantity_ended: frozenset[str] = frozenset()
+    pushed: tuple[PushedCase, ...] = ()
+    clash_ns: int | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -66,6 +69,8 @@ def note(station: Station, clock: ClockReading) -> StationNote:
             counted=dict(station.counted),
             fell_back=dict(station.fell_back),
             quantity_ended=station.quantity_ended,
+            pushed=station.pushed,
+            clash_ns=station.clash_ns,
         )
     )
     return StationNote(key=KEY, text=text.decode())
@@ -91,21 +96,40 @@ def restored(
         return station
     offset_ns = _offset(kept, clock)
     station = _chosen(station, kept, offset_ns, used_ns, clock.monotonic_ns, times)
-    if station.context or not (kept.context or kept.ended):
+    if station.context:  # of a reload
         return station
+    last_ns = clock.monotonic_ns
+    if offset_ns is not None:
+        last_ns = max(kept.monotonic_ns + offset_ns, *used_ns.values(), 0)
+    away_ns = None if offset_ns is None else clock.monotonic_ns - last_ns
+    goes_on = away_ns is not None and away_ns <= min(restore_ns, times.context_ns)
+    return _with_context(station, kept, offset_ns, clock.monotonic_ns, last_ns, times if goes_on else None)
+
+
+def _with_context(
+    station: Station, kept: _Note, offset_ns: int | None, now_ns: int, last_ns: int, times: MoveTimes | None
+) -> Station:
+    """Return a station with the context of an earlier life, used last at `last_ns`.
+
+    `times`: None where it has ended.
+    """
     context, before = (
-        {key: Kept(item=part.item, since_ns=part.since_ns + (offset_ns or 0)) for key, part in parts.items()}
-        for parts in (kept.context, kept.ended)
+        {key: _kept(part, offset_ns, now_ns) for key, part in parts.items()} for parts in (kept.context, kept.ended)
     )
-    now_ns = clock.monotonic_ns
-    last_ns = now_ns if offset_ns is None else max(kept.monotonic_ns + offset_ns, *used_ns.values(), 0)
-    goes_on = offset_ns is not None and now_ns - last_ns <= min(restore_ns, times.context_ns)
-    if goes_on:
-        flagged = bool(context.keys() & _BOUND)
+    pushes = [one for push in kept.pushed if (one := _in_time(push, offset_ns, now_ns)) is not None]
+    case = context.get("case")
+    pushed = None if case is None else case.pushed
+    if pushed is not None and (times is None or "patient" not in context):  # its time decides, not its last use
+        pushes.append(pushed)
+        if "patient" not in context:
+            del context["case"]
+    station = replace(station, pushed=tuple(pushes), clash_ns=_shifted(kept.clash_ns, offset_ns))
+    flagged = bool(context.keys() & _BOUND)
+    if times is not None:
         held = {key: replace(one, restored=flagged) for key, one in context.items()}
-        station = replace(station, context=held, context_until_ns=last_ns + times.context_ns)
-        return _ended(station, before, last_ns, asks=kept.asks)
-    if context.keys() & _BOUND:  # a question that was not answered before is not asked about it
+        until_ns = max(last_ns + times.context_ns, pushed.until_ns if pushed is not None else 0)
+        station = replace(station, context=held, context_until_ns=until_ns)
+    elif flagged:  # a question that was not answered before is not asked about it
         return _ended(station, context, last_ns, asks=True)
     return _ended(station, before, last_ns, asks=kept.asks)
 
@@ -140,17 +164,14 @@ def _chosen(
 
 def changed(before: Station, after: Station) -> bool:
     """Return whether something is to be kept anew. That a lasting action goes on is seen from the events."""
-    if (before.context, before.ended, before.counted, before.fell_back, before.quantity_ended) != (
-        after.context,
-        after.ended,
-        after.counted,
-        after.fell_back,
-        after.quantity_ended,
-    ):
+    if any(getattr(before, name) != getattr(after, name) for name in _KEPT):
         return True
     if before.chosen is after.chosen:
         return False
     return _undated(before) != _undated(after)
+
+
+_KEPT: Final = ("context", "ended", "counted", "fell_back", "quantity_ended", "pushed", "clash_ns")
 
 
 def _undated(station: Station) -> dict[str, Chosen]:
@@ -172,5 +193,21 @@ def _offset(kept: _Note, clock: ClockReading) -> int | None:
     return (clock.monotonic_ns - clock.wall_ns) - (kept.monotonic_ns - kept.wall_ns)
 
 
+def _kept(part: _Part, offset_ns: int | None, now_ns: int) -> Kept:
+    pushed = None if part.pushed is None else _in_time(part.pushed, offset_ns, now_ns)
+    return Kept(item=part.item, since_ns=part.since_ns + (offset_ns or 0), pushed=pushed)
+
+
+def _in_time(pushed: PushedCase, offset_ns: int | None, now_ns: int) -> PushedCase | None:
+    """Return a pushed case in this boot's time; None where it is over, or nobody can tell."""
+    if offset_ns is None or pushed.until_ns + offset_ns <= now_ns:
+        return None
+    return replace(pushed, from_ns=pushed.from_ns + offset_ns, until_ns=pushed.until_ns + offset_ns)
+
+
+def _shifted(at_ns: int | None, offset_ns: int | None) -> int | None:
+    return None if at_ns is None or offset_ns is None else at_ns + offset_ns
+
+
 def _part(kept: Kept) -> _Part:
-    return _Part(item=kept.item, since_ns=kept.since_ns)
+    return _Part(item=replace(kept.item, pseudonym=None), since_ns=kept.since_ns, pushed=kept.pushed)

@@ -30,6 +30,7 @@ OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.ACCEPT: Signal.ACCEPTED,
     Output.OVERRIDE: Signal.WARNING,
     Output.ASK: Signal.QUESTION,
+    Output.ALARM: Signal.REFUSED,
     Output.REFUSE: Signal.REFUSED,
 }
 """The signal for a control or context code, whatever else came of it."""

@@ -1,4 +1,4 @@
-"""The key of a session of the machine: the same after a crash, and never one that somebody else could have put there."""
+"""The key of a session of the machine: the same after a crash, and never one that somebody else has put there."""
 
 from pathlib import Path
 
@@ -33,6 +33,8 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     assert elsewhere.read_bytes() == bytes(KEY_BYTES)
 
 
-def test_where_it_cannot_be_kept_there_is_one_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_where_it_cannot_be_kept_there_is_one_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert len(session_key(tmp_path / "nowhere")) == KEY_BYTES
     assert "cannot be kept" in caplog.text
