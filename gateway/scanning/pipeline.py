@@ -217,9 +217,9 @@ class Pipeline:
         if found is None:
             what = replace(what, input=Input.NOT_FOUND)
         else:
-            data = memory.recent[found]
-            target = Done(id=found, scanner=data.station.scanner, quantity=data.quantity)
-            what = replace(what, input=Input.TAKEN_BACK, target=target)
+            again = [one for one, data in memory.recent.items() if data.repeats == found]
+            target, *repeats = (_done_of(one, memory.recent[one]) for one in (found, *again))
+            what = replace(what, input=Input.TAKEN_BACK, target=target, repeats=tuple(repeats))
         transaction.make(machine.step(memory.station, what, self._times))
         return self._done(transaction, what.scanner, news={"input": what.input.value})
 
@@ -348,8 +348,7 @@ class Pipeline:
                 memory = memory.without_refusals(data.used_despite.event)
             key = self._builder.repeat_key(data)
             memory = memory.with_event(event.id, data, at_ns, key, self._builder.repeat_ns)
-            done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
-            station = machine.resumed(memory.station, done, at_ns, self._times)
+            station = machine.resumed(memory.station, _done_of(event.id, data), at_ns, self._times)
             station = with_label(station, event.id, data, at_ns, self._times)
             memory = replace(memory, station=station)
         station = station_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
@@ -384,6 +383,10 @@ class Pipeline:
         return view_of(
             self.memory.station, self._builder.station_id, newest, self._settings, clock, self.completing.suggested
         )
+
+
+def _done_of(identity: str, data: cloudevent.ScanData) -> Done:
+    return Done(id=identity, scanner=data.station.scanner, quantity=data.quantity)
 
 
 def _like(
