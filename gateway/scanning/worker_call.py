@@ -14,7 +14,10 @@ Answer = TypeVar("Answer")
 
 
 def call(worker: Worker, do: Callable[[], Answer], seconds: float | None = None) -> Answer:
-    """Have the worker do something short, and return its answer. Raises RequestError, also where nothing can be stored."""
+    """Have the worker do something short, and return its answer.
+
+    Raises RequestError, also where nothing could be stored.
+    """
     done = threading.Event()
     answers: list[Answer] = []
     errors: list[Exception] = []
