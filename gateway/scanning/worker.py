@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from drivers.model import Discarded, RawScan, ScannerInput, Signal
 from gateway.devices.interception import Interceptions
 from gateway.outbox.delivery import Delivery, StandAlone
-from gateway.outbox.entry import JournalledSymbol, Write
+from gateway.outbox.entry import Write
 from gateway.outbox.salvage import salvaged
 from gateway.outbox.schema import CorruptOutboxError, OutboxError
 from gateway.outbox.writer import Outbox
@@ -438,9 +438,6 @@ class Worker:
         self._outbox_lost = True  # until there is one again, each idle turn and each scan tries
         left = self._outbox.left_open
         self._outbox = salvaged(self._outbox, clock, self._service_manager.at_work)
-        self._outbox.left_open = left  # those of the present life are known here, and are journalled anew
-        holds = [JournalledSymbol(scanner=name, draft=draft) for name, draft in self._pipeline.memory.held.items()]
-        if holds:
-            self._outbox.append(holds, clock, seal=False)
+        self._outbox.left_open = left  # the other open items are of the present life, and known here
         self._outbox_lost = False
         self._delivery.outbox_replaced()

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.display.browser import browser, installed
-from tests.end_to_end.plant import MOSQUITTO, ROOT, Gateway, free_port, label, plant
+from tests.end_to_end.plant import MOSQUITTO, ROOT, Gateway, label, plant
+from tests.ports import free_port
 
 EXPIRED = b"]d2010952000100010217200131" + b"10L9\x1d21S9\r"
 READY = "['ready', 'limited'].includes(document.body.dataset.state)"
