@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from drivers.model import Signal
-from tests.display.browser import Browser
+from tests.display.browser import Page
 from tests.display.daemon_messages import case, chosen, code, findings, scan, status, view
 
 SIZES: Final = [
@@ -165,7 +165,7 @@ MEASURE: Final = """
 """
 
 
-def resize(chrome: Browser, width: int, height: int, diagonal: float) -> float:
+def resize(chrome: Page, width: int, height: int, diagonal: float) -> float:
     """Give the page a screen; return one minute of arc on it in pixels."""
     chrome.value(f"document.documentElement.dataset.diagonal = '{diagonal}'")
     chrome.resize(width, height)

@@ -20,13 +20,14 @@ pytest.importorskip("amqtt")
 
 @contextmanager
 def demo(directory: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "demo", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=(directory / "log").open("wb"),
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-    )
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "demo", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        )
     try:
         yield process
     finally:
