@@ -1,4 +1,4 @@
-"""`station`: the sheets to print, the signals for training, and the keys of a site."""
+"""`station`: the sheets to print, the signals for training, the keys of a site, the case that is set."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from typing import Final
 
 from drivers.model import Signal
 from drivers.signal_forms import FORMS, drawn
-from gateway.cli import exits
+from gateway.cli import exits, station_case
 from gateway.cli.box import add_config, add_socket
 from gateway.cli.pages import add_languages, add_page, languages_of, write_page
 from gateway.languages import LANGUAGES
@@ -21,12 +21,13 @@ MAX_PAUSE_SECONDS: Final = 600.0
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the commands."""
-    station = commands.add_parser("station", help="sheets to print, the signals for training, the keys of a site")
+    station = commands.add_parser("station", help="sheets to print, signals for training, keys of a site, the case")
     group = station.add_subparsers(metavar="COMMAND", required=True)
     _add_sheet(group)
     _add_guide(group)
     _add_signals(group)
     _add_key(group)
+    station_case.add(group)
 
 
 def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -15,6 +15,8 @@ MAX_TEXT: Final = 120
 """Characters of one text; what is longer does not fit the screen. A lot number has 20, a serial number 20 (GS1)."""
 MAX_NOTES: Final = 3
 """Sentences under a result: more are not read at two metres."""
+OTHER_PATIENT: Final = "wristband of another"
+"""What a wristband was that clashes with the case of the central system: an input of `gateway.station.workflow`."""
 _SEVERITIES: Final = ("error", "warning", "info")
 _QUIET: Final = frozenset(
     {
@@ -105,6 +107,8 @@ def _of_scan(event: Event, scanner: str, time: str, words: Vocabulary) -> Panel:
             article = clean(f"{event.station.station}, {scanner}" if event.station else scanner)
         case State.MORE:
             reason = missing_of(event.station, scanner, words)
+        case State.QUESTION if event.input == OTHER_PATIENT:
+            reason = words.other_patient
         case State.QUESTION:
             reason = question_of(event.station, words)
         case State.WARNING if event.data is None:
@@ -146,6 +150,8 @@ def _state(event: Event) -> State:
     signalled = _SIGNALS.get(event.signal or "", State.TROUBLE)
     if event.control == "who-am-i":
         return State.IDENTIFIED
+    if event.input == OTHER_PATIENT:
+        return State.QUESTION
     if signalled is State.REFUSED and event.data is None:
         return State.INVALID
     if signalled is State.ACCEPTED and event.data is not None and event.data.action == "undo":

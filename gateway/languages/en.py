@@ -181,6 +181,7 @@ VOCABULARY: Final = Vocabulary(
     trouble="Scan again, or call support.",
     repeat="Label was scanned just now.",
     asked="Scan Same patient, or the new one.",
+    other_patient="Not the patient of this case.",
     asked_ended="Ended. Scan Same patient?",
     asked_restored="Restart. Scan Same patient?",
     cancelled="Cancelled. Nothing was booked.",

@@ -61,6 +61,8 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     repeat: str
     asked: str
     asked_ended: str
+    other_patient: str
+    """A wristband of another patient than that of the case which the central system has set."""
     asked_restored: str
     cancelled: str
     used_despite: str

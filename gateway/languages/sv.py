@@ -181,6 +181,7 @@ VOCABULARY: Final = Vocabulary(
     trouble="Skanna igen, eller ring support.",
     repeat="Etiketten skannades nyss.",
     asked="Skanna Samma patient, eller den nya.",
+    other_patient="Annan patient än ärendets.",
     asked_ended="Avslutat. Skanna Samma patient?",
     asked_restored="Omstart. Skanna Samma patient?",
     cancelled="Avbrutet. Inget bokfördes.",
