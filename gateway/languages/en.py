@@ -218,7 +218,6 @@ VOCABULARY: Final = Vocabulary(
     to_send="Stored, {} not sent",
     to_book="Sent, {} not booked",
     unknown_stage="Delivery unknown",
-    case_title="The case",
     case_counts={
         "used": "{} used",
         "wasted": "{} discarded",
@@ -226,7 +225,7 @@ VOCABULARY: Final = Vocabulary(
         "explanted": "{} taken out",
         "unresolved": "{} to sort out",
     },
-    case_unresolved="Sort out",
+    refused_unsettled="Refused. Scan again, or Used despite the stop.",
     case_pages="{} of {}",
     signals={
         "accepted": Guidance(meaning="Stored. Nothing to remark.", deed="Use the article. Scan the next one."),

@@ -218,7 +218,6 @@ VOCABULARY: Final = Vocabulary(
     to_send="Sparat, {} ej skickade",
     to_book="Skickat, {} ej bokförda",
     unknown_stage="Leverans okänd",
-    case_title="Ärendet",
     case_counts={
         "used": "{} förbrukade",
         "wasted": "{} kasserade",
@@ -226,7 +225,7 @@ VOCABULARY: Final = Vocabulary(
         "explanted": "{} uttagna",
         "unresolved": "{} att reda ut",
     },
-    case_unresolved="Reda ut",
+    refused_unsettled="Stoppad. Skanna igen, eller Använd trots stopp.",
     case_pages="{} av {}",
     signals={
         "accepted": Guidance(meaning="Sparad. Inget att anmärka.", deed="Använd artikeln. Skanna nästa."),

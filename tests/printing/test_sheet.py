@@ -99,3 +99,17 @@ def test_a_terminal_shows_it(text: str) -> None:
 def test_what_no_symbol_holds(cell: Cell) -> None:
     with pytest.raises(SheetError, match=cell.captions[0]):
         sheet.svg("T", [cell])
+
+
+@pytest.mark.parametrize("paper", sheet.PAPERS)
+def test_a_page_of_any_size_is_read(paper: str) -> None:
+    """200 dots an inch: a third of what an office printer prints."""
+    found = symbols_of_pdf(sheet.pdf("Sida", CELLS, sheet.PAPERS[paper]))
+    assert len(found) == len(CELLS)
+    assert set(found) == EXPECTED
+
+
+def test_symbols_stand_far_apart_on_the_smallest_paper() -> None:
+    cells = [Cell(text="A", symbology="datamatrix", captions=("a",)) for _ in range(8)]
+    left, right = [item for item in sheet._pages("T", cells)[0] if isinstance(item, sheet._Symbol)][:2]
+    assert (right.x - left.x - sheet.SYMBOL_SIZE) * sheet.PAPERS["A5"].scale > 16
