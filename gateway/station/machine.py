@@ -92,8 +92,8 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     context: ContextItem | None = None
     target: Done | None = None
     """The event that is taken back, or that is booked all the same; None: the newest."""
-    repeats: tuple[Done, ...] = ()
-    """TAKEN_BACK: the events that repeat the target."""
+    repeats: Mapping[str, tuple[Done, ...]] = {}
+    """Of an undo: id of an event -> the events that repeat it."""
     count: Count | None = None
     """Of a code that begins a count."""
 
@@ -526,13 +526,11 @@ class _Move:
                 self._take_back(self._newest, now.id, reason=CANCELLED)
             case Input.UNDO if station.done:
                 own = [done for done in station.done if done.scanner == now.scanner]
-                self._take_back((own or station.done)[-1], now.id)  # two people may work at one station
+                self._take_back_whole((own or station.done)[-1])  # two people may work at one station
                 until_ns = self._later(station.undo_until_ns, self._times.undo_ns)
                 self.station = replace(self.station, undo_until_ns=until_ns)
             case Input.TAKEN_BACK if now.target is not None:
-                for one in now.repeats:  # none of them is to stand in its place
-                    self._take_back(one, str(uuid5(NAMESPACE_OID, f"{now.id} takes back {one.id}")))
-                self._take_back(now.target, now.id)
+                self._take_back_whole(now.target)
             case Input.USED if now.target is not None:
                 self.effects.append(
                     UsedDespite(id=now.id, scanner=now.scanner, at_ns=now.at_ns, refused=now.target.id)
@@ -541,6 +539,13 @@ class _Move:
                 self.make(Region.UNDO, Input.EVENT)
             case Input.ELAPSED:
                 self.station = replace(station, done=())
+
+    def _take_back_whole(self, undone: Done) -> None:
+        """Take back an event and what repeats it: none of them is to stand in its place."""
+        identity = self._what.id
+        for one in self._what.repeats.get(undone.id, ()):
+            self._take_back(one, str(uuid5(NAMESPACE_OID, f"{identity} takes back {one.id}")))
+        self._take_back(undone, identity)
 
     def _take_back(self, undone: Done, identity: str, reason: str | None = None) -> None:
         self.station = forgotten(self.station, undone.id)
