@@ -203,7 +203,7 @@ def _is_deliberate(meaning: Meaning, udi: Decoded | None) -> bool:
 
     Who does that anew means another piece. A serial number stays one piece.
     """
-    return (meaning.quantity_given or meaning.one_item) and not meaning.again and piece_of(udi) is None
+    return (meaning.quantity_given or meaning.one_item) and meaning.again is None and piece_of(udi) is None
 
 
 def _stamp(clock: ClockReading, at_ns: int) -> cloudevent.ClockStamp:

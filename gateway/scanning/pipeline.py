@@ -394,7 +394,7 @@ def _like(
         return None
     for item in machine.comparable(station, what.scanner, what.at_ns, times):
         if item.meaning.one_item and any(one.text == read.symbol.text for one in item.symbols):
-            return replace(item.meaning, quantity=1, quantity_given=False, again=True)
+            return replace(item.meaning, quantity=1, quantity_given=False, again=item.id)
     return None
 
 

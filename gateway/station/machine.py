@@ -412,15 +412,28 @@ class _Move:
         first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.symbols[0].at_ns, default=None)
         if before is not None and before.meaning.quantity_given:  # said anew for the label that is scanned again
             first = before
+        meaning = self._meaning if first is None or self._is_another(first.meaning, what.label) else first.meaning
         return Item(
             id=what.id if before is None else before.id,
             scanner=what.scanner,
             symbols=what.symbols,
-            meaning=self._meaning if first is None else first.meaning,
+            meaning=meaning,
             label=what.label,
             missing=what.missing,
             until_ns=what.at_ns + self._times.pairing_ns,
         )
+
+    def _is_another(self, meaning: Meaning, label: Label) -> bool:
+        """Return whether a label taken for one scanned again turns out to be another piece's, by its lot or serial."""
+        closed = self.station.closed_items.get(self._what.scanner, ())
+        first = next((item.label.decoded for item in closed if item.id == meaning.again), None)
+        if first is None:
+            return False
+        pairs = (
+            (first.lot_number, label.decoded.lot_number),
+            (first.serial_number, label.decoded.serial_number),
+        )
+        return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
     def _choose(self, what: Input) -> None:
         scanner, station = self._what.scanner, self.station

@@ -78,8 +78,8 @@ class Meaning(Struct, frozen=True, kw_only=True):
     """A code said how many; otherwise each label is one."""
     one_item: bool = False
     """The action was chosen for this item alone."""
-    again: bool = False
-    """It is the label of an item that was scanned just now under an action for one item."""
+    again: str | None = None
+    """Id of the item whose label this is once more, scanned just now under an action for one item."""
     destination: str | None = None
     """Of a transfer: where to."""
     fell_back: Action | None = None

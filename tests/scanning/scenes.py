@@ -304,6 +304,13 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         ],
     ),
     (
+        "the next plate at once behind one that is thrown away: by its lot it is another one",
+        THEATRE,
+        [(0, EXPIRED, ACCEPTED), (1, PLATE, MORE), (2, PLATE_LOT, WARNING), (3, PLATE, MORE),
+         (4, "]C11745123110K8", ACCEPTED)],
+        ["discard expired 09520001000508 lot=K7", "consume 09520001000508 lot=K8"],
+    ),
+    (
         "an item that was scanned twice is taken back altogether",
         THEATRE,
         [(0, STEM, ACCEPTED), (20, STEM, WARNING), (30, control("UNDOITEM"), ACCEPTED), (31, STEM, ACCEPTED),
