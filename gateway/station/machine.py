@@ -255,10 +255,14 @@ def forgotten(station: Station, identity: str) -> Station:
 
 
 def resumed(station: Station, done: Done, at_ns: int, times: MoveTimes) -> Station:
-    """Return a station that knows an event of an earlier life; `at_ns` is when it was, in this boot's time."""
+    """Return a station that knows an event, also one of an earlier life; `at_ns`: when it was, in this boot's time.
+
+    What could no longer be taken back then cannot be now.
+    """
+    before = station.done if at_ns <= station.undo_until_ns else ()
     return replace(
         station,
-        done=(*station.done, done)[-MAX_UNDO:],
+        done=(*before, done)[-MAX_UNDO:],
         undo_until_ns=max(station.undo_until_ns, at_ns + times.undo_ns),
     )
 
