@@ -182,7 +182,6 @@ class AStation(RuleBasedStateMachine):
     def a_plate(self, scanner: str) -> None:
         """Its label in two symbols: what it means is settled by the first one."""
         self.number += 1
-        meant = self._meant(scanner)
         assert self._scan(PLATE, scanner) == []
         meant = (*self.choices[scanner].take(self.now), self._of_whom())
         (draft,) = self._scan(f"]C11745123110P{self.number}", scanner)
@@ -253,13 +252,8 @@ class AStation(RuleBasedStateMachine):
         self.whose.used = self.now if self.whose.set else self.whose.used
         return tuple(self.whose.set[kind][0] if kind in self.whose.set else None for kind in ("case", "patient"))  # type: ignore[return-value]
 
-    def _meant(self, scanner: str) -> tuple[str, int]:
-        choice = self.choices[scanner]
-        return choice.action or "consume", 1 if choice.count is None else choice.count
-
     def _item(self, scanner: str, article: str, number: str, code: str) -> None:
         chosen = self.choices[scanner]
-        kept = (chosen.action, chosen.locked)
         (draft,) = self._scan(code, scanner)
         kept = (chosen.action, chosen.locked)
         meant = (*chosen.take(self.now), self._of_whom())
