@@ -37,14 +37,17 @@ from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import StationJournal
 from gateway.outbox.writer import UNPROVEN_END, Outbox
 from gateway.scanning.carry_over import CarryOver
+from gateway.scanning.case_requests import Cases
 from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
 from gateway.scanning.worker import Worker
+from gateway.station.keys import read_keys
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError, Role
+from gateway.system.session_key import session_key
 from gateway.system.signed_envelope import Unseal, unsealed
 from gateway.system.systemd import ServiceManager
 from gateway.system.upgrade import taken_back
@@ -64,8 +67,8 @@ PUBLISHER_STOP_SECONDS: Final = 1.8
 NOTED: Final = frozenset({"calibrate", "exported", "lend", "reload", "retry"})
 """What changes something, and stands in the audit trail."""
 ROLES: Final = {
-    **dict.fromkeys(("status", "scanners", "station", "quality", "watch"), Role.READ),
-    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload"), Role.OPERATE),
+    **dict.fromkeys(("status", "scanners", "station", "quality", "case", "watch"), Role.READ),
+    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload", "close-case"), Role.OPERATE),
 }
 """Who may ask what of the control socket. Of the rest, `exported` makes events ones that may be removed by age."""
 DESCRIPTORS: Final = 96
@@ -191,7 +194,8 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         pipeline = Pipeline(
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
-            journal=StationJournal(state / "outbox.db"),
+            read_keys(config.station.code_key_file, config.context, session_key(control_path.parent)),
+            StationJournal(state / "outbox.db"),
             station=carry_over.restore(config),
             completing=_completing(registry),
         )
@@ -224,6 +228,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             indicator=indicator,
             on_event=announce,
         )
+        cases = Cases(worker, pipeline, clock.now)
         feed = _feed(config, clock)
         identity = IdentityWatch(box.machine)
         # 3. Whoever asks.
@@ -234,6 +239,8 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                 "scanners": lambda _: monitor.scanners(),
                 "station": lambda _: worker.status.view,
                 "quality": lambda _: worker.quality.report(),
+                "case": lambda _: cases.look(),
+                "close-case": lambda _: cases.close(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
                 "signal": lambda args: _play(worker, args),
@@ -280,7 +287,9 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
 
             feed.resume()
             topics = _topics(config)
-            remote = Remote(config, worker, monitor.status, publisher.replay, lambda: _reload(check_reload, life))
+            remote = Remote(
+                config, worker, cases, monitor.status, publisher.replay, lambda: _reload(check_reload, life)
+            )
             publisher.start(
                 {
                     topics.commands: Commands(

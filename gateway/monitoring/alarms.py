@@ -14,6 +14,7 @@ from gateway.outbox.capacity import Capacity
 from gateway.outbox.salvage import quarantined, set_aside
 from gateway.scanning.reader import Reader
 from gateway.scanning.worker_status import WorkerStatus
+from gateway.station.view import StationView
 from gateway.system.clock import NS, local_rfc3339
 
 CERTIFICATE_SECONDS: Final = 30 * 86_400
@@ -44,6 +45,15 @@ def storing(worker: WorkerStatus, state: Path) -> Iterator[str]:
         yield f"room for scans: {worker.capacity.level.value}"
     if worker.dead_letters:
         yield f"dead letters: {worker.dead_letters}: see `scangate outbox dead`"
+
+
+def attributing(view: StationView | None) -> Iterator[str]:
+    """Whether what is scanned belongs to the case that the central system has set."""
+    if view is not None and view.clash_since is not None:
+        yield (
+            f"station {view.station}: since {view.clash_since[11:16]} another patient's wristband than that of the "
+            "case set by the central system: scan the right one, the case, or 'same patient'"
+        )
 
 
 UNTERMINATED_RULE: Final = 3

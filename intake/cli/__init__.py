@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.events.visible_text import guarded
-from intake.cli import deltas, forward, maintenance, retire, run, status
+from intake.cli import case, deltas, forward, maintenance, retire, run, status
 
 DONE: Final = 0
 NOT_WELL: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
-GROUPS: Final = (run, status, deltas, forward, maintenance, retire)
+GROUPS: Final = (run, status, deltas, case, forward, maintenance, retire)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -166,6 +166,8 @@ class Gateway:
         self.accepted: list[str] = []
         """Ids of the scans that were signalled as accepted (or refused): they must arrive."""
         self.told: list[dict[str, Any]] = []
+        self.program = "gateway"
+        self.environment: dict[str, str] = {}
         self.config.write_text(f"""
 [gateway]
 tenant = "vgr"
@@ -199,12 +201,17 @@ min_free_bytes = 0
 
     def start(self, *, connected: bool = True) -> None:
         """Start the daemon and wait until it is ready, and until it reads the scanner."""
-        environment = {**os.environ, "NOTIFY_SOCKET": str(self.directory / "notify"), "PYTHONPATH": str(ROOT)}
-        environment |= self._machine
+        environment = {
+            **os.environ,
+            "NOTIFY_SOCKET": str(self.directory / "notify"),
+            "PYTHONPATH": str(ROOT),
+            **self._machine,
+            **self.environment,
+        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "gateway", "run", "-c", str(self.config)),
+                    *(sys.executable, "-m", self.program, "run", "-c", str(self.config)),
                     *("--socket", str(self.socket), "--reading-socket", str(self.reading)),
                 ],
                 stderr=log,
