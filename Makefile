@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo hl7 pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
+.PHONY: help demo hl7 pictures week firefox test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
 	wheelhouse sbom install uninstall clean
 
 help: ## this list
@@ -77,6 +77,14 @@ pictures: ## the pictures of the documentation, by a real browser
 	@scripts/environment.sh dev chromium-headless-shell
 	@$(BIN)/python -m tests.display.screenshot docs/pictures
 	@$(BIN)/python -m tests.intake.screenshot docs/pictures
+
+week: ## a busy station's week, 50,000 scans, on its page: memory stays flat (SCANS=n)
+	@scripts/environment.sh dev chromium-headless-shell
+	@SCANGATE_SCANS=$(or $(SCANS),50000) $(BIN)/python -m pytest -q --timeout 900 tests/display/test_display_memory.py
+
+firefox: ## the station's page, measured in Firefox (Debian: firefox-esr)
+	@scripts/environment.sh dev
+	@SCANGATE_BROWSER=firefox $(BIN)/python -m pytest -q tests/display/test_display_layout.py
 
 mutants: ## wrong lines in the promise's core that no test notices (AREA=outbox: of that area only)
 	@scripts/environment.sh dev mosquitto

@@ -65,7 +65,7 @@ PUBLISHER_STOP_SECONDS: Final = 1.8
 """Shares of the five seconds an ordered stop may take."""
 ROLES: Final = {
     **dict.fromkeys(("status", "scanners", "station", "quality", "case", "watch"), Role.READ),
-    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload", "close-case"), Role.OPERATE),
+    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload", "close-case", "signal"), Role.OPERATE),
 }
 """Who may ask what of the control socket. Of the rest, `exported` makes events ones that may be removed by age."""
 DESCRIPTORS: Final = 96

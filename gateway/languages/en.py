@@ -19,7 +19,7 @@ VOCABULARY: Final = Vocabulary(
         "undone": "Undone",
         "identified": "Station",
         "ready": "Ready",
-        "closed": "Case closed",
+        "closed": "Closed",
         "attention": "No scanner",
         "limited": "Scan anyway",
         "unable": "Do not scan",

@@ -19,7 +19,7 @@ VOCABULARY: Final = Vocabulary(
         "undone": "Ångrad",
         "identified": "Stationen",
         "ready": "Redo",
-        "closed": "Ärendet stängt",
+        "closed": "Stängt",
         "attention": "Ingen skanner",
         "limited": "Skanna ändå",
         "unable": "Skanna inte",
