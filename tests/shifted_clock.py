@@ -49,8 +49,8 @@ def main() -> int:
     """Run the command line of the daemon with the moved clock."""
     with Path(os.environ[VARIABLE]).open("r+b") as file:
         shared = mmap.mmap(file.fileno(), 0)
-    time.time_ns = lambda: _real_wall() + struct.unpack(FORM, shared)[0]  # type: ignore[attr-defined]
-    time.monotonic_ns = lambda: _real_monotonic() + struct.unpack(FORM, shared)[1]  # type: ignore[attr-defined]
+    time.time_ns = lambda: _real_wall() + struct.unpack(FORM, shared)[0]
+    time.monotonic_ns = lambda: _real_monotonic() + struct.unpack(FORM, shared)[1]
     from gateway.cli import main as command_line
     from gateway.system import clock
 

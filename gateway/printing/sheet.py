@@ -22,20 +22,23 @@ Matrix = tuple[tuple[bool, ...], ...]
 PAGE_WIDTH: Final = 210.0
 """Millimetres, like all lengths here: ISO 216 A4."""
 PAGE_HEIGHT: Final = 297.0
-MARGIN: Final = 15.0
-COLUMNS: Final = 4
+MARGIN: Final = 10.0
+"""What office printers leave white is 5 mm at most."""
+COLUMNS: Final = 5
 CELL_WIDTH: Final = (PAGE_WIDTH - 2 * MARGIN) / COLUMNS
-SYMBOL_SIZE: Final = 22.0
-"""A module of a control code is then some 0.9 mm wide, on A5 0.6 mm: more than what a hospital scanner reads at arm's
-length. Beside it as much again stays white."""
-CAPTION_GAP: Final = 2.5
+SYMBOL_SIZE: Final = 18.0
+"""A module of a control code is then some 0.75 mm wide, on A5 0.5 mm: what a hospital scanner reads at arm's length.
+Beside it as much again stays white. All codes of a kind of place fit on one page so."""
+ROW_PITCH: Final = 34.4
+"""From one row of symbols to the next, at least: a scanner's field is some 16 mm wide where it reads such a one."""
+CAPTION_GAP: Final = 1.6
 """Between a symbol and its captions, beside the line's own: the quiet zone of a QR symbol."""
-ROW_GAP: Final = 10.0
-TITLE_SIZE: Final = 6.0
-HEADING_SIZE: Final = 4.4
-CAPTION_SIZE: Final = 3.4
-LINE_HEIGHT: Final = 4.2
-NOTE_GAP: Final = 3.0
+ROW_GAP: Final = 2.0
+TITLE_SIZE: Final = 5.0
+HEADING_SIZE: Final = 3.8
+CAPTION_SIZE: Final = 2.9
+LINE_HEIGHT: Final = 3.4
+NOTE_GAP: Final = 2.0
 SIGNAL_HEIGHT: Final = 13.0
 SIGNAL_GAP: Final = 1.5
 SIGNAL_BOX: Final = 62.0
@@ -43,7 +46,7 @@ SIGNAL_BOX: Final = 62.0
 SIGNAL_SIZE: Final = 5.2
 TONE: Final = 2.2
 """Side of a short tone as it is drawn."""
-NOTE_CHARACTERS: Final = 100
+NOTE_CHARACTERS: Final = 120
 """A line of a note is wrapped there: so many characters of CAPTION_SIZE fill the page's width."""
 CAPTION_CHARACTERS: Final = 22
 """A caption is wrapped there: so many characters of CAPTION_SIZE fill a cell."""
@@ -256,13 +259,13 @@ def _pages(title: str, entries: Sequence[Entry]) -> list[_Page]:
         heading = row[0].group if row[0].group != group else ""
         group = row[0].group
         placed, height, gap = _row(row)
-        if y + (2 * HEADING_SIZE + NOTE_GAP if heading else 0) + height > PAGE_HEIGHT - MARGIN:
+        if y + (HEADING_SIZE + NOTE_GAP if heading else 0) + height > PAGE_HEIGHT - MARGIN:
             pages.append([_Text(MARGIN, MARGIN + TITLE_SIZE, TITLE_SIZE, True, title)])
-            y = MARGIN + 2 * TITLE_SIZE
+            y = MARGIN + 1.6 * TITLE_SIZE
         if heading:
-            y += HEADING_SIZE + (NOTE_GAP if len(pages[-1]) > 1 else 0.0)
-            pages[-1].append(_Text(MARGIN, y, HEADING_SIZE, True, heading))
             y += HEADING_SIZE
+            pages[-1].append(_Text(MARGIN, y, HEADING_SIZE, True, heading))
+            y += NOTE_GAP
         pages[-1].extend(_moved(item, y) for item in placed)
         y += height + gap
     return pages
@@ -304,7 +307,7 @@ def _row(row: Sequence[Entry]) -> tuple[_Page, float, float]:
         )
     cells = isinstance(row[0], Cell)
     height = LINE_HEIGHT * depth + (SYMBOL_SIZE + CAPTION_GAP if cells else 0.0)
-    return placed, height, ROW_GAP if cells else NOTE_GAP
+    return placed, height, max(ROW_GAP, ROW_PITCH - height) if cells else NOTE_GAP
 
 
 def _signal_line(line: SignalLine) -> _Page:

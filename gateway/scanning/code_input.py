@@ -51,6 +51,7 @@ def coded(what: Occurrence, code: ControlCode, state: StationState, default: Act
             made, count = Input.ACTION, Count(session=what.id, mode=code.count)
         case "undo":
             made = Input.UNDO if _undoes(station, scanner, last) else Input.IMPOSSIBLE
+            what = replace(what, repeats=state.repeated())
         case "close-case":
             made = Input.CLOSE_CASE if is_bound(station) else Input.IMPOSSIBLE
         case "used-despite":

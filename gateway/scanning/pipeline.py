@@ -23,7 +23,7 @@ from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.resumed_labels import with_label
-from gateway.scanning.station_state import StationState
+from gateway.scanning.station_state import StationState, done_of
 from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
 from gateway.station import binding, context, control_codes, machine, pairing, pushed_case
@@ -40,7 +40,6 @@ from gateway.station.values import (
     MAX_SYMBOLS,
     ON_THE_WIRE_NS,
     CaseClosed,
-    Done,
     Meaning,
     MoveTimes,
     PushedCase,
@@ -217,9 +216,8 @@ class Pipeline:
         if found is None:
             what = replace(what, input=Input.NOT_FOUND)
         else:
-            data = memory.recent[found]
-            target = Done(id=found, scanner=data.station.scanner, quantity=data.quantity)
-            what = replace(what, input=Input.TAKEN_BACK, target=target)
+            target = done_of(found, memory.recent[found])
+            what = replace(what, input=Input.TAKEN_BACK, target=target, repeats=memory.repeated())
         transaction.make(machine.step(memory.station, what, self._times))
         return self._done(transaction, what.scanner, news={"input": what.input.value})
 
@@ -348,8 +346,7 @@ class Pipeline:
                 memory = memory.without_refusals(data.used_despite.event)
             key = self._builder.repeat_key(data)
             memory = memory.with_event(event.id, data, at_ns, key, self._builder.repeat_ns)
-            done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
-            station = machine.resumed(memory.station, done, at_ns, self._times)
+            station = machine.resumed(memory.station, done_of(event.id, data), at_ns, self._times)
             station = with_label(station, event.id, data, at_ns, self._times)
             memory = replace(memory, station=station)
         station = station_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)

@@ -45,6 +45,10 @@ CLOCK_STEP: Final = 0.001
 """Seconds: woken so much behind a deadline, the worker finds that it has passed."""
 
 
+class NotStoredError(Exception):
+    """What was asked for could not be stored, and was not done: why."""
+
+
 class Worker:
     """Everything between a scanner's bytes and the signal to the operator."""
 
@@ -138,7 +142,7 @@ class Worker:
     def change(self, do: Callable[[ClockReading, str], Outcome | None]) -> Outcome | None:
         """Do to the station what nobody scanned, store it and show it. As a job of `submit` only.
 
-        `do`: takes the time and an id for the event that may come of it. Raises OutboxError; then nothing was done.
+        `do`: takes the time and an id for the event that may come of it. Raises NotStoredError; then nothing was done.
         """
         clock, before = self._clock.now(), self._pipeline.memory
         outcome = do(clock, str(uuid.uuid4()))
@@ -147,7 +151,7 @@ class Worker:
             return None
         if outcome.writes and not self._store(outcome.writes, clock):
             self._pipeline.memory = before
-            raise OutboxError(self._trouble or "the outbox takes nothing")
+            raise NotStoredError(f"nothing was done: {self._trouble}")
         self._view = self._pipeline.view(clock)
         if outcome.signal is None:
             self._counters.update(outcome.tally())

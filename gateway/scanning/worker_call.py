@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from gateway.outbox.schema import OutboxError
-from gateway.scanning.worker import Worker
+from gateway.scanning.worker import NotStoredError, Worker
 from gateway.system.control_socket import RequestError
 
 SECONDS: Final = 8.0
@@ -14,15 +14,18 @@ Answer = TypeVar("Answer")
 
 
 def call(worker: Worker, do: Callable[[], Answer], seconds: float | None = None) -> Answer:
-    """Have the worker do something short, and return its answer. Raises RequestError, also for an OutboxError."""
+    """Have the worker do something short, and return its answer.
+
+    Raises RequestError, also where nothing could be stored.
+    """
     done = threading.Event()
     answers: list[Answer] = []
-    errors: list[OutboxError] = []
+    errors: list[Exception] = []
 
     def job() -> None:
         try:
             answers.append(do())
-        except OutboxError as error:
+        except (OutboxError, NotStoredError) as error:
             errors.append(error)
         finally:
             done.set()

@@ -92,6 +92,8 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     context: ContextItem | None = None
     target: Done | None = None
     """The event that is taken back, or that is booked all the same; None: the newest."""
+    repeats: Mapping[str, tuple[Done, ...]] = {}
+    """Of an undo: id of an event -> the events that repeat it."""
     count: Count | None = None
     """Of a code that begins a count."""
 
@@ -140,9 +142,9 @@ def elapse(  # noqa: C901 - one branch for each thing that ends by time
     effects: list[Effect] = []
     outputs: list[Output] = []
 
-    def ended(region: Region, name: str = "", what: Input = Input.ELAPSED) -> None:
+    def ended(region: Region, name: str = "", what: Input = Input.ELAPSED, since_ns: int = at_ns) -> None:
         nonlocal station
-        move = _Move(station, Occurrence(input=what, scanner=name, at_ns=at_ns), times)
+        move = _Move(station, Occurrence(input=what, scanner=name, at_ns=since_ns), times)
         move.make(region)
         station = move.station
         effects.extend(move.effects)
@@ -155,8 +157,9 @@ def elapse(  # noqa: C901 - one branch for each thing that ends by time
         ended(Region.ACTION, name)
     for name in [name for name, one in station.counted.items() if at_ns > one.until_ns]:
         ended(Region.QUANTITY, name)
-    if station.context and (at_ns > station.context_until_ns or pushed_case.is_over(station, at_ns)):
-        ended(Region.CONTEXT)
+    over_ns = pushed_case.context_ends_ns(station)
+    if station.context and at_ns > over_ns:
+        ended(Region.CONTEXT, since_ns=over_ns)
     if station.ended is not None and station.ended.asks and at_ns > station.ended.until_ns:
         ended(Region.QUESTION)
     if station.done and at_ns > station.undo_until_ns:
@@ -175,7 +178,7 @@ def deadline_ns(station: Station) -> int | None:
     return min(
         (
             *(item.until_ns + ON_THE_WIRE_NS for item in station.open_items.values()),
-            *((station.context_until_ns,) if station.context else ()),
+            *((pushed_case.context_ends_ns(station),) if station.context else ()),
             *((station.ended.until_ns,) if station.ended and station.ended.asks else ()),
             *(one.until_ns for one in station.chosen.values()),
             *(one.until_ns for one in station.counted.values()),
@@ -523,11 +526,11 @@ class _Move:
                 self._take_back(self._newest, now.id, reason=CANCELLED)
             case Input.UNDO if station.done:
                 own = [done for done in station.done if done.scanner == now.scanner]
-                self._take_back((own or station.done)[-1], now.id)  # two people may work at one station
+                self._take_back_whole((own or station.done)[-1])  # two people may work at one station
                 until_ns = self._later(station.undo_until_ns, self._times.undo_ns)
                 self.station = replace(self.station, undo_until_ns=until_ns)
             case Input.TAKEN_BACK if now.target is not None:
-                self._take_back(now.target, now.id)
+                self._take_back_whole(now.target)
             case Input.USED if now.target is not None:
                 self.effects.append(
                     UsedDespite(id=now.id, scanner=now.scanner, at_ns=now.at_ns, refused=now.target.id)
@@ -536,6 +539,13 @@ class _Move:
                 self.make(Region.UNDO, Input.EVENT)
             case Input.ELAPSED:
                 self.station = replace(station, done=())
+
+    def _take_back_whole(self, undone: Done) -> None:
+        """Take back an event and what repeats it: none of them is to stand in its place."""
+        identity = self._what.id
+        for one in self._what.repeats.get(undone.id, ()):
+            self._take_back(one, str(uuid5(NAMESPACE_OID, f"{identity} takes back {one.id}")))
+        self._take_back(undone, identity)
 
     def _take_back(self, undone: Done, identity: str, reason: str | None = None) -> None:
         self.station = forgotten(self.station, undone.id)

@@ -142,18 +142,17 @@ def settled(station: Station, at_ns: int) -> Station:
     return station if len(left) == len(station.pushed) else replace(station, pushed=left)
 
 
-def is_over(station: Station, at_ns: int) -> bool:
-    """Return whether the time of the pushed case in force is up."""
+def context_ends_ns(station: Station) -> int:
+    """Return when the context ends if nothing is scanned: when the time of its pushed case is up, at the latest."""
     kept = station.context.get("case")
-    return kept is not None and kept.pushed is not None and at_ns >= kept.pushed.until_ns
+    until_ns = station.context_until_ns
+    return until_ns if kept is None or kept.pushed is None else min(until_ns, kept.pushed.until_ns)
 
 
 def deadline_ns(station: Station) -> int | None:
-    """Return when a pushed case begins, is asked about or is over if nothing is scanned; None where none is."""
-    kept = station.context.get("case")
-    in_force = [kept.pushed.until_ns] if kept is not None and kept.pushed is not None else []
+    """Return when a pushed case begins, is asked about or is over if nothing is scanned; None where none waits."""
     begin = [one.from_ns for one in station.pushed if _moves(station, one.from_ns)]
-    return min((*in_force, *begin, *(one.until_ns for one in station.pushed)), default=None)
+    return min((*begin, *(one.until_ns for one in station.pushed)), default=None)
 
 
 def _moves(station: Station, at_ns: int) -> bool:
