@@ -255,7 +255,7 @@ def missing_of(view: View | None, scanner: str, words: Vocabulary) -> str:
     waiting = next((one for one in view.waiting if one.scanner == scanner), None) if view else None
     if waiting is None or not waiting.missing:
         return ""
-    if waiting.suggested in words.suggested:
+    if waiting.suggested is not None and waiting.suggested in words.suggested:
         return words.suggested[waiting.suggested]
     named = [words.missing[one] for one in waiting.missing if one in words.missing]
     return words.missing_yet.format(", ".join(named)) if named else ""

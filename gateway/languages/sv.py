@@ -237,9 +237,7 @@ VOCABULARY: Final = Vocabulary(
         "trouble": Guidance(
             meaning="Skanningen sparades inte.", deed="Skanna igen. Hjälper det inte: ring support."
         ),
-        "deviating": Guidance(
-            meaning="Sparad som kasserad, returnerad eller uttagen.", deed="Lägg undan artikeln."
-        ),
+        "deviating": Guidance(meaning="Sparad: kasserad, returnerad, uttagen.", deed="Lägg undan artikeln."),
         "question": Guidance(
             meaning="Stationen frågar: samma patient?", deed="Skanna Samma patient, eller den nya."
         ),
