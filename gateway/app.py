@@ -449,9 +449,10 @@ def _unseal(config: Config, alarms: list[str]) -> Unseal:
 def _play(worker: Worker, args: Mapping[str, object]) -> None:
     """Play a signal for training. Raises RequestError."""
     name, scanner = args.get("signal"), args.get("scanner")
-    if name not in set(Signal) or not (scanner is None or isinstance(scanner, str)):
+    signal = next((one for one in Signal if one == name), None)
+    if signal is None or not (scanner is None or isinstance(scanner, str)):
         raise RequestError(f"no signal {name!r}; there are {', '.join(Signal)}")
-    if not worker.play(Signal(name), scanner):
+    if not worker.play(signal, scanner):
         raise RequestError("the signal cannot be played: there is no such scanner, or too many requests wait")
 
 
