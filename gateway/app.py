@@ -449,10 +449,10 @@ def _unseal(config: Config, alarms: list[str]) -> Unseal:
 def _play(worker: Worker, args: Mapping[str, object]) -> None:
     """Play a signal for training. Raises RequestError."""
     name, scanner = args.get("signal"), args.get("scanner")
-    signal = next((one for one in Signal if one == name), None)
-    if signal is None or not (scanner is None or isinstance(scanner, str)):
+    wanted = next((one for one in Signal if one == name), None)
+    if wanted is None or not (scanner is None or isinstance(scanner, str)):
         raise RequestError(f"no signal {name!r}; there are {', '.join(Signal)}")
-    if not worker.play(signal, scanner):
+    if not worker.play(wanted, scanner):
         raise RequestError("the signal cannot be played: there is no such scanner, or too many requests wait")
 
 
