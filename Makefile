@@ -17,7 +17,8 @@ BOX_ONLY := evdev pydyf pyserial tinydb xlsxwriter zxing-cpp
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo hl7 pictures test lint check deb install-test install-check release bench vm-test fleet region faults soak mutants lock \
+.PHONY: help demo hl7 pictures week firefox test lint check deb install-test install-check release bench vm-test fleet \
+	region faults soak mutants lock \
 	wheelhouse sbom install uninstall clean
 
 help: ## this list
@@ -81,6 +82,14 @@ pictures: ## the pictures of the documentation, by a real browser
 	@scripts/environment.sh dev chromium-headless-shell
 	@$(BIN)/python -m tests.display.screenshot docs/pictures
 	@$(BIN)/python -m tests.intake.screenshot docs/pictures
+
+week: ## a busy station's week, 50,000 scans, on its page: memory stays flat (SCANS=n)
+	@scripts/environment.sh dev chromium-headless-shell
+	@SCANGATE_SCANS=$(or $(SCANS),50000) $(BIN)/python -m pytest -q --timeout 900 tests/display/test_display_memory.py
+
+firefox: ## the station's page, measured in Firefox (Debian: firefox-esr)
+	@scripts/environment.sh dev
+	@SCANGATE_BROWSER=firefox $(BIN)/python -m pytest -q tests/display/test_display_layout.py
 
 mutants: ## wrong lines in the promise's core that no test notices (AREA=outbox: of that area only)
 	@scripts/environment.sh dev mosquitto

@@ -68,7 +68,7 @@ NOTED: Final = frozenset({"calibrate", "exported", "lend", "reload", "retry"})
 """What changes something, and stands in the audit trail."""
 ROLES: Final = {
     **dict.fromkeys(("status", "scanners", "station", "quality", "case", "watch"), Role.READ),
-    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload", "close-case"), Role.OPERATE),
+    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload", "close-case", "signal"), Role.OPERATE),
 }
 """Who may ask what of the control socket. Of the rest, `exported` makes events ones that may be removed by age."""
 DESCRIPTORS: Final = 96
@@ -471,9 +471,10 @@ def _unseal(config: Config, alarms: list[str]) -> Unseal:
 def _play(worker: Worker, args: Mapping[str, object]) -> None:
     """Play a signal for training. Raises RequestError."""
     name, scanner = args.get("signal"), args.get("scanner")
-    if name not in set(Signal) or not (scanner is None or isinstance(scanner, str)):
+    wanted = next((one for one in Signal if one == name), None)
+    if wanted is None or not (scanner is None or isinstance(scanner, str)):
         raise RequestError(f"no signal {name!r}; there are {', '.join(Signal)}")
-    if not worker.play(Signal(name), scanner):
+    if not worker.play(wanted, scanner):
         raise RequestError("the signal cannot be played: there is no such scanner, or too many requests wait")
 
 

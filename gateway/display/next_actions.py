@@ -12,6 +12,9 @@ from gateway.languages.form import Vocabulary
 MAX_ROWS: Final = 4
 """Scanners with a row of their own: more are not told apart at two metres; the rest share the last row."""
 
+MAX_PLACE: Final = 20
+"""Characters of a place's name: a GLN has 13, its extension up to 20 (GS1 General Specifications, AI 254)."""
+
 
 class NextAction(Struct, frozen=True, kw_only=True):
     """One row: what holds on one scanner, or on all others."""
@@ -38,6 +41,7 @@ def next_actions(view: View, scanners: Sequence[str], newest: str, words: Vocabu
         named = any(one.scanner == newest for one in chosen)
         rows.append(NextAction(text=f"{words.others}: {_default(view, words)}", own=not named))
     if len(rows) > MAX_ROWS:
+        rows.sort(key=lambda row: not row.own)  # that of the scanner whose result is shown is never a shared one
         last = rows[MAX_ROWS - 1 :]
         shared = NextAction(text=" · ".join(one.text for one in last), own=any(one.own for one in last))
         rows = [*rows[: MAX_ROWS - 1], shared]
@@ -67,7 +71,7 @@ def _meaning(one: OfScanner, words: Vocabulary) -> str:
 def _holds(one: OfScanner, words: Vocabulary) -> Iterator[str]:
     """Yield what an action applies to, and until when."""
     if one.destination:
-        yield words.destination.format(clean(one.destination.rpartition("/414/")[2]))
+        yield words.destination.format(_end(clean(one.destination.rpartition("/414/")[2])))
     if one.count:
         yield words.count.get(one.count, clean(one.count))
     if one.locked:
@@ -77,6 +81,11 @@ def _holds(one: OfScanner, words: Vocabulary) -> Iterator[str]:
     until = _clock(one.expires_at)
     if until and not one.locked:
         yield words.until.format(until)
+
+
+def _end(place: str) -> str:
+    """Return a place's name, of a long one its end: there it differs from its neighbours."""
+    return place if len(place) <= MAX_PLACE else f"…{place[-MAX_PLACE + 1 :]}"
 
 
 def _clock(moment: str | None) -> str:

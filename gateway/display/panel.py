@@ -87,7 +87,7 @@ def panel_of(event: Event, time: str, words: Vocabulary) -> Panel | None:
     if event.scanner is None or event.signal is None:
         return None
     if event.training:
-        return _of_training(event.signal, words)
+        return _of_training(event.signal, clean(event.scanner), words)
     signal = event.signal if event.signal in _SIGNALS else "trouble"
     return replace(_of_scan(event, event.scanner, time, words), signal=signal)
 
@@ -161,7 +161,7 @@ def _state(event: Event) -> State:
     return signalled
 
 
-def _of_training(signal: str, words: Vocabulary) -> Panel | None:
+def _of_training(signal: str, scanner: str, words: Vocabulary) -> Panel | None:
     state, guidance = _SIGNALS.get(signal), words.signals.get(signal)
     if state is None or guidance is None:
         return None
@@ -172,6 +172,7 @@ def _of_training(signal: str, words: Vocabulary) -> Panel | None:
         reason=guidance.meaning,
         notes=(guidance.deed,),
         article=words.training,
+        scanner=scanner,
     )
 
 
@@ -255,7 +256,7 @@ def missing_of(view: View | None, scanner: str, words: Vocabulary) -> str:
     waiting = next((one for one in view.waiting if one.scanner == scanner), None) if view else None
     if waiting is None or not waiting.missing:
         return ""
-    if waiting.suggested in words.suggested:
+    if waiting.suggested is not None and waiting.suggested in words.suggested:
         return words.suggested[waiting.suggested]
     named = [words.missing[one] for one in waiting.missing if one in words.missing]
     return words.missing_yet.format(", ".join(named)) if named else ""

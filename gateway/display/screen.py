@@ -245,11 +245,20 @@ def _idle(screen: Screen, words: Vocabulary, wall: float) -> Panel:
         state, reason = State.LIMITED, words.problems["clock"]
     elif status is not None and status.master is not None and status.master.version is None:
         state, reason = State.LIMITED, words.problems["master"]
-    elif screen.case is not None and screen.has_case:
-        return case_panel(screen.case, state, words)
     elif view is not None and view.ended_kinds:
         reason = words.problems["ended"]
+    if screen.case is not None and screen.has_case and state in {State.READY, State.LIMITED}:
+        return _idle_in_case(screen.case, state, reason, words)
     return Panel(state=state, headline=words.headlines[state], reason=reason, article=names, until_ms=until)
+
+
+def _idle_in_case(case: Case, state: State, reason: str, words: Vocabulary) -> Panel:
+    """Return what the open case comes to so far; a reason why the station is not fully ready goes before its own."""
+    panel = case_panel(case, state, words)
+    if not reason:
+        return panel
+    moved = (("", panel.reason),) if panel.reason else ()
+    return replace(panel, reason=reason, facts=(*moved, *panel.facts))
 
 
 def _context(view: View | None, words: Vocabulary) -> Iterator[str]:

@@ -19,7 +19,7 @@ VOCABULARY: Final = Vocabulary(
         "undone": "Undone",
         "identified": "Station",
         "ready": "Ready",
-        "closed": "Case closed",
+        "closed": "Closed",
         "attention": "No scanner",
         "limited": "Scan anyway",
         "unable": "Do not scan",
@@ -237,7 +237,7 @@ VOCABULARY: Final = Vocabulary(
             meaning="Recalled, blocked or not valid.", deed="Put the article aside. Read the screen."
         ),
         "trouble": Guidance(meaning="The scan was not stored.", deed="Scan again. If that fails, call support."),
-        "deviating": Guidance(meaning="Stored as discarded, returned or taken out.", deed="Put the article aside."),
+        "deviating": Guidance(meaning="Stored: discarded, returned, taken out.", deed="Put the article aside."),
         "question": Guidance(meaning="The station asks: same patient?", deed="Scan Same patient, or the new one."),
     },
     training="Training",

@@ -19,7 +19,7 @@ VOCABULARY: Final = Vocabulary(
         "undone": "Ångrad",
         "identified": "Stationen",
         "ready": "Redo",
-        "closed": "Ärendet stängt",
+        "closed": "Stängt",
         "attention": "Ingen skanner",
         "limited": "Skanna ändå",
         "unable": "Skanna inte",
@@ -237,9 +237,7 @@ VOCABULARY: Final = Vocabulary(
         "trouble": Guidance(
             meaning="Skanningen sparades inte.", deed="Skanna igen. Hjälper det inte: ring support."
         ),
-        "deviating": Guidance(
-            meaning="Sparad som kasserad, returnerad eller uttagen.", deed="Lägg undan artikeln."
-        ),
+        "deviating": Guidance(meaning="Sparad: kasserad, returnerad, uttagen.", deed="Lägg undan artikeln."),
         "question": Guidance(
             meaning="Stationen frågar: samma patient?", deed="Skanna Samma patient, eller den nya."
         ),

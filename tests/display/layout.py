@@ -22,6 +22,8 @@ VERDICT_ARC: Final = 22.0
 """Minutes of arc of a capital letter: ISO 9241-303, 5.5.4 prefers 20 to 22."""
 LARGE_ARC: Final = 16.0
 """The smallest that ISO 9241-303 allows."""
+ACTION_ARC: Final = 7.5
+"""The next action: 10 minutes of arc, or where a result leaves no space as small as this, and never cut."""
 CAPITAL: Final = 0.729
 """A capital letter's height in DejaVu Sans, of the font size: its OS/2 table, sCapHeight 1493 of 2048."""
 
@@ -41,6 +43,14 @@ LONGEST: Final = {
 }
 THREE: Final = findings(("RECALL_POSSIBLE", "error"), ("GS1_CHECK_DIGIT", "error"), ("EXPIRED", "warning"))
 INFOS: Final = findings(("CONSIGNMENT", "info"), ("EXPIRES_SOON", "info"), ("UNIT_OF_USE", "info"))
+UNTIL: Final = {"expiresAt": "2026-11-21T22:41:07.312+01:00"}
+LONGEST_ACTION: Final[dict[str, Any]] = {
+    "action": "discard",
+    "reason": "opened-unused",
+    "quantity": 999,
+    "oneItem": True,
+    **UNTIL,
+}
 ACTIONS: Final[dict[str, dict[str, Any]]] = {
     "plain": {},
     "discard": {"action": "discard", "reason": "opened-unused", "actionExpiresAt": "2026-11-21T22:41:07.312+01:00"},
@@ -75,8 +85,7 @@ def _cases(add: Callable[..., None]) -> None:
 
 def _several(add: Callable[..., None]) -> None:
     """Add actions of several scanners behind the longest result."""
-    until = {"expiresAt": "2026-11-21T22:41:07.312+01:00"}
-    longest = {"action": "discard", "reason": "opened-unused", "quantity": 999, "oneItem": True, **until}
+    until, longest = UNTIL, LONGEST_ACTION
     place = {"action": "transfer", "destination": "https://id.gs1.org/414/7300009000009", "quantity": 12, **until}
     counted = {"action": "inventory", "count": "replace", "locked": True, **until}
     rows = [chosen("front", **longest), chosen("kirurgi-2", **place), chosen("lager-vänster", **counted)]
@@ -132,6 +141,13 @@ def states(language: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     _several(add)
     quiet = {"scanner": None, "signal": None}
     add("ready", quiet)
+    add("ready after a case", quiet, endedKinds=["case", "patient"])
+    for signal in Signal:
+        add(f"training {signal}", code(signal, training=True))
+    for why in ("cancel", "used-despite", "lock", "end-count", "close-case", "same-patient"):
+        add(f"control {why}", code(Signal.ACCEPTED, control=why))
+    add("not found", code(Signal.REFUSED, control="undo-item", input="item to take back, not found"))
+    add("impossible", code(Signal.REFUSED, control="used-despite"))
     add("full", quiet, status(disk={"room": "full"}))
     add("unplugged", quiet, status(scanners=[{"name": "ultraljudsrummet-1", "link": "missing", "failure": None}]))
     add("port taken", quiet, status(scanners=[{"name": "front", "link": "busy", "failure": None}]))
@@ -198,11 +214,12 @@ def faults(measured: dict[str, Any], arc: float) -> list[str]:
         if (
             box["cut"]
             or box["left"] < 0
+            or box["top"] < -1
             or box["right"] > measured["width"] + 1
             or box["bottom"] > measured["height"]
         ):
             found.append(f"{one} is cut off")
-        least = {"headline": VERDICT_ARC, "action": 0.0}.get(one, LARGE_ARC)
+        least = {"headline": VERDICT_ARC, "action": ACTION_ARC}.get(one, LARGE_ARC)
         if box["size"] * CAPITAL / arc < least:
             found.append(f"{one} has {box['size'] * CAPITAL / arc:.1f} minutes of arc, {least} are needed")
     found += _faults_of_rows(measured, arc)

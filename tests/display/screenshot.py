@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from drivers.model import Signal
 from tests.display.browser import browser, installed
-from tests.display.daemon_messages import code, findings, scan, status, view
+from tests.display.daemon_messages import case, chosen, code, findings, scan, status, view
 from tests.display.layout import resize
 from tests.display.stage import stage
+from tests.end_to_end.plant import wait_for
 
 MAX_BYTES: Final = 90_000
 """Of one picture: they are cloned with the project."""
@@ -19,6 +20,10 @@ HALF: Final = [{"scanner": "front", "symbols": 1, "missing": ["lot"], "expiresAt
 QUIET: Final[dict[str, Any]] = {"scanner": None, "signal": None}
 UNPLUGGED: Final = status(scanners=[{"name": "front", "link": "missing", "failure": None}])
 
+CLOSED: Final = case((STEM, "REFUSED"), used=((CUP, 1), ("Skruv 4,0 x 20", 6), ("Suturankare 2,8", 2)))
+EXPIRES: Final = {"expiresAt": "2026-11-21T22:41:07.312+01:00"}
+TWO: Final = [chosen("front", action="discard", reason="expired", oneItem=True, **EXPIRES)]
+BOTH: Final = status(scanners=[{"name": one, "link": "connected", "failure": None} for one in ("front", "back")])
 STILL: Final = {"name": "prefers-reduced-motion", "value": "reduce"}
 
 PICTURES: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str]]] = {
@@ -28,8 +33,8 @@ PICTURES: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str]]] = {
     "refused": (scan(Signal.REFUSED, article={"tradeName": CUP}, verdict=RECALLED), status(), "refused"),
     "next-code": (code(Signal.MORE, station=view(waiting=HALF)), status(), "more"),
     "not-stored": (code(Signal.TROUBLE), status(), "trouble"),
-    "not-valid": (code(Signal.REFUSED, withheld={"kind": "text", "length": 8}), status(), "invalid"),
-    "undone": (scan(action="undo", undoes="x", article={"tradeName": STEM}), status(), "undone"),
+    "several-scanners": (QUIET | {"station": view(scanners=TWO)}, BOTH, "ready"),
+    "case-closed": (code(Signal.ACCEPTED, control="close-case", closed=CLOSED), status(), "closed"),
     "no-scanner": (QUIET, UNPLUGGED, "attention"),
     "full": (QUIET, status(disk={"room": "full"}), "unable"),
 }
@@ -48,7 +53,9 @@ def main(directory: Path) -> None:
                 one.status = answer
                 chrome.go(one.url)
                 chrome.do("Emulation.setEmulatedMedia", features=[STILL])
-                one.tell(told) if told["signal"] else one.tell(told | {"station": view(contextKinds=["case"])})
+                before = one.asked
+                wait_for(lambda: one.asked > before + 1, "the status is asked for")  # noqa: B023 - at once
+                one.tell({"station": view(contextKinds=["case"])} | told)
                 chrome.until(f"document.body.dataset.state === '{state}'", f"{name} is shown")
                 resize(chrome, 800, 480, 7.0)
                 picture = chrome.picture()

@@ -54,6 +54,12 @@ class Stage:
             self._control.show(event)
             assert self.follower.wait(before, 10) != before, "the display does not take it"
 
+    def show(self, *events: dict[str, Any]) -> None:
+        """Tell several at once, fewer than a watcher's queue holds; the display takes them in its own time."""
+        assert self._control is not None
+        for event in events:
+            self._control.show(event)
+
     def end(self) -> None:
         """Stop the daemon's part."""
         if self._control is not None:

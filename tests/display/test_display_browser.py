@@ -80,30 +80,6 @@ def test_markup_is_text(chrome: Browser, tmp_path: Path) -> None:
         assert chrome.value("window.hit === undefined")
 
 
-COUNT = "document.getElementsByTagName('*').length"
-
-
-def test_a_thousand_scans_do_not_grow_the_page(chrome: Browser, tmp_path: Path) -> None:
-    def heap() -> int:
-        chrome.do("HeapProfiler.collectGarbage")
-        used: int = chrome.do("Runtime.getHeapUsage")["usedSize"]
-        return used
-
-    def last_is(number: int) -> str:
-        return f"document.querySelector('#list .lot')?.textContent === 'L{number}'"
-
-    with stage(tmp_path) as one:
-        chrome.go(one.url)
-        one.tell(*(scan(udi={"lotNumber": f"L{number}"}) for number in range(20)))
-        chrome.until(last_is(19), "twenty scans")
-        elements, used = chrome.value(COUNT), heap()
-        one.tell(*(scan(udi={"lotNumber": f"L{number}"}) for number in range(20, 1020)))
-        chrome.until(last_is(1019), "a thousand more")
-        assert chrome.value(COUNT) == elements
-        assert chrome.value("document.querySelectorAll('#list li').length") == 10
-        assert heap() - used < 1024 * 1024, "a kilobyte a scan would be a leak"
-
-
 def test_the_page_says_when_it_hears_no_more(chrome: Browser, tmp_path: Path) -> None:
     """The server is gone, as after a crash: the page knows by itself."""
     with stage(tmp_path) as one:

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from drivers.model import Signal
+from gateway.languages import LANGUAGES, vocabulary
 from tests.display import browser, firefox
 from tests.display.browser import Page
-from tests.display.daemon_messages import behind, status
-from tests.display.layout import COMPOUND, MEASURE, NAME, SIZES, faults, resize, states
+from tests.display.daemon_messages import behind, chosen, findings, scan, status, view
+from tests.display.layout import COMPOUND, LONGEST, LONGEST_ACTION, MEASURE, NAME, SIZES, faults, resize, states
 from tests.display.stage import Stage, stage
 from tests.end_to_end.plant import wait_for
 
@@ -52,7 +54,7 @@ def show(one: Stage, page: Page, told: dict[str, Any], answer: dict[str, Any]) -
         page.until(f"document.getElementById('{place}').textContent === {json.dumps(text)}", text)
 
 
-@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_that_matters_is_cut_off_or_too_small(page: Page, tmp_path: Path, language: str) -> None:
     table = states(language)
     assert len(table) >= LEAST_STATES
@@ -67,6 +69,25 @@ def test_nothing_that_matters_is_cut_off_or_too_small(page: Page, tmp_path: Path
                 arc = resize(page, width, height, diagonal)
                 found = faults(page.value(MEASURE), arc)
                 wrong += [f"{name} at {width}x{height} ({diagonal} inches): {one}" for one in found]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_finding_is_whole_on_the_smallest_screen(page: Page, tmp_path: Path, language: str) -> None:
+    """Behind the longest name, with the longest action of the next scan."""
+    width, height, diagonal = SIZES[0]
+    codes = {text: code for code, text in vocabulary(language).findings.items()}  # several say the same
+    article = {"tradeName": NAME, "articleNumber": "VGR-104233-LONG"}
+    seen = view(language=language, scanners=[chosen(**LONGEST_ACTION)])
+    wrong = []
+    with stage(tmp_path, language) as one:
+        page.go(one.url)
+        for text, code in codes.items():
+            told = scan(Signal.REFUSED, article=article, verdict=findings((code, "error")), **LONGEST)
+            one.tell(told | {"station": seen})
+            page.until(f"document.getElementById('reason').textContent === {json.dumps(text)}", text)
+            arc = resize(page, width, height, diagonal)
+            wrong += [f"{code}: {fault}" for fault in faults(page.value(MEASURE), arc)]
     assert wrong == []
 
 

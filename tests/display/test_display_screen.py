@@ -191,6 +191,15 @@ FRONT_ONLY, TWO, FIVE = ("front",), ("front", "back"), ("front", "back", "left",
             view(scanners=[chosen(action="transfer", destination="https://id.gs1.org/414/7300009000009")]),
             ["Nästa: Flytta (till 7300009000009)"],
         ),
+        (
+            FRONT_ONLY,
+            view(
+                scanners=[
+                    chosen(action="transfer", destination="https://id.gs1.org/414/7300009000009/254/LAGER-A1")
+                ]
+            ),
+            ["Nästa: Flytta (till …000009/254/LAGER-A1)"],
+        ),
         (FRONT_ONLY, view(scanners=[chosen(action="inventory", count="add")]), ["Nästa: Inventera (läggs till)"]),
         (FRONT_ONLY, view(scanners=[chosen(fellBack="receive")]), ["Nästa: Förbruka"]),
         (TWO, view(), ["Nästa: Förbruka"]),

@@ -93,7 +93,7 @@ class TestEveryLanguage:
         told = [getattr(words, name) for name in (*SHOWN_AS_REASON, *MORE_REASONS)]
         told += [*words.problems.values(), *words.foreign.values(), words.lost_daemon, words.lost_page]
         told += [one.meaning for one in words.signals.values()]
-        assert [text for text in told if len(text) > MAX_SENTENCE + 8 or text[-1] not in ".?"] == []
+        assert [text for text in told if len(text) > MAX_SENTENCE or text[-1] not in ".?"] == []
 
     def test_has_no_two_states_with_the_same_word(self, language: str) -> None:
         assert len({*vocabulary(language).headlines.values()}) == len(State)

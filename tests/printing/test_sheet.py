@@ -63,6 +63,7 @@ def test_any_number_of_cells_fits_on_pages(count: int) -> None:
     ]
     for index, page in enumerate(sheet._pages("T", cells)):
         for item in page:
+            assert isinstance(item, sheet._Symbol | sheet._Text)
             size = item.size if isinstance(item, sheet._Symbol) else 0
             bottom = item.y + size if isinstance(item, sheet._Symbol) else item.baseline
             assert sheet.MARGIN <= item.x <= sheet.PAGE_WIDTH - sheet.MARGIN - size, (index, item)

@@ -14,6 +14,7 @@
   // Beside the rows of a case, the notes and the facts stand back at once.
   const CASE_STEPS = ["no-list", "small-facts", "no-foot", "no-facts", "small-rows", "own-action"];
   const TURN_MS = 7000; // of each page of a case: four lines are read out in so long
+  const CUT = "\u2026\u2060"; // an ellipsis, and no line ends behind it
   const TAIL = 18; // characters of a name's end that stay: size, side, gauge
   const at = (id) => document.getElementById(id);
   let page = null; // the newest message
@@ -95,10 +96,10 @@
     let high = Math.max(0, name.length - TAIL - 1);
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      article.textContent = name.slice(0, middle).trimEnd() + "\u2026" + end;
+      article.textContent = name.slice(0, middle).trimEnd() + CUT + end;
       if (overflows()) high = middle - 1; else low = middle;
     }
-    article.textContent = name.length > TAIL ? name.slice(0, low).trimEnd() + "\u2026" + end : name;
+    article.textContent = name.length > TAIL ? name.slice(0, low).trimEnd() + CUT + end : name;
     return !overflows() && (low >= 6 || name.length <= TAIL);
   };
 
