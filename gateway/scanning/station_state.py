@@ -31,7 +31,8 @@ class StationState(Struct, frozen=True, kw_only=True):
         self, identity: str, data: cloudevent.ScanData, at_ns: int, key: Key | None, window_ns: int
     ) -> "StationState":
         """Remember an event for repeats of it, and for who takes it back."""
-        recent = {**self.recent, identity: data}
+        recent = self.recent.copy()  # as one block, where {**self.recent} takes one by one
+        recent[identity] = data
         if len(recent) > MAX_RECENT:
             del recent[next(iter(recent))]
         repeats = self.repeats.with_event(key, data.repeats or identity, at_ns, window_ns)

@@ -78,6 +78,8 @@ def moved(
     station: Station, what: Input, scanner: str, item: ContextItem | None, at_ns: int, times: MoveTimes
 ) -> Station:
     """Return the station behind an input of the region `context`."""
+    if what in SYMBOLS and not station.context:
+        return station
     until_ns = max(station.context_until_ns, at_ns + times.context_ns)
     if what in SYMBOLS:
         return replace(station, context_until_ns=until_ns)

@@ -93,26 +93,26 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     """Of a code that begins a count."""
 
 
+_STATES: Final[Mapping[Region, tuple[Callable[[Station, str], bool], State, State]]] = {
+    Region.PAIRING: (lambda station, scanner: scanner in station.open_items, State.IDLE, State.WAITING),
+    Region.ACTION: (lambda station, scanner: scanner in station.chosen, State.DEFAULT, State.CHOSEN),
+    Region.QUANTITY: (lambda station, scanner: scanner in station.counted, State.ONE, State.COUNTED),
+    Region.CONTEXT: (lambda station, _: bool(station.context), State.EMPTY, State.SET),
+    Region.QUESTION: (lambda station, _: binding.asks(station), State.QUIET, State.ASKED),
+    Region.UNDO: (lambda station, _: bool(station.done), State.CLOSED, State.OPEN),
+}
+"""Region -> what tells its two states apart, the state where it is false, the state where it is true."""
+
+
 def state_of(station: Station, region: Region, scanner: str) -> State:
     """Name the state of a region; of pairing, action and quantity, that of one scanner."""
-    match region:
-        case Region.PAIRING:
-            return State.WAITING if scanner in station.open_items else State.IDLE
-        case Region.ACTION:
-            return State.CHOSEN if scanner in station.chosen else State.DEFAULT
-        case Region.QUANTITY:
-            return State.COUNTED if scanner in station.counted else State.ONE
-        case Region.CONTEXT:
-            return State.SET if station.context else State.EMPTY
-        case Region.QUESTION:
-            return State.ASKED if binding.asks(station) else State.QUIET
-        case Region.UNDO:
-            return State.OPEN if station.done else State.CLOSED
+    holds, without, with_it = _STATES[region]
+    return with_it if holds(station, scanner) else without
 
 
 def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
     """Make one move in every region that the input concerns. Raises IllegalMoveError; then nothing has changed."""
-    concerned = [region for region in Region if what.input in _INPUTS[region]]
+    concerned = _CONCERNED.get(what.input, ())
     for region in concerned:
         _row(station, region, what.input, what.scanner)  # all of them are legal, or none is made
     move = _Move(station, what, times)
@@ -247,7 +247,13 @@ def refused(station: Station, item: Item, at_ns: int, times: MoveTimes, *, quant
     return replace(station, chosen=chosen, counted=counted)
 
 
-_INPUTS: Final = {region: frozenset(one for _, one in rows) for region, rows in TABLE.items()}
+_CONCERNED: Final = {
+    given: tuple(region for region in Region if any(one is given for _, one in TABLE[region])) for given in Input
+}
+"""Input -> the regions that have a row for it."""
+_PAIRING: Final = Region.PAIRING
+_UNDO: Final = Region.UNDO
+_EVENT: Final = Input.EVENT
 
 
 def _row(station: Station, region: Region, what: Input, scanner: str) -> Row:
@@ -267,27 +273,20 @@ class _Move:
         self.outputs: list[Output] = []
         self._what = what
         self._times = times
+        self._before = station
         self._newest: Done | None = None
         """The event that was made last."""
-        self._meaning = _meaning(station, what, times)
 
     def make(self, region: Region, what: Input | None = None) -> None:
         """Do what the table says of the input, or of one that the machine makes itself."""
         what = what or self._what.input
         row = _row(self.station, region, what, self._what.scanner)
         self.outputs.extend(row.outputs)
-        moves: Mapping[Region, Callable[[Input], None]] = {
-            Region.ACTION: self._choose,
-            Region.QUANTITY: self._count,
-            Region.CONTEXT: self._set,
-            Region.QUESTION: self._ask,
-            Region.UNDO: self._undo,
-        }
-        if region is Region.PAIRING:
+        if region is _PAIRING:
             for output in row.outputs:
                 self._pair(output)
         else:
-            moves[region](what)
+            _MOVES[region](self, what)
         after = state_of(self.station, region, self._what.scanner)
         if after not in row.after:
             raise IllegalMoveError(f"{region}: {what} led to the state '{after}'")
@@ -295,15 +294,15 @@ class _Move:
     def _pair(self, output: Output) -> None:
         what, items = self._what, dict(self.station.open_items)
         match output:
-            case Output.CLOSE:
-                item = items.pop(what.scanner)
-                self._publish(item, items, was_open=True, closed=True)
-            case Output.WITHDRAW:
-                self.make(Region.UNDO, Input.WITHDRAWN)
             case Output.PUBLISH:
                 own = what.input is Input.STRAY  # the open item stays open
                 before = None if own else items.pop(what.scanner, None)
                 self._complete(self._item(before), items, was_open=before is not None, closed=own)
+            case Output.CLOSE:
+                item = items.pop(what.scanner)
+                self._publish(item, items, was_open=True, closed=True)
+            case Output.WITHDRAW:
+                self.make(_UNDO, Input.WITHDRAWN)
             case Output.REPLACE:
                 self._complete(self._item(None), items, was_open=False, closed=False)
             case Output.HOLD:
@@ -324,12 +323,10 @@ class _Move:
         self._publish(item, rest, was_open=was_open, closed=closed)
 
     def _publish(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
-        done = Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity)
-        self.station = replace(self.station, open_items=rest)
+        self.station = replace(self.station, open_items=rest, closed_items=self._closed_with(item))
         self.effects.append(Published(item=item, was_open=was_open, closed=closed))
-        self._remember(item)
-        self._newest = done
-        self.make(Region.UNDO, Input.EVENT)
+        self._newest = Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity)
+        self.make(_UNDO, _EVENT)
 
     def _take_up_replaced(self) -> None:
         """Undo the events of the closed labels that the item takes up, and forget those labels."""
@@ -347,13 +344,13 @@ class _Move:
                 )
                 self.station = forgotten(self.station, item.id)
 
-    def _remember(self, item: Item) -> None:
-        """Keep a closed label for the symbols of it that may still come."""
+    def _closed_with(self, item: Item) -> Mapping[str, tuple[Item, ...]]:
+        """Return the closed labels with one more, kept for the symbols of it that may still come."""
         before = self.station.closed_items.get(item.scanner, ())
         spare_ns = self._times.undo_ns
         alive = tuple(one for one in before if one.until_ns + (spare_ns if one.missing else 0) >= self._what.at_ns)
         kept = (*alive, item)[-MAX_CLOSED:]
-        self.station = replace(self.station, closed_items={**self.station.closed_items, item.scanner: kept})
+        return {**self.station.closed_items, item.scanner: kept}
 
     def _note(self) -> None:
         """Note that a symbol of a closed label was scanned, too, or again: further ones may come."""
@@ -383,14 +380,17 @@ class _Move:
             id=what.id if before is None else before.id,
             scanner=what.scanner,
             symbols=what.symbols,
-            meaning=self._meaning if first is None else first.meaning,
+            meaning=_meaning(self._before, what, self._times) if first is None else first.meaning,
             label=what.label,
             missing=what.missing,
             until_ns=what.at_ns + self._times.pairing_ns,
         )
 
-    def _choose(self, what: Input) -> None:
+    def choose(self, what: Input) -> None:
+        """Take an action's code, or what an item makes of the action chosen before."""
         scanner, station = self._what.scanner, self.station
+        if what in SYMBOLS and scanner not in station.chosen and scanner not in station.fell_back:
+            return
         chosen, fell_back = dict(station.chosen), dict(station.fell_back)
         present = chosen.get(scanner)
         code = self._what.code
@@ -434,8 +434,11 @@ class _Move:
     def _span(self, action: Action | Literal["undo"], *, locked: bool) -> int:
         return self._times.lasting_ns if locked or action in LASTING else self._times.action_ns
 
-    def _count(self, what: Input) -> None:
+    def count(self, what: Input) -> None:
+        """Take a quantity's code; an item uses the quantity up."""
         scanner, code = self._what.scanner, self._what.code
+        if what in ITEMS and scanner not in self.station.counted and scanner not in self.station.quantity_ended:
+            return
         counted = dict(self.station.counted)
         ended = self.station.quantity_ended - {scanner}
         present = counted.pop(scanner, None)
@@ -456,7 +459,8 @@ class _Move:
             ended |= {scanner}
         self.station = replace(self.station, counted=counted, quantity_ended=ended)
 
-    def _set(self, what: Input) -> None:
+    def set_context(self, what: Input) -> None:
+        """Take a context's code; a symbol prolongs the context."""
         if what is Input.CLOSE_CASE:
             context = self.station.context
             first = context.get("case") or context.get("patient")
@@ -475,14 +479,15 @@ class _Move:
         if what is Input.ELAPSED:
             self.make(Region.QUESTION, Input.ENDED)
 
-    def _ask(self, what: Input) -> None:
+    def ask(self, what: Input) -> None:
         """Take the answer, or the end of the time for it; the question itself came with the context's move."""
         if what is Input.SAME_PATIENT:
             self.station = binding.answered(self.station, self._what.at_ns, self._times)
         if what is Input.ELAPSED and self.station.ended is not None:
             self.station = replace(self.station, ended=replace(self.station.ended, asks=False))
 
-    def _undo(self, what: Input) -> None:
+    def undo(self, what: Input) -> None:
+        """Take back an event, or note one that can be taken back."""
         station, now = self.station, self._what
         match what:
             case Input.EVENT if self._newest is not None:
@@ -502,7 +507,7 @@ class _Move:
                     UsedDespite(id=now.id, scanner=now.scanner, at_ns=now.at_ns, refused=now.target.id)
                 )
                 self._newest = Done(id=now.id, scanner=now.scanner, quantity=now.target.quantity)
-                self.make(Region.UNDO, Input.EVENT)
+                self.make(_UNDO, _EVENT)
             case Input.ELAPSED:
                 self.station = replace(station, done=())
 
@@ -515,6 +520,15 @@ class _Move:
     def _later(self, until_ns: int, span_ns: int) -> int:
         """Prolong a time; never shorten it, where scanners' triggers come out of order."""
         return max(until_ns, self._what.at_ns + span_ns)
+
+
+_MOVES: Final[Mapping[Region, Callable[[_Move, Input], None]]] = {
+    Region.ACTION: _Move.choose,
+    Region.QUANTITY: _Move.count,
+    Region.CONTEXT: _Move.set_context,
+    Region.QUESTION: _Move.ask,
+    Region.UNDO: _Move.undo,
+}
 
 
 def _meaning(station: Station, what: Occurrence, times: MoveTimes) -> Meaning:

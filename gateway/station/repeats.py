@@ -47,7 +47,7 @@ class Repeats(Struct, frozen=True, kw_only=True):
         if key is None or not window_ns:
             return self
         first = self.first_of(key, at_ns, window_ns) or identity
-        labels = dict(self.labels)
+        labels = self.labels.copy()
         labels.pop(key, None)
         labels[key] = Seen(first=first, at_ns=at_ns)
         oldest = next(iter(labels))
