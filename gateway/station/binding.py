@@ -38,6 +38,8 @@ def key_of(kind: ContextKind, scanner: str) -> str:
 
 def context_of(station: Station, scanner: str) -> tuple[ContextItem, ...]:
     """Return what the scans of a scanner belong to."""
+    if not station.context:
+        return ()
     own = key_of("performer", scanner)
     return tuple(
         kept.item for key, kept in station.context.items() if key == own or not key.startswith(f"{_PERFORMER}:")
@@ -52,7 +54,8 @@ def asks(station: Station) -> bool:
 
 def is_restored(station: Station) -> bool:
     """Return whether case or patient are from before a restart, and nobody has confirmed them."""
-    return any(station.context[kind].restored for kind in _GOES_WITH if kind in station.context)
+    context = station.context
+    return bool(context) and any(context[kind].restored for kind in _GOES_WITH if kind in context)
 
 
 def lacking(station: Station) -> frozenset[ContextKind]:

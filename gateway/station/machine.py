@@ -112,11 +112,8 @@ def state_of(station: Station, region: Region, scanner: str) -> State:
 
 def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
     """Make one move in every region that the input concerns. Raises IllegalMoveError; then nothing has changed."""
-    concerned = _CONCERNED.get(what.input, ())
-    for region in concerned:
-        _row(station, region, what.input, what.scanner)  # all of them are legal, or none is made
-    move = _Move(station, what, times)
-    for region in concerned:
+    move = _Move(station, what, times)  # a station of its own: where one region's move is illegal, none is made
+    for region in _CONCERNED.get(what.input, ()):
         move.make(region)
     if what.input in SYMBOLS and what.scanner in station.undone_at_ns:
         left = {name: at_ns for name, at_ns in station.undone_at_ns.items() if name != what.scanner}
@@ -140,9 +137,10 @@ def elapse(station: Station, at_ns: int, times: MoveTimes, scanner: str | None =
         effects.extend(move.effects)
         outputs.extend(move.outputs)
 
-    for name, item in sorted(station.open_items.items(), key=lambda one: one[1].until_ns):
-        if at_ns > item.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
-            ended(Region.PAIRING, name)
+    if station.open_items:
+        for name, item in sorted(station.open_items.items(), key=lambda one: one[1].until_ns):
+            if at_ns > item.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
+                ended(Region.PAIRING, name)
     for name in [name for name, one in station.chosen.items() if at_ns > one.until_ns]:
         ended(Region.ACTION, name)
     for name in [name for name, one in station.counted.items() if at_ns > one.until_ns]:
@@ -184,6 +182,8 @@ def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
 
 
 def _same_context(one: Meaning, other: Meaning) -> bool:
+    if not one.context and not other.context:
+        return True
     mine, its = ({item.kind: item for item in meaning.context} for meaning in (one, other))
     return mine.keys() == its.keys() and all(item.is_same(its[kind]) for kind, item in mine.items())
 

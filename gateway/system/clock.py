@@ -48,12 +48,12 @@ class ClockReading(Struct, frozen=True, kw_only=True):
     def today(self) -> date:
         """Local date: of the wall clock when it can be believed, else of the later of it and the lower bound."""
         ns = self.wall_ns if self.synchronised else max(self.wall_ns, self.lower_bound_ns)
-        return date.fromtimestamp(ns // NS)
+        return date.fromtimestamp(ns // NS)  # noqa: DTZ012 - the box's zone is what is wanted
 
     def certain_date(self) -> date:
         """Return the earliest local date it can be now."""
         ns = self.wall_ns if self.synchronised else self.lower_bound_ns
-        return date.fromtimestamp(ns // NS)
+        return date.fromtimestamp(ns // NS)  # noqa: DTZ012 - the box's zone is what is wanted
 
 
 class Clock:
