@@ -15,8 +15,9 @@ from gateway.cli import exits
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    # the daemon keeps for months what its start has loaded: of the command line, the one file it needs
+    chosen = (_daemon_parser() if words[:1] == ["run"] else _parser()).parse_args(words)
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
@@ -34,6 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{prefix}scangate: {error}", file=sys.stderr)
         return failed
     return code
+
+
+def _daemon_parser() -> argparse.ArgumentParser:
+    """Return a parser of `run` alone."""
+    from gateway.cli import daemon
+
+    parser = argparse.ArgumentParser(prog="scangate")
+    daemon.add(parser.add_subparsers(metavar="COMMAND", required=True))
+    return parser
 
 
 def _parser() -> argparse.ArgumentParser:
