@@ -213,9 +213,12 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def traced(box: Daemon, trace: Path, calls: str) -> Iterator[None]:
-    """Trace these system calls of all threads of the daemon with strace. At the end the trace is complete."""
-    command = ("strace", "-f", "-y", "-s", "0", "-e", f"trace={calls}", "-o", trace, "-p", str(box.pid))
+def traced(box: Daemon, trace: Path, calls: str, *options: str) -> Iterator[None]:
+    """Trace these system calls of all threads of the daemon with strace. At the end the trace is complete.
+
+    `options`: further ones of strace, such as a delay to inject.
+    """
+    command = ("strace", "-f", "-y", "-s", "0", "-e", f"trace={calls}", "-o", trace, *options, "-p", str(box.pid))
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     with ended(process, signal.SIGINT), process.stderr or contextlib.nullcontext():
         if process.stderr is None or b"attached" not in process.stderr.readline():
