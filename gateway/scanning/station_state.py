@@ -42,11 +42,9 @@ class StationState(Struct, frozen=True, kw_only=True):
         if len(recent) > MAX_RECENT:
             oldest = next(iter(recent))
             number = number_of(recent.pop(oldest).udi)
-            if number is not None and pieces[number] == oldest:
+            if number is not None and pieces.get(number) == oldest:
                 del pieces[number]
         repeats = self.repeats.with_event(key, data.repeats or identity, at_ns, window_ns)
-        if data.corrects is not None and data.action != "explant":  # used again, it is another use
-            repeats = repeats.without(data.corrects)
         return replace(self, recent=recent, pieces=pieces, repeats=repeats)
 
     def without(self, identity: str) -> "StationState":
