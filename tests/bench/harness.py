@@ -238,6 +238,7 @@ def daemon(
     ca_file: Path | None = None,
     scanner_lines: Sequence[str] = (),
     outbox_lines: Sequence[str] = (),
+    program: Sequence[str] = ("-m", "gateway"),
 ) -> Iterator[Daemon]:
     """Run the daemon on `folder`/state, with a pseudo-terminal as its scanner, until it is ready.
 
@@ -261,7 +262,7 @@ def daemon(
         notify.settimeout(READY_SECONDS)
         log = stack.enter_context((folder / "daemon.log").open("ab"))
         control = sockets / "control.sock"
-        command = (sys.executable, "-m", "gateway", "run", "-c", config, "--socket", control)
+        command = (sys.executable, *program, "run", "-c", config, "--socket", control)
         environment = {**as_installed(), "NOTIFY_SOCKET": str(sockets / "notify")}
         began = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
