@@ -211,7 +211,20 @@ def traced(box: Daemon, trace: Path, calls: str, *options: str) -> Iterator[None
 
     `options`: further ones of strace, such as a delay to inject.
     """
-    command = ("strace", "-f", "-y", "-s", "0", "-e", f"trace={calls}", "-o", trace, *options, "-p", str(box.pid))
+    command: list[str | Path] = [
+        "strace",
+        "-f",
+        "-y",
+        "-s",
+        "0",
+        "-e",
+        f"trace={calls}",
+        "-o",
+        trace,
+        *options,
+        "-p",
+        str(box.pid),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     with ended(process, signal.SIGINT), process.stderr or contextlib.nullcontext():
         if process.stderr is None or b"attached" not in process.stderr.readline():
@@ -262,7 +275,7 @@ def daemon(
         notify.settimeout(READY_SECONDS)
         log = stack.enter_context((folder / "daemon.log").open("ab"))
         control = sockets / "control.sock"
-        command = (sys.executable, *program, "run", "-c", config, "--socket", control)
+        command: list[str | Path] = [sys.executable, *program, "run", "-c", config, "--socket", control]
         environment = {**as_installed(), "NOTIFY_SOCKET": str(sockets / "notify")}
         began = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
