@@ -26,6 +26,7 @@ from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
 from gateway.events.cloudevent import gateway_source
 from gateway.events.topics import Topics
+from gateway.monitoring.audit_notes import AuditNotes
 from gateway.monitoring.identity_watch import IdentityWatch
 from gateway.monitoring.monitor import Monitor
 from gateway.mqtt.supervisor import PublisherSupervisor
@@ -60,6 +61,8 @@ READERS_STOP_SECONDS: Final = 1.6
 WORKER_STOP_SECONDS: Final = 1.2
 PUBLISHER_STOP_SECONDS: Final = 1.8
 """Shares of the five seconds an ordered stop may take."""
+NOTED: Final = frozenset({"calibrate", "exported", "lend", "reload", "retry"})
+"""What changes something, and stands in the audit trail."""
 ROLES: Final = {
     **dict.fromkeys(("status", "scanners", "station", "quality", "watch"), Role.READ),
     **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload"), Role.OPERATE),
@@ -164,16 +167,21 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         stack.enter_context(state_lock(state))
         clock = Clock()
         box = read_identity(source_of(config))
+        came_back = taken_back() is not None
+        if came_back:
+            _bring_recalls_back(config)
         outbox = open_outbox(
             state / "outbox.db",
             _kept(config),
             box,
             clock.now(),
             service_manager.at_work,
-            came_back=taken_back() is not None,
+            came_back=came_back,
         )
         clock.not_before(outbox.last_trusted_ns() or 0)
         alarms = _alarms_of_the_start(outbox)
+        notes = AuditNotes(state)
+        notes.configuration(config)
         # 2. The scan path, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
@@ -237,6 +245,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             {"lend": settings_monitor.lender.lend},
             roles=ROLES,
             reading=reading_path,
+            noted=dict.fromkeys(NOTED, notes.asked),
         )
         monitor = Monitor(
             config,
@@ -251,7 +260,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             feed=feed,
             identity=identity,
             indicator=indicator,
-            troubles=lambda: (control.trouble,),
+            troubles=lambda: (control.trouble, registry.trouble, notes.trouble),
         )
         stack.enter_context(contextlib.closing(monitor))
         _open(control, control_path)
@@ -275,7 +284,8 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             publisher.start(
                 {
                     topics.commands: Commands(
-                        topics, remote.handlers(), clock.now, publisher.reply, publisher.memory, unseal
+                        topics,
+                        *(remote.handlers(), clock.now, publisher.reply, publisher.memory, unseal, notes.commanded),
                     ).take,
                     topics.deltas: feed.take,
                     topics.delta_state: feed.take_state,
@@ -362,6 +372,18 @@ def _kept(config: Config) -> OutboxSettings:
 def source_of(config: Config) -> str:
     """Return the URN of the configured box."""
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def _bring_recalls_back(config: Config) -> None:
+    """Go on with the article changes that this version had, where a newer one has brought them forward."""
+    from gateway.articles.overlay.schema import bring_back
+    from gateway.articles.overlay.store import OVERLAY
+
+    try:
+        if bring_back(config.articles_directory / OVERLAY):
+            log.warning("article changes are those from before the upgrade: what came since is asked for again")
+    except OSError as error:  # the overlay's own alarm says that it is of a newer version
+        log.error("article changes cannot be brought back: %s", error)  # noqa: TRY400 - its words say it all
 
 
 def _alarms_of_the_start(outbox: Outbox) -> list[str]:

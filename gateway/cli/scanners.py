@@ -74,7 +74,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     allow.add_argument("--remove", action="store_true", help="allow them no longer")
     allow.add_argument("--file", type=Path, help="another rules file than the site's own")
     add_json(allow)
-    allow.set_defaults(run=_allow)
+    allow.set_defaults(run=_allow, audited="scanners allow")
 
 
 def _add_test(
@@ -94,7 +94,7 @@ def _add_test(
     )
     add_socket(test)
     add_json(test)
-    test.set_defaults(run=_test, store=store)
+    test.set_defaults(run=_test, store=store, audited="scanners calibrate" if store else None)
 
 
 def _device(text: str) -> tuple[str, str]:

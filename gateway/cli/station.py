@@ -94,7 +94,7 @@ def _add_key(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     key.add_argument("kind", choices=("control", "seal", "hmac"))
     key.add_argument("-o", "--output", type=Path, metavar="FILE", required=True)
     key.add_argument("--id", metavar="ID", help="hmac: name of the key in events, such as 2026-11")
-    key.set_defaults(run=_key)
+    key.set_defaults(run=_key, audited="station key")
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
