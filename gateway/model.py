@@ -102,8 +102,10 @@ class Verdict(Struct, frozen=True, kw_only=True):
     @property
     def warned(self) -> bool:
         """Accepted, with something the operator should look at."""
-        return self.disposition is Disposition.ACCEPTED and any(
-            finding.severity is Severity.WARNING for finding in self.findings
+        return (
+            bool(self.findings)
+            and self.disposition is Disposition.ACCEPTED
+            and any(finding.severity is Severity.WARNING for finding in self.findings)
         )
 
 

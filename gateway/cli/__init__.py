@@ -21,8 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    # the daemon keeps for months what its start has loaded: of the command line, the one file it needs
+    chosen = (_daemon_parser() if words[:1] == ["run"] else _parser()).parse_args(words)
     outcome = "ended before its end"
     try:
         code: int = chosen.run(chosen)
@@ -48,6 +49,15 @@ def _main(arguments: Sequence[str] | None) -> int:
 
             audit.note(chosen, outcome)
     return code
+
+
+def _daemon_parser() -> argparse.ArgumentParser:
+    """Return a parser of `run` alone."""
+    from gateway.cli import daemon
+
+    parser = argparse.ArgumentParser(prog="scangate")
+    daemon.add(parser.add_subparsers(metavar="COMMAND", required=True))
+    return parser
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -532,9 +532,7 @@ def subject_of(udi: Decoded | None) -> str | None:
         return None
     if udi.issuer is not Issuer.GS1:
         return f"urn:scangate:di:{udi.issuer}:{quote(udi.device_identifier, safe='')}"
-    first: dict[str, str] = {}
-    for identifier, value in udi.elements:
-        first.setdefault(identifier, value)
+    first = dict(reversed(udi.elements))  # of an element given twice the first counts
     path = f"https://id.gs1.org/01/{_escaped(udi.device_identifier)}"
     for ai in ("22", "10", "21"):
         if qualifier := first.get(ai):

@@ -78,7 +78,8 @@ def note(db: sqlite3.Connection, drafts: Iterable[Noted], wall_ns: int) -> None:
 
 def _entry(data: cloudevent.ScanData) -> tuple[str, str | None] | None:
     """Return identifier and issuer of the article a scan did not find, or None."""
-    if all(finding.code != FINDING for finding in data.verdict.findings):
+    findings = data.verdict.findings
+    if not findings or all(finding.code != FINDING for finding in findings):
         return None
     if data.udi is not None:
         identifier = data.udi.device_identifier

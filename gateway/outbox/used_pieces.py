@@ -9,6 +9,7 @@ that is taken back:
     undo of 2          used by 1 again
 """
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,10 +31,15 @@ MAX_PIECE: Final = 256
 
 def piece_of(udi: Decoded | None) -> Piece | None:
     """Return the piece that a label names, or None for one without a serial number."""
-    if udi is None or udi.issuer is None or udi.device_identifier is None:
+    serial = number_of(udi)
+    if udi is None or serial is None or udi.issuer is None or udi.device_identifier is None:
         return None
-    serial = udi.serial_number or udi.donation_identification_number
-    return None if serial is None else (udi.issuer, udi.device_identifier, serial)
+    return (udi.issuer, udi.device_identifier, serial)
+
+
+def number_of(udi: Decoded | None) -> str | None:
+    """Return the number that tells a piece from the others of its article: serial or donation number."""
+    return None if udi is None else udi.serial_number or udi.donation_identification_number
 
 
 def note(db: sqlite3.Connection, drafts: Sequence[NewEvent], sequences: Sequence[int]) -> None:
@@ -103,6 +109,7 @@ class StationJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name = str(path)
         self._db: sqlite3.Connection | None = None
         self._inode = 0
 
@@ -125,7 +132,7 @@ class StationJournal:
     def _rows(self, query: str, value: object) -> list[tuple[Any, ...]]:
         """Return all rows of a query: one that is read to its end holds up no checkpoint."""
         try:
-            inode = self._path.stat().st_ino
+            inode = os.stat(self._name).st_ino  # noqa: PTH116 - on the path of every scan
             if self._db is None or inode != self._inode:
                 self.close()
                 self._db, self._inode = connect(self._path, read_only=True), inode

@@ -118,14 +118,14 @@ class Outbox:
         batch = Batch((*left, *writes), self._next, self.epoch, self._source, clock, sealed=sealed)
         try:
             with self._transaction("store a scan in", clock):
-                self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", batch.events)
+                for row in batch.events:
+                    self._db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", row)
                 if batch.closed or batch.holds:
                     self._write_open(batch)
-                self._db.executemany("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", batch.symbols)
-                self._db.executemany(
-                    "REPLACE INTO meta VALUES (?, ?)",
-                    [(f"{NOTE_PREFIX}{key}", text) for key, text in batch.notes.items()],
-                )
+                for symbol in batch.symbols:
+                    self._db.execute("INSERT INTO symbol VALUES (NULL, ?, ?, ?, ?, ?)", symbol)
+                for key, text in batch.notes.items():
+                    self._db.execute("REPLACE INTO meta VALUES (?, ?)", (f"{NOTE_PREFIX}{key}", text))
                 used_pieces.note(self._db, batch.drafts, batch.sequences)
                 unknown_articles.note(self._db, batch.drafts, clock.wall_ns)
                 if not clock.synchronised and batch.events:

@@ -25,12 +25,12 @@ from gateway.station.pairing import is_typed, missing_part
 from gateway.station.profiles import PROFILES
 from gateway.station.repeats import Key, key_of
 from gateway.station.values import CaseClosed, Item, Meaning, TakenBack, UsedDespite
-from gateway.station.verdict import Circumstances, judge
+from gateway.station.verdict import CLEAN, Circumstances, judge
 from gateway.system.clock import NS, ClockReading, local_rfc3339
 
 log = logging.getLogger(__name__)
 
-NOTHING_TO_JUDGE: Final = Verdict(disposition=Disposition.ACCEPTED)
+_REFUSED: Final = Disposition.REFUSED
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ class EventBuilder:
             symbols=tuple(cloudevent.symbol(one.raw, one.symbology, one.text, one.quality) for one in item.symbols),
             udi=decoded if decoded.complete or lacking else None,
             article=cloudevent.event_article(reading.look_up, clock.wall_ns),
-            verdict=NOTHING_TO_JUDGE,
+            verdict=CLEAN,
             context=event_context(meaning.context),
             count=None if meaning.count is None else convert(to_builtins(meaning.count), cloudevent.CountSession),
             destination=meaning.destination,
@@ -112,18 +112,19 @@ class EventBuilder:
         story = story_of(data, reading.look_up, repeats, state, self._journal)
         circumstances = Circumstances(
             redacted=any(symbol.redacted for symbol in item.symbols),
-            quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
+            quality=first.quality.union(*(symbol.quality for symbol in item.symbols[1:])),
             missing=lacking,
             interleaved=item.label.interleaved,
             max_age_days=self._max_age_days,
             meaning=meaning,
             story=story,
         )
-        data = replace(data, verdict=judge(decoded, reading.look_up, clock, self.settings, circumstances))
-        if data.verdict.disposition is Disposition.REFUSED:  # it repeats what was refused, never what was booked
+        verdict = judge(decoded, reading.look_up, clock, self.settings, circumstances)
+        if verdict.disposition is _REFUSED:  # it repeats what was refused, never what was booked
+            data = replace(data, verdict=verdict)
             data = replace(data, repeats=self._first_of(data, at_ns, state))
         else:
-            data = replace(data, repeats=story.repeats, corrects=story.corrects)
+            data = replace(data, verdict=verdict, repeats=story.repeats, corrects=story.corrects)
         raw = tuple(symbol.raw for symbol in item.symbols)
         return NewEvent(id=item.id, time_ns=clock.wall_at(first.at_ns), data=data, raw=raw)
 
@@ -143,7 +144,7 @@ class EventBuilder:
             symbols=(),
             udi=undone.udi if undone else None,
             article=undone.article if undone else None,
-            verdict=NOTHING_TO_JUDGE,
+            verdict=CLEAN,
             context=undone.context if undone else cloudevent.Context(),
         )
         return NewEvent(id=back.id, time_ns=clock.wall_at(back.at_ns), data=data, raw=())
@@ -181,8 +182,8 @@ class EventBuilder:
 
     def repeat_key(self, data: cloudevent.ScanData) -> Key | None:
         """Return what a repeat of this event has in common with it."""
-        texts = tuple(symbol.text for symbol in data.symbols)
-        refused = data.verdict.disposition is Disposition.REFUSED
+        texts = tuple([symbol.text for symbol in data.symbols])
+        refused = data.verdict.disposition is _REFUSED
         action = f"refused {data.action}" if refused else data.action
         if (asset := _asset(data)) is not None and asset.single:
             return (action, asset.scheme, asset.identifier, None)
@@ -214,7 +215,12 @@ def _stamp(clock: ClockReading, at_ns: int) -> cloudevent.ClockStamp:
 
 def event_context(items: Sequence[ContextItem]) -> cloudevent.Context:
     """Return a context as events carry it."""
+    if not items:
+        return NO_CONTEXT
     return convert({item.kind: to_builtins(item.value) for item in items}, cloudevent.Context)
+
+
+NO_CONTEXT: Final = cloudevent.Context()
 
 
 def _asset(data: cloudevent.ScanData) -> Asset | None:

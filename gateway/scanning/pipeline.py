@@ -40,6 +40,7 @@ from gateway.station.values import (
     MAX_SYMBOLS,
     ON_THE_WIRE_NS,
     CaseClosed,
+    Item,
     Meaning,
     MoveTimes,
     PushedCase,
@@ -53,6 +54,7 @@ from gateway.udi import decode
 from gateway.udi.personal import is_free_of_persons, redact
 
 UNREAD: Final = "GS1_UNKNOWN_AI"
+_NEW: Final = Move.NEW
 RESUMED_EVENTS: Final = 256
 """Newest events looked at when the daemon starts, for repeats and for what can be undone: 10 ms."""
 
@@ -195,7 +197,8 @@ class Pipeline:
         unit = asset_of(decoded)
         if unit is not None and unit.scheme == "SSCC" and self._builder.profile.receives:
             station = self._receiving(station, what)
-        what, reading = self._placed(what, read, placement, station)
+            closed = machine.comparable(station, scan.scanner, what.at_ns, self._times)
+        what, reading = self._placed(what, read, placement, station, closed)
         transaction.make(machine.step(station, what, self._times), reading)
         if placement.move is Move.KNOWN and placement.target is not None:
             transaction.confirm(placement.target)
@@ -222,7 +225,12 @@ class Pipeline:
         return self._done(transaction, what.scanner, news={"input": what.input.value})
 
     def _placed(
-        self, what: Occurrence, read: SymbolRead, placement: Placement, station: Station
+        self,
+        what: Occurrence,
+        read: SymbolRead,
+        placement: Placement,
+        station: Station,
+        closed: tuple[Item, ...],
     ) -> tuple[Occurrence, Reading]:
         """Return the input that a placement is, and what is read of the item it makes."""
         label, symbols = placement.label, placement.symbols
@@ -248,7 +256,7 @@ class Pipeline:
             label=label,
             replaces=replaces,
             missing=lacking,
-            like=_like(read, placement, station, what, self._times),
+            like=_like(read, closed) if placement.move is _NEW else None,
         )
         return what, Reading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
 
@@ -383,16 +391,12 @@ class Pipeline:
         )
 
 
-def _like(
-    read: SymbolRead, placement: Placement, station: Station, what: Occurrence, times: MoveTimes
-) -> Meaning | None:
+def _like(read: SymbolRead, closed: tuple[Item, ...]) -> Meaning | None:
     """Return what a label meant that is scanned again at once behind an action for one item, else None.
 
     Who doubts the signal scans it again: that is no use of what was just thrown away.
     """
-    if placement.move is not Move.NEW:
-        return None
-    for item in machine.comparable(station, what.scanner, what.at_ns, times):
+    for item in closed:
         if item.meaning.one_item and any(one.text == read.symbol.text for one in item.symbols):
             return replace(item.meaning, quantity=1, quantity_given=False, again=item.id)
     return None

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from gateway.events import cloudevent
 from gateway.outbox.entry import NewEvent
+from gateway.outbox.used_pieces import number_of
 from gateway.station.machine import forgotten
 from gateway.station.repeats import Key, Repeats
 from gateway.station.values import Done, Station
@@ -31,16 +32,25 @@ class StationState(Struct, frozen=True, kw_only=True):
     repeats: Repeats = Repeats()
     recent: dict[str, cloudevent.ScanData] = {}
     """Id -> event, of the newest that were not taken back, the newest last."""
+    pieces: dict[str, str] = {}
+    """Serial or donation number -> the newest of them that names it: most pieces were never scanned before."""
 
     def with_event(
         self, identity: str, data: cloudevent.ScanData, at_ns: int, key: Key | None, window_ns: int
     ) -> "StationState":
         """Remember an event for repeats of it, and for who takes it back."""
-        recent = {**self.recent, identity: data}
+        recent = self.recent.copy()  # as one block, where {**self.recent} takes one by one
+        recent[identity] = data
+        pieces = self.pieces.copy()
+        if (number := number_of(data.udi)) is not None:
+            pieces[number] = identity
         if len(recent) > MAX_RECENT:
-            del recent[next(iter(recent))]
+            oldest = next(iter(recent))
+            number = number_of(recent.pop(oldest).udi)
+            if number is not None and pieces.get(number) == oldest:
+                del pieces[number]
         repeats = self.repeats.with_event(key, data.repeats or identity, at_ns, window_ns)
-        return replace(self, recent=recent, repeats=repeats)
+        return replace(self, recent=recent, pieces=pieces, repeats=repeats)
 
     def repeated(self) -> Mapping[str, tuple[Done, ...]]:
         """Return which events repeat which one; id of the first -> the others, the oldest first."""
@@ -54,7 +64,8 @@ class StationState(Struct, frozen=True, kw_only=True):
         """Forget an event that was taken back."""
         recent = {one: data for one, data in self.recent.items() if one != identity}
         repeats = self.repeats.without(identity)
-        return replace(self, station=forgotten(self.station, identity), recent=recent, repeats=repeats)
+        station = forgotten(self.station, identity)
+        return replace(self, station=station, recent=recent, pieces=_pieces(recent), repeats=repeats)
 
     def without_refusals(self, identity: str) -> "StationState":
         """Forget a refused event that was booked all the same, and the repeats of it: they are booked once."""
@@ -66,5 +77,11 @@ class StationState(Struct, frozen=True, kw_only=True):
             self,
             station=replace(self.station, done=done),
             recent=recent,
+            pieces=_pieces(recent),
             repeats=self.repeats.without(first),
         )
+
+
+def _pieces(recent: Mapping[str, cloudevent.ScanData]) -> dict[str, str]:
+    numbers = ((identity, number_of(data.udi)) for identity, data in recent.items())
+    return {number: identity for identity, number in numbers if number is not None}

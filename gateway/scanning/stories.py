@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from gateway.events import cloudevent
 from gateway.events.stored_event import StoredEvent
 from gateway.model import Disposition, LookUp, Match
-from gateway.outbox.used_pieces import Piece, piece_of
+from gateway.outbox.used_pieces import Piece, number_of, piece_of
 from gateway.scanning.station_state import StationState
 from gateway.station.occasion import Story
 from gateway.station.rules import AWAY
@@ -106,13 +106,11 @@ def _label(data: cloudevent.ScanData) -> tuple[object, ...]:
 
 def _used_here(data: cloudevent.ScanData, state: StationState, piece: Piece | None) -> Iterator[str]:
     """Yield the events that consumed this piece, or a piece of its lot in the same case, the newest first."""
-    number = None if piece is None else piece[-1]
+    if piece is not None and piece[-1] not in state.pieces:
+        return
     for identity, other in reversed(state.recent.items()):
         udi = other.udi
-        # most of what is remembered is another piece: that is asked first
-        if udi is None or (
-            number is not None and number not in (udi.serial_number, udi.donation_identification_number)
-        ):
+        if udi is None or (piece is not None and number_of(udi) != piece[-1]):
             continue
         if other.action != "consume" or other.repeats is not None:
             continue

@@ -34,6 +34,7 @@ OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.REFUSE: Signal.REFUSED,
 }
 """The signal for a control or context code, whatever else came of it."""
+_REFUSED: Final = Disposition.REFUSED
 _RANK: Final = (Signal.ACCEPTED, Signal.MORE, Signal.DEVIATING, Signal.WARNING, Signal.REFUSED)
 """The worst last: of several things that came of one scan, the operator must hear that one."""
 
@@ -83,10 +84,6 @@ class ScanTransaction:
 
     def _write(self, effect: Effect, reading: Reading | None) -> None:
         match effect:
-            case OpenLabel(item=item):
-                draft = self._event(effect, reading)
-                self.memory = replace(self.memory, held={**self.memory.held, item.scanner: draft})
-                self.writes.append(JournalledSymbol(scanner=item.scanner, draft=draft))
             case Published(item=item, was_open=was_open, closed=closed):
                 as_held = was_open and closed
                 draft = self.memory.held[item.scanner] if as_held else self._event(effect, reading)
@@ -98,8 +95,12 @@ class ScanTransaction:
                 self.writes.append(draft)
                 if item.scanner == self._scanner:
                     self._signals.append(verdict_signal(draft.data))
-                if draft.data.verdict.disposition is Disposition.REFUSED and not closed:
+                if draft.data.verdict.disposition is _REFUSED and not closed:
                     self._choose_again(item, draft)
+            case OpenLabel(item=item):
+                draft = self._event(effect, reading)
+                self.memory = replace(self.memory, held={**self.memory.held, item.scanner: draft})
+                self.writes.append(JournalledSymbol(scanner=item.scanner, draft=draft))
             case TakenBack(done=done):
                 undone = self.memory.recent.get(done.id)
                 self.writes.append(self._builder.undo(effect, undone, self.clock))
@@ -135,7 +136,7 @@ class ScanTransaction:
 def verdict_signal(data: cloudevent.ScanData) -> Signal:
     """Return what tells the operator an event's verdict; a repeat deserves a look, and so does what is not used."""
     verdict = data.verdict
-    if verdict.disposition is Disposition.REFUSED:
+    if verdict.disposition is _REFUSED:
         return Signal.REFUSED
     if verdict.warned or data.repeats is not None:
         return Signal.WARNING

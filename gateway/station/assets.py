@@ -36,7 +36,7 @@ class Asset(Struct, frozen=True, kw_only=True):
 
 def asset_of(decoded: Decoded) -> Asset | None:
     """Return the asset or logistic unit that a symbol names; None for one that names an article or has an error."""
-    if decoded.issuer is not Issuer.GS1 or decoded.device_identifier is not None:
+    if decoded.device_identifier is not None or decoded.issuer is not Issuer.GS1:
         return None
     if any(found.severity is Severity.ERROR for found in decoded.findings):
         return None

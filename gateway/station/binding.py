@@ -37,6 +37,8 @@ def key_of(kind: ContextKind, scanner: str) -> str:
 
 def context_of(station: Station, scanner: str) -> tuple[ContextItem, ...]:
     """Return what the scans of a scanner belong to."""
+    if not station.context:
+        return ()
     own = key_of("performer", scanner)
     return tuple(
         kept.item for key, kept in station.context.items() if key == own or not key.startswith(f"{_PERFORMER}:")
@@ -56,7 +58,8 @@ def is_bound(station: Station) -> bool:
 
 def is_restored(station: Station) -> bool:
     """Return whether case or patient are from before a restart, and nobody has confirmed them."""
-    return any(station.context[kind].restored for kind in _GOES_WITH if kind in station.context)
+    context = station.context
+    return bool(context) and any(context[kind].restored for kind in _GOES_WITH if kind in context)
 
 
 def lacking(station: Station) -> frozenset[ContextKind]:
@@ -86,6 +89,8 @@ def moved(
     station: Station, what: Input, scanner: str, item: ContextItem | None, at_ns: int, times: MoveTimes
 ) -> Station:
     """Return the station behind an input of the region `context`."""
+    if what in SYMBOLS and not station.context:
+        return station
     until_ns = max(station.context_until_ns, at_ns + times.context_ns)
     if what in SYMBOLS:
         return replace(station, context_until_ns=until_ns)

@@ -32,6 +32,7 @@ _FIELDS: Final = (
 PIECE: Final = frozenset({"lot", "serial", "donation"})
 """Statements that tell pieces of one article apart."""
 _MONTH: Final = len("YYYY-MM")
+_BY_MONTH: Final = Precision.MONTH
 _DAY: Final = len("YYYY-MM-DD")
 
 
@@ -42,12 +43,10 @@ def statements(decoded: Decoded) -> Statements:
         value = getattr(decoded, field)
         if value is not None:
             said[name] = value
-    for name, date, precision in (
-        ("expiry", decoded.expiration_date, decoded.expiration_precision),
-        ("made", decoded.manufacture_date, decoded.manufacture_precision),
-    ):
-        if date is not None:
-            said[name] = date[:_MONTH] if precision is Precision.MONTH else date
+    if (date := decoded.expiration_date) is not None:
+        said["expiry"] = date[:_MONTH] if decoded.expiration_precision is _BY_MONTH else date
+    if (date := decoded.manufacture_date) is not None:
+        said["made"] = date[:_MONTH] if decoded.manufacture_precision is _BY_MONTH else date
     if decoded.quantity is not None:
         said["quantity"] = str(decoded.quantity)
     named = _NAMED.get(decoded.issuer, frozenset()) if decoded.issuer else frozenset()

@@ -33,6 +33,7 @@ alone is KNOWN, and primary and secondary scanned again are the second piece, in
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
@@ -41,6 +42,7 @@ from msgspec.structs import replace
 from gateway.model import Article, Decoded, Finding, Issuer, LookUp, Match, Severity
 from gateway.station.assets import asset_of
 from gateway.station.label import (
+    Statements,
     contradict,
     says_more,
     says_nothing_new,
@@ -55,6 +57,9 @@ from gateway.udi.checks import hibc_check_character
 from gateway.udi.findings import finding
 
 RESTRICTED: Final = "GS1_RESTRICTED_CIRCULATION"
+_GS1: Final = Issuer.GS1
+_HIBCC: Final = Issuer.HIBCC
+_ERROR: Final = Severity.ERROR
 
 
 class Move(StrEnum):
@@ -129,12 +134,16 @@ class _Engine:
         self, new: SymbolRead, open_item: Item | None, closed: Sequence[Item], window_ns: int, today: date
     ) -> None:
         self._new = new
-        self._said = statements(new.decoded)
         self._open = open_item
         self._closed = [item for item in reversed(closed) if not item.label.apart]
         """The newest first."""
         self._window_ns = window_ns
         self._today = today
+
+    @cached_property
+    def _said(self) -> Statements:
+        """What the symbol says; most have no label to be compared with."""
+        return statements(self._new.decoded)
 
     def place(self) -> Placement:
         new, decoded = self._new, self._new.decoded
@@ -294,7 +303,7 @@ class _Engine:
         """Return whether nothing but time joins the symbol to a label: no identifier, lot, serial or link."""
         mine, its = self._new.decoded.device_identifier, item.label.decoded.device_identifier
         halves = (mine is None) is not (its is None)
-        return halves and self._new.decoded.issuer is not Issuer.HIBCC and not self._shares(item)
+        return halves and self._new.decoded.issuer is not _HIBCC and not self._shares(item)
 
     def _could_be_meant(self, other: Item, decoded: Decoded, began_ns: int) -> bool:
         """Return whether another label could have been the one that a symbol without a link belongs to."""
@@ -323,12 +332,13 @@ class _Engine:
         two_dimensional: bool | None = None,
     ) -> Label:
         new = self._new
-        kept = tuple(one for one in further if not any(_is_same(one, other) for other in symbols))
+        if further:
+            further = tuple(one for one in further if not any(_is_same(one, other) for other in symbols))
         return Label(
             decoded=decoded,
             article=new.look_up.article,
             match=new.look_up.match,
-            further=kept,
+            further=further,
             again_of=again_of,
             unlinked=unlinked,
             linear=_is_linear(new) if linear is None else linear,
@@ -379,17 +389,18 @@ def _cannot_be_udi(new: SymbolRead) -> bool:
 
 
 def _costs_itself_only(decoded: Decoded) -> bool:
-    return all(own_fault(found) for found in decoded.findings if found.severity is Severity.ERROR)
+    findings = decoded.findings
+    return not findings or all(own_fault(found) for found in findings if found.severity is _ERROR)
 
 
 def _is_linear(new: SymbolRead) -> bool:
     symbol = new.symbol
-    part = new.decoded.issuer is Issuer.GS1 and new.decoded.device_identifier is None
+    part = new.decoded.issuer is _GS1 and new.decoded.device_identifier is None
     return symbol.symbology in LINEAR_GS1 and (part or is_element_string(symbol.text))
 
 
 def _is_two_dimensional(new: SymbolRead) -> bool:
-    return new.decoded.issuer is Issuer.GS1 and new.symbol.symbology in WHOLE_GS1
+    return new.decoded.issuer is _GS1 and new.symbol.symbology in WHOLE_GS1
 
 
 def _is_whole(label: Label) -> bool:
@@ -406,7 +417,7 @@ def _link(decoded: Decoded) -> str | None:
 
 def _is_linked(item: Item, new: SymbolRead) -> bool:
     decoded = item.label.decoded
-    if decoded.issuer is not Issuer.HIBCC or new.decoded.issuer is not Issuer.HIBCC:
+    if decoded.issuer is not _HIBCC or new.decoded.issuer is not _HIBCC:
         return True
     return _link(decoded) == _link(new.decoded)
 

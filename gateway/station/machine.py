@@ -98,30 +98,27 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     """Of a code that begins a count."""
 
 
+_STATES: Final[Mapping[Region, tuple[Callable[[Station, str], bool], State, State]]] = {
+    Region.PAIRING: (lambda station, scanner: scanner in station.open_items, State.IDLE, State.WAITING),
+    Region.ACTION: (lambda station, scanner: scanner in station.chosen, State.DEFAULT, State.CHOSEN),
+    Region.QUANTITY: (lambda station, scanner: scanner in station.counted, State.ONE, State.COUNTED),
+    Region.CONTEXT: (lambda station, _: bool(station.context), State.EMPTY, State.SET),
+    Region.QUESTION: (lambda station, _: binding.asks(station), State.QUIET, State.ASKED),
+    Region.UNDO: (lambda station, _: bool(station.done), State.CLOSED, State.OPEN),
+}
+"""Region -> what tells its two states apart, the state where it is false, the state where it is true."""
+
+
 def state_of(station: Station, region: Region, scanner: str) -> State:
     """Name the state of a region; of pairing, action and quantity, that of one scanner."""
-    match region:
-        case Region.PAIRING:
-            return State.WAITING if scanner in station.open_items else State.IDLE
-        case Region.ACTION:
-            return State.CHOSEN if scanner in station.chosen else State.DEFAULT
-        case Region.QUANTITY:
-            return State.COUNTED if scanner in station.counted else State.ONE
-        case Region.CONTEXT:
-            return State.SET if station.context else State.EMPTY
-        case Region.QUESTION:
-            return State.ASKED if binding.asks(station) else State.QUIET
-        case Region.UNDO:
-            return State.OPEN if station.done else State.CLOSED
+    holds, without, with_it = _STATES[region]
+    return with_it if holds(station, scanner) else without
 
 
 def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
     """Make one move in every region that the input concerns. Raises IllegalMoveError; then nothing has changed."""
-    concerned = [region for region in Region if what.input in _INPUTS[region]]
-    for region in concerned:
-        _row(station, region, what.input, what.scanner)  # all of them are legal, or none is made
-    move = _Move(station, what, times)
-    for region in concerned:
+    move = _Move(station, what, times)  # a station of its own: where one region's move is illegal, none is made
+    for region in _CONCERNED.get(what.input, ()):
         move.make(region)
     if what.input is not Input.AGAIN:
         obeyed = {name: one for name, one in station.obeyed.items() if name != what.scanner}
@@ -150,9 +147,10 @@ def elapse(  # noqa: C901 - one branch for each thing that ends by time
         effects.extend(move.effects)
         outputs.extend(move.outputs)
 
-    for name, item in sorted(station.open_items.items(), key=lambda one: one[1].until_ns):
-        if at_ns > item.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
-            ended(Region.PAIRING, name)
+    if station.open_items:
+        for name, item in sorted(station.open_items.items(), key=lambda one: one[1].until_ns):
+            if at_ns > item.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
+                ended(Region.PAIRING, name)
     for name in [name for name, one in station.chosen.items() if at_ns > one.until_ns]:
         ended(Region.ACTION, name)
     for name in [name for name, one in station.counted.items() if at_ns > one.until_ns]:
@@ -217,6 +215,8 @@ def _means_the_same(one: Meaning, present: Meaning, *, chosen: bool) -> bool:
 
 
 def _same_context(one: Meaning, other: Meaning) -> bool:
+    if not one.context and not other.context:
+        return True
     mine, its = ({item.kind: item for item in meaning.context} for meaning in (one, other))
     return mine.keys() == its.keys() and all(item.is_same(its[kind]) for kind, item in mine.items())
 
@@ -284,7 +284,13 @@ def refused(station: Station, item: Item, at_ns: int, times: MoveTimes, *, quant
     return replace(station, chosen=chosen, counted=counted)
 
 
-_INPUTS: Final = {region: frozenset(one for _, one in rows) for region, rows in TABLE.items()}
+_CONCERNED: Final = {
+    given: tuple(region for region in Region if any(one is given for _, one in TABLE[region])) for given in Input
+}
+"""Input -> the regions that have a row for it."""
+_PAIRING: Final = Region.PAIRING
+_UNDO: Final = Region.UNDO
+_EVENT: Final = Input.EVENT
 
 
 def _row(station: Station, region: Region, what: Input, scanner: str) -> Row:
@@ -304,27 +310,20 @@ class _Move:
         self.outputs: list[Output] = []
         self._what = what
         self._times = times
+        self._before = station
         self._newest: Done | None = None
         """The event that was made last."""
-        self._meaning = _meaning(station, what, times)
 
     def make(self, region: Region, what: Input | None = None) -> None:
         """Do what the table says of the input, or of one that the machine makes itself."""
         what = what or self._what.input
         row = _row(self.station, region, what, self._what.scanner)
         self.outputs.extend(row.outputs)
-        moves: Mapping[Region, Callable[[Input], None]] = {
-            Region.ACTION: self._choose,
-            Region.QUANTITY: self._count,
-            Region.CONTEXT: self._set,
-            Region.QUESTION: self._ask,
-            Region.UNDO: self._undo,
-        }
-        if region is Region.PAIRING:
+        if region is _PAIRING:
             for output in row.outputs:
                 self._pair(output)
         else:
-            moves[region](what)
+            _MOVES[region](self, what)
         after = state_of(self.station, region, self._what.scanner)
         if after not in row.after:
             raise IllegalMoveError(f"{region}: {what} led to the state '{after}'")
@@ -332,15 +331,15 @@ class _Move:
     def _pair(self, output: Output) -> None:
         what, items = self._what, dict(self.station.open_items)
         match output:
-            case Output.CLOSE:
-                item = items.pop(what.scanner)
-                self._publish(item, items, was_open=True, closed=True)
-            case Output.WITHDRAW:
-                self.make(Region.UNDO, Input.WITHDRAWN)
             case Output.PUBLISH:
                 own = what.input is Input.STRAY  # the open item stays open
                 before = None if own else items.pop(what.scanner, None)
                 self._complete(self._item(before), items, was_open=before is not None, closed=own)
+            case Output.CLOSE:
+                item = items.pop(what.scanner)
+                self._publish(item, items, was_open=True, closed=True)
+            case Output.WITHDRAW:
+                self.make(_UNDO, Input.WITHDRAWN)
             case Output.REPLACE:
                 self._complete(self._item(None), items, was_open=False, closed=False)
             case Output.HOLD:
@@ -361,12 +360,10 @@ class _Move:
         self._publish(item, rest, was_open=was_open, closed=closed)
 
     def _publish(self, item: Item, rest: Mapping[str, Item], *, was_open: bool, closed: bool) -> None:
-        done = Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity)
-        self.station = replace(self.station, open_items=rest)
+        self.station = replace(self.station, open_items=rest, closed_items=self._closed_with(item))
         self.effects.append(Published(item=item, was_open=was_open, closed=closed))
-        self._remember(item)
-        self._newest = done
-        self.make(Region.UNDO, Input.EVENT)
+        self._newest = Done(id=item.id, scanner=item.scanner, quantity=item.meaning.quantity)
+        self.make(_UNDO, _EVENT)
 
     def _take_up_replaced(self) -> None:
         """Undo the events of the closed labels that the item takes up, and forget those labels."""
@@ -384,13 +381,13 @@ class _Move:
                 )
                 self.station = forgotten(self.station, item.id)
 
-    def _remember(self, item: Item) -> None:
-        """Keep a closed label for the symbols of it that may still come."""
+    def _closed_with(self, item: Item) -> Mapping[str, tuple[Item, ...]]:
+        """Return the closed labels with one more, kept for the symbols of it that may still come."""
         before = self.station.closed_items.get(item.scanner, ())
         spare_ns = self._times.undo_ns
         alive = tuple(one for one in before if one.until_ns + (spare_ns if one.missing else 0) >= self._what.at_ns)
         kept = (*alive, item)[-MAX_CLOSED:]
-        self.station = replace(self.station, closed_items={**self.station.closed_items, item.scanner: kept})
+        return {**self.station.closed_items, item.scanner: kept}
 
     def _note(self) -> None:
         """Note that a symbol of a closed label was scanned, too, or again: further ones may come."""
@@ -416,7 +413,10 @@ class _Move:
         first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.symbols[0].at_ns, default=None)
         if before is not None and before.meaning.quantity_given:  # said anew for the label that is scanned again
             first = before
-        meaning = self._meaning if first is None or self._is_another(first.meaning, what.label) else first.meaning
+        if first is None or self._is_another(first.meaning, what.label):
+            meaning = _meaning(self._before, what, self._times)
+        else:
+            meaning = first.meaning
         return Item(
             id=what.id if before is None else before.id,
             scanner=what.scanner,
@@ -439,8 +439,11 @@ class _Move:
         )
         return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
-    def _choose(self, what: Input) -> None:
+    def choose(self, what: Input) -> None:
+        """Take an action's code, or what an item makes of the action chosen before."""
         scanner, station = self._what.scanner, self.station
+        if what in SYMBOLS and scanner not in station.chosen and scanner not in station.fell_back:
+            return
         chosen, fell_back = dict(station.chosen), dict(station.fell_back)
         present = chosen.get(scanner)
         code = self._what.code
@@ -484,8 +487,11 @@ class _Move:
     def _span(self, action: Action | Literal["undo"], *, locked: bool) -> int:
         return self._times.lasting_ns if locked or action in LASTING else self._times.action_ns
 
-    def _count(self, what: Input) -> None:
+    def count(self, what: Input) -> None:
+        """Take a quantity's code; an item uses the quantity up."""
         scanner, code = self._what.scanner, self._what.code
+        if what in ITEMS and scanner not in self.station.counted and scanner not in self.station.quantity_ended:
+            return
         counted = dict(self.station.counted)
         ended = self.station.quantity_ended - {scanner}
         present = counted.pop(scanner, None)
@@ -506,7 +512,8 @@ class _Move:
             ended |= {scanner}
         self.station = replace(self.station, counted=counted, quantity_ended=ended)
 
-    def _set(self, what: Input) -> None:
+    def set_context(self, what: Input) -> None:
+        """Take a context's code; a symbol prolongs the context."""
         if what is Input.CLOSE_CASE:
             context = self.station.context
             first = context.get("case") or context.get("patient")
@@ -525,7 +532,7 @@ class _Move:
         if what is Input.ELAPSED:
             self.make(Region.QUESTION, Input.ENDED)
 
-    def _ask(self, what: Input) -> None:
+    def ask(self, what: Input) -> None:
         """Take the answer, or the end of the time for it; the question itself came with the context's move."""
         if what is Input.SAME_PATIENT:
             self.station = binding.answered(self.station, self._what.at_ns, self._times)
@@ -534,7 +541,8 @@ class _Move:
         if what is Input.ELAPSED and self.station.ended is not None:
             self.station = replace(self.station, ended=replace(self.station.ended, asks=False))
 
-    def _undo(self, what: Input) -> None:
+    def undo(self, what: Input) -> None:
+        """Take back an event, or note one that can be taken back."""
         station, now = self.station, self._what
         match what:
             case Input.EVENT if self._newest is not None:
@@ -553,7 +561,7 @@ class _Move:
                     UsedDespite(id=now.id, scanner=now.scanner, at_ns=now.at_ns, refused=now.target.id)
                 )
                 self._newest = Done(id=now.id, scanner=now.scanner, quantity=now.target.quantity)
-                self.make(Region.UNDO, Input.EVENT)
+                self.make(_UNDO, _EVENT)
             case Input.ELAPSED:
                 self.station = replace(station, done=())
 
@@ -573,6 +581,15 @@ class _Move:
     def _later(self, until_ns: int, span_ns: int) -> int:
         """Prolong a time; never shorten it, where scanners' triggers come out of order."""
         return max(until_ns, self._what.at_ns + span_ns)
+
+
+_MOVES: Final[Mapping[Region, Callable[[_Move, Input], None]]] = {
+    Region.ACTION: _Move.choose,
+    Region.QUANTITY: _Move.count,
+    Region.CONTEXT: _Move.set_context,
+    Region.QUESTION: _Move.ask,
+    Region.UNDO: _Move.undo,
+}
 
 
 def _meaning(station: Station, what: Occurrence, times: MoveTimes) -> Meaning:

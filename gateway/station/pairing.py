@@ -100,12 +100,13 @@ def missing(
         return ()
     by_rule: tuple[Missing, ...] = ()
     match decoded.issuer:
+        case Issuer.GS1:
+            if profile.linear_waits and not _says_more(decoded) and all(map(_is_linear, symbols)):
+                by_rule = (Missing.PRODUCTION,)
         case Issuer.HIBCC:
             by_rule = () if _says_more(decoded) else (Missing.PRODUCTION,)
         case Issuer.ICCBBA:
             by_rule = _isbt(decoded, len(symbols))
-        case Issuer.GS1 if profile.linear_waits and all(map(_is_linear, symbols)):
-            by_rule = () if _says_more(decoded) else (Missing.PRODUCTION,)
         case Issuer.IFA:
             return ()
     return _demanded(decoded, look_up) or by_rule
@@ -168,17 +169,15 @@ def _demanded(decoded: Decoded, look_up: LookUp) -> tuple[Missing, ...]:
     article = look_up.article
     if article is None or look_up.match in SHELF_LABELS:
         return ()
-    lacking = tuple(
-        name
-        for required, value, name in (
-            (article.lot_required, decoded.lot_number, Missing.LOT),
-            (article.serial_required, decoded.serial_number, Missing.SERIAL),
-            (article.expiry_required, decoded.expiration_date, Missing.EXPIRY),
-        )
-        if required and value is None
-    )
+    lacking: list[Missing] = []
+    if article.lot_required and decoded.lot_number is None:
+        lacking.append(Missing.LOT)
+    if article.serial_required and decoded.serial_number is None:
+        lacking.append(Missing.SERIAL)
+    if article.expiry_required and decoded.expiration_date is None:
+        lacking.append(Missing.EXPIRY)
     traced = article.implant or article.risk_class in TRACED_CLASSES
-    return lacking or ((Missing.PRODUCTION,) if traced and not _identified(decoded) else ())
+    return tuple(lacking) or ((Missing.PRODUCTION,) if traced and not _identified(decoded) else ())
 
 
 def _identified(decoded: Decoded) -> bool:

@@ -18,7 +18,6 @@ national one (XXYYMMDDNNGC) has two letters in it, so that it cannot be taken fo
 """  # noqa: E501 - a table
 
 import re
-from collections.abc import Iterator
 from datetime import date
 from enum import IntEnum
 from typing import Final
@@ -72,6 +71,11 @@ class Evidence(IntEnum):
     WRITTEN = 3
 
 
+_WRITTEN: Final = Evidence.WRITTEN
+SHORTEST: Final = len("YYMMDDNNNC")
+"""Characters of a person number without century and sign: no number of a person is shorter."""
+
+
 def evidence(text: str) -> Evidence:
     """Return how certainly a text, from end to end, is a number that names a person.
 
@@ -94,12 +98,9 @@ def names_person(text: str, least: Evidence = Evidence.DIGITS) -> bool:
     >>> names_person("PNR:19121212-1212"), names_person("191212121212", Evidence.WRITTEN), names_person("L1231-01")
     (True, False, False)
     """
-    return any(evidence(number) >= least for number in _numbers(text))
-
-
-def _numbers(text: str) -> Iterator[str]:
-    for found in _ANYWHERE.finditer(text):
-        yield found[0]
+    if len(text) < SHORTEST or (least is _WRITTEN and text.isdigit()):  # most elements of most labels
+        return False
+    return any(evidence(number) >= least for number in _ANYWHERE.findall(text))
 
 
 def person_number(text: str) -> str | None:

@@ -17,13 +17,11 @@ from gateway.model import Decoded, Issuer, LookUp, Match
 from gateway.station.assets import asset_of
 from gateway.station.label_part import is_label_part
 from gateway.station.patterns import matches
-from gateway.station.persons import Evidence, evidence, names_person
+from gateway.station.persons import SHORTEST, Evidence, evidence, names_person
 from gateway.udi.personal import Persons
 
 EAN_SYMBOLOGIES: Final = frozenset({"]E0", "]E1", "]E2", "]E3", "]E4"})
 """AIM identifiers of the EAN/UPC family: a symbol that can hold nothing but an article number."""
-SHORT_NUMBER: Final = len("YYMMDDNNNC")
-"""Characters of a person number without century and sign."""
 TYPED_FAULTS: Final = frozenset({"HIBC_CHECK"})
 """Any word behind a plus sign has the form of a HIBC label. Where the scanner does not vouch for a symbol, the
 check character must."""
@@ -75,7 +73,8 @@ def withheld(
     return Withheld(kind=_kind(text, decoded), length=len(text))
 
 
-PERSONS: Final = Persons(may_name=names_person, names=lambda value: names_person(value, Evidence.WRITTEN))
+_WRITTEN: Final = Evidence.WRITTEN
+PERSONS: Final = Persons(may_name=names_person, names=lambda value: names_person(value, _WRITTEN))
 """What `redact` takes out of the elements of a label."""
 
 
@@ -85,7 +84,7 @@ def _is_persons(text: str, symbology: str | None, decoded: Decoded) -> bool:
     Of GS1 data `redact` has taken such elements out. Bare digits of a person number without its century are judged
     later: FNC1 before them makes them an element.
     """
-    if symbology not in EAN_SYMBOLOGIES and len(text) != SHORT_NUMBER and evidence(text) is not Evidence.NONE:
+    if symbology not in EAN_SYMBOLOGIES and len(text) != SHORTEST and evidence(text) is not Evidence.NONE:
         return True
     others = decoded.elements if decoded.issuer is not Issuer.GS1 else ()
     return any(names_person(value, Evidence.WRITTEN) for _, value in others)

@@ -46,7 +46,7 @@ class Repeats(Struct, frozen=True, kw_only=True):
         """Remember an event, or the first one that it repeats; what is older than the window goes."""
         if key is None or not window_ns:
             return self
-        labels = dict(self.labels)
+        labels = self.labels.copy()
         labels.pop(key, None)
         labels[key] = Seen(first=first, at_ns=at_ns)
         oldest = next(iter(labels))

@@ -48,6 +48,13 @@ TRACED_CLASSES: Final = frozenset({"III"})
 PACKAGES: Final = range(1, 9)
 """GTIN indicator and HIBC unit of measure of a package; 0 is the single unit, 9 a variable measure."""
 DAY_SECONDS: Final = 86_400
+_ERROR: Final = Severity.ERROR
+_NONE: Final = Match.NONE
+_UNIT_OF_USE: Final = Match.UNIT_OF_USE
+_PACKAGE: Final = Match.PACKAGE
+_BLOCKED: Final = ArticleStatus.BLOCKED
+_DISCONTINUED: Final = ArticleStatus.DISCONTINUED
+_RECALLED: Final = ArticleStatus.RECALLED
 
 
 class MissingPart(Struct, frozen=True, kw_only=True):
@@ -76,6 +83,8 @@ class Circumstances(Struct, frozen=True, kw_only=True):
 
 
 _PLAIN: Final = Circumstances()
+CLEAN: Final = Verdict(disposition=Disposition.ACCEPTED)
+"""Accepted without a remark."""
 
 
 def judge(
@@ -107,7 +116,9 @@ def judge(
         severity = weight(code, settings, circumstances.meaning.action)
         if severity is not None:
             weighed.append(Finding(code=code, severity=severity, element=element, message=message))
-    refused = any(finding.severity is Severity.ERROR for finding in weighed)
+    if not weighed:
+        return CLEAN
+    refused = any(finding.severity is _ERROR for finding in weighed)
     return Verdict(disposition=Disposition.REFUSED if refused else Disposition.ACCEPTED, findings=tuple(weighed))
 
 
@@ -128,8 +139,7 @@ def _expiry(decoded: Decoded, clock: ClockReading, settings: StationSettings) ->
         return
     if not clock.synchronised:
         yield "CLOCK_UNTRUSTED", "the clock is not synchronised: whether it has expired is not certain", None
-    days = (expires - clock.today()).days
-    if 0 <= days <= settings.near_expiry_days and settings.near_expiry_days:
+    if settings.near_expiry_days and 0 <= (days := (expires - clock.today()).days) <= settings.near_expiry_days:
         yield "EXPIRES_SOON", f"expires on {expires}, in {days} days", None
 
 
@@ -141,17 +151,17 @@ def _unit(asset: Asset) -> Iterator[Made]:
 def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bool) -> Iterator[Made]:
     yield from _recalls(decoded, look_up, clock)
     article = look_up.article
-    if look_up.match is Match.NONE or article is None:
+    if look_up.match is _NONE or article is None:
         if decoded.complete or not half:  # half a label without a device identifier does not say which article
             yield "ARTICLE_UNKNOWN", "the article is not in the article master; the scan is recorded", None
         return
-    if article.status is ArticleStatus.BLOCKED and _in_force(article.status_from, clock):
+    if article.status is _BLOCKED and _in_force(article.status_from, clock):
         yield "ARTICLE_BLOCKED", _with_reason("blocked", article.status_reason), None
-    if article.status is ArticleStatus.DISCONTINUED:
+    if article.status is _DISCONTINUED:
         yield "ARTICLE_DISCONTINUED", _with_reason("no longer sold", article.status_reason), None
     if look_up.match not in SHELF_LABELS:
         yield from _required(decoded, article)
-    if look_up.match is Match.UNIT_OF_USE or article.package_level == "unitOfUse":
+    if look_up.match is _UNIT_OF_USE or article.package_level == "unitOfUse":
         yield "UNIT_OF_USE", "the identifier of one piece inside a package", None
     elif _is_package(decoded, look_up, article):
         pieces = f" of {article.base_quantity}" if article.base_quantity > 1 else ""
@@ -162,8 +172,10 @@ def _article(decoded: Decoded, look_up: LookUp, clock: ClockReading, *, half: bo
 
 def _recalls(decoded: Decoded, look_up: LookUp, clock: ClockReading) -> Iterator[Made]:
     article = look_up.article
-    if article is not None and article.status is ArticleStatus.RECALLED and _in_force(article.status_from, clock):
+    if article is not None and article.status is _RECALLED and _in_force(article.status_from, clock):
         yield "ARTICLE_RECALLED", _with_reason("recalled", article.status_reason), None
+        return
+    if not look_up.recalls:
         return
     in_force = [recall for recall in look_up.recalls if _is_on(recall, clock)]
     meant = [(recall, recall.means(decoded)) for recall in in_force]
@@ -179,13 +191,13 @@ def _recalls(decoded: Decoded, look_up: LookUp, clock: ClockReading) -> Iterator
 
 def _required(decoded: Decoded, article: Article) -> Iterator[Made]:
     """What the master or the law demands on the label."""
-    for required, value, code, what in (
-        (article.lot_required, decoded.lot_number, "LOT_MISSING", "a lot number"),
-        (article.serial_required, decoded.serial_number, "SERIAL_MISSING", "a serial number"),
-        (article.expiry_required, decoded.expiration_date, "EXPIRY_MISSING", "an expiry date"),
-    ):
-        if required and value is None:
-            yield code, f"the label of this article must carry {what}", None
+    must = "the label of this article must carry"
+    if article.lot_required and decoded.lot_number is None:
+        yield "LOT_MISSING", f"{must} a lot number", None
+    if article.serial_required and decoded.serial_number is None:
+        yield "SERIAL_MISSING", f"{must} a serial number", None
+    if article.expiry_required and decoded.expiration_date is None:
+        yield "EXPIRY_MISSING", f"{must} an expiry date", None
     traced = article.implant or article.risk_class in TRACED_CLASSES
     identified = decoded.lot_number or decoded.serial_number or decoded.donation_identification_number
     if traced and not identified:
@@ -195,7 +207,7 @@ def _required(decoded: Decoded, article: Article) -> Iterator[Made]:
 
 def _is_package(decoded: Decoded, look_up: LookUp, article: Article) -> bool:
     """The master knows best; where it does not say, the identifier itself."""
-    if look_up.match is Match.PACKAGE:
+    if look_up.match is _PACKAGE:
         return True
     if article.package_level is not None:
         return article.package_level == "package"
@@ -209,8 +221,7 @@ def _reading(circumstances: Circumstances) -> Iterator[Made]:
         yield "INCOMPLETE_LABEL", message, missing.element
     if circumstances.interleaved:
         yield "LABELS_INTERLEAVED", "lot or serial number may be another label's: two were begun at once", None
-    doubts = sorted(circumstances.quality & LOWER_TRUST)
-    if doubts:
+    if circumstances.quality and (doubts := sorted(circumstances.quality & LOWER_TRUST)):
         yield "LOWER_TRUST", f"characters may be missing or be others: {', '.join(doubts)}", None
     if circumstances.redacted:
         yield "PERSON_DATA_REMOVED", "identifiers of a person were removed from the label", None

@@ -206,9 +206,25 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def traced(box: Daemon, trace: Path, calls: str) -> Iterator[None]:
-    """Trace these system calls of all threads of the daemon with strace. At the end the trace is complete."""
-    command = ("strace", "-f", "-y", "-s", "0", "-e", f"trace={calls}", "-o", trace, "-p", str(box.pid))
+def traced(box: Daemon, trace: Path, calls: str, *options: str) -> Iterator[None]:
+    """Trace these system calls of all threads of the daemon with strace. At the end the trace is complete.
+
+    `options`: further ones of strace, such as a delay to inject.
+    """
+    command: list[str | Path] = [
+        "strace",
+        "-f",
+        "-y",
+        "-s",
+        "0",
+        "-e",
+        f"trace={calls}",
+        "-o",
+        trace,
+        *options,
+        "-p",
+        str(box.pid),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     with ended(process, signal.SIGINT), process.stderr or contextlib.nullcontext():
         if process.stderr is None or b"attached" not in process.stderr.readline():
@@ -235,6 +251,7 @@ def daemon(
     ca_file: Path | None = None,
     scanner_lines: Sequence[str] = (),
     outbox_lines: Sequence[str] = (),
+    program: Sequence[str] = ("-m", "gateway"),
 ) -> Iterator[Daemon]:
     """Run the daemon on `folder`/state, with a pseudo-terminal as its scanner, until it is ready.
 
@@ -258,7 +275,7 @@ def daemon(
         notify.settimeout(READY_SECONDS)
         log = stack.enter_context((folder / "daemon.log").open("ab"))
         control = sockets / "control.sock"
-        command = (sys.executable, "-m", "gateway", "run", "-c", config, "--socket", control)
+        command: list[str | Path] = [sys.executable, *program, "run", "-c", config, "--socket", control]
         environment = {**as_installed(), "NOTIFY_SOCKET": str(sockets / "notify")}
         began = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

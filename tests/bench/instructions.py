@@ -1,8 +1,8 @@
-"""Instructions of one scan, from its bytes to the commit: counted by callgrind, the same on a busy machine.
+"""Instructions of one scan, of its append alone, and of decoding it: counted by callgrind, the same on a busy machine.
 
-One process scans a label `WARM` times and then `COUNT` times more, another one only the former. What the first has
-beyond the second is what the scans cost: start, imports and what is made once are in both. The kernel's
-instructions are not counted, so that the flush itself costs none.
+One process does a thing `WARM` times and then `COUNT` times more, another one only the former. What the first has
+beyond the second is what it costs: start, imports and what is made once are in both. The kernel's instructions are
+not counted, so that the flush itself costs none.
 """
 
 import os
@@ -11,7 +11,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,8 @@ from drivers.raw_scan import to_raw_scan
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.writer import Outbox
+from gateway.udi import decode
+from tests.bench import samples
 from tests.bench.harness import ROOT, BenchError
 from tests.bench.rows import Benchmark, Row, row
 from tests.scanning.stage import STARTED_NS, Stage
@@ -28,7 +31,6 @@ WARM: Final = 40
 """Scans until caches are full and pages allocated."""
 COUNT: Final = 80
 COLLECTED: Final = re.compile(r"Collected : ([0-9]+)")
-AIM: Final = 600_000
 SERIAL: Final = "]d201095200010001021745123110L2A0417\x1d21NS{:06d}"
 """A Data Matrix with everything, of an article that the master knows: the label most scans are of."""
 
@@ -50,18 +52,53 @@ def scan(count: int) -> None:
         stage.close()
 
 
+def append(count: int) -> None:
+    """Store events of labels with a serial number each."""
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+        outbox = samples.new_outbox(Path(folder) / "outbox.db")
+        for number in range(count):
+            outbox.append([samples.draft(number)], samples.CLOCK, seal=True)
+        outbox.close(samples.CLOCK)
+
+
+def making(count: int) -> None:
+    """Make the events that `append` stores: what is no part of storing them."""
+    for number in range(count):
+        samples.draft(number)
+
+
+def decoding(count: int) -> None:
+    """Decode labels with a serial number each."""
+    for number in range(count):
+        decode(SERIAL.format(number)[3:], "]d2", today=date(2026, 11, 21))
+
+
+WAYS: Final[Mapping[str, Callable[[int], None]]] = {
+    "scan": scan,
+    "append": append,
+    "making": making,
+    "decoding": decoding,
+}
+
+
 def run() -> Iterator[Row]:
-    """Count the instructions of a scan. Gives nothing where valgrind is not installed."""
+    """Count the instructions. Gives nothing where valgrind is not installed."""
     if shutil.which("valgrind") is None:
         return
-    yield row("scan.instructions", round((_collected(WARM + COUNT) - _collected(WARM)) / COUNT), "Ir", aim=AIM)
+    yield row("scan.instructions", _cost("scan"), "Ir", aim=600_000)
+    yield row("outbox.append_instructions", _cost("append") - _cost("making"), "Ir", aim=120_000)
+    yield row("udi.decode_instructions", _cost("decoding"), "Ir")
 
 
-def _collected(count: int) -> int:
+def _cost(way: str) -> int:
+    return round((_collected(way, WARM + COUNT) - _collected(way, WARM)) / COUNT)
+
+
+def _collected(way: str, count: int) -> int:
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [*command, sys.executable, "-m", "tests.bench.instructions", str(count)],
+        [*command, sys.executable, "-m", "tests.bench.instructions", way, str(count)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -70,11 +107,13 @@ def _collected(count: int) -> int:
     )
     found = COLLECTED.search(done.stderr)
     if done.returncode or found is None:
-        raise BenchError(f"callgrind of {count} scans: exit code {done.returncode}: {done.stderr[-2000:]}")
+        raise BenchError(f"callgrind of {count} times {way}: exit code {done.returncode}: {done.stderr[-2000:]}")
     return int(found[1])
 
 
-BENCHMARK: Final = Benchmark(names=("scan.instructions",), run=run)
+BENCHMARK: Final = Benchmark(
+    names=("scan.instructions", "outbox.append_instructions", "udi.decode_instructions"), run=run
+)
 
 if __name__ == "__main__":
-    scan(int(sys.argv[1]))
+    WAYS[sys.argv[1]](int(sys.argv[2]))
