@@ -133,7 +133,7 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
     region = Region(folder)
     with contextlib.ExitStack() as stack:
         stack.callback(region.close)
-        stack.enter_context(_explained(region, outboxes))
+        stack.enter_context(explained(region, outboxes))
         region.start()
         wait_until(
             lambda: all("announced" in one.log.read_text() for one in region.intakes),
@@ -156,11 +156,11 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
             msgspec.json.decode(line(each), type=Report)
         recovery = time.monotonic() - returned
         say(f"everything is acknowledged {recovery:.0f} s after the cluster's return (aim {CONTAINED_SECONDS:.0f})")
-        return _compare(outboxes, region.database, plan.boxes, recovery)
+        return compare(outboxes, region.database, plan.boxes, recovery)
 
 
 @contextlib.contextmanager
-def _explained(region: Region, outboxes: Path) -> Iterator[None]:
+def explained(region: Region, outboxes: Path) -> Iterator[None]:
     """Add what intakes and gateways said to an error: the folder goes with the run."""
     try:
         yield
@@ -216,8 +216,8 @@ class _Head(Struct, frozen=True):
     epoch: str
 
 
-def _compare(outboxes: Path, database: str, boxes: int, recovery: float) -> Outcome:
-    """Compare the boxes' outboxes with the database."""
+def compare(outboxes: Path, database: str, boxes: int, recovery: float) -> Outcome:
+    """Compare the boxes' outboxes with the database; `recovery`: seconds."""
     engine = make_engine(database)
     heads = msgspec.json.Decoder(_Head)
     accepted = present = frontiers = 0
@@ -228,6 +228,9 @@ def _compare(outboxes: Path, database: str, boxes: int, recovery: float) -> Outc
                 journal = list(reader.journal())
             finally:
                 reader.close()
+            if not journal:
+                frontiers += 1
+                continue
             head = heads.decode(journal[-1].body)
             query = sa.select(event.c.id, event.c.body).where(event.c.source == head.source)
             stored = {str(row.id): row.body.encode() for row in connection.execute(query)}
