@@ -160,6 +160,11 @@ class Publisher:
         return self._state.delivered
 
     @property
+    def published(self) -> int:
+        """Every event up to this one has its PUBACK. Safe from any thread."""
+        return self._state.published
+
+    @property
     def outbox_damaged(self) -> bool:
         """The outbox cannot be read on: whoever writes it is to salvage it. Safe from any thread."""
         return self._state.damaged

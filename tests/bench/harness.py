@@ -143,7 +143,7 @@ def mosquitto_environment() -> dict[str, str]:
 
 
 def answers(port: int) -> bool:
-    """Tell whether somebody listens there."""
+    """Return whether somebody listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -153,6 +153,7 @@ class Gateway:
         self.wire = Wire(directory)
         self.config = directory / "scangate.toml"
         self.socket = directory / "control.sock"
+        self.reading = directory / "read.sock"
         self.state = directory / "state"
         self.log = directory / "log"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -197,7 +198,10 @@ min_free_bytes = 0
         environment = {**os.environ, "NOTIFY_SOCKET": str(self.directory / "notify"), "PYTHONPATH": str(ROOT)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "run", "-c", str(self.config), "--socket", str(self.socket)],
+                [
+                    *(sys.executable, "-m", "gateway", "run", "-c", str(self.config)),
+                    *("--socket", str(self.socket), "--reading-socket", str(self.reading)),
+                ],
                 stderr=log,
                 env=environment,
             )

@@ -111,7 +111,7 @@ mqtt {{ listen: 127.0.0.1:{self.mqtt_port}, stream_replicas: {NODES}, max_ack_pe
         )
 
     def healthy(self) -> bool:
-        """Tell whether JetStream is there and up to date with the other nodes."""
+        """Return whether JetStream is there and up to date with the other nodes."""
         self.check()
         try:
             self._ask("healthz")
