@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -46,7 +46,8 @@ class Announcement(Struct, frozen=True):
 
     acks: bool
     since: str
-    """RFC 3339. A new one means: what was not acknowledged may be lost, send it again."""
+    """RFC 3339: when the stream or session began that keeps events until they are committed. Another one means: what
+    was not acknowledged may be lost, send it again."""
 
 
 class Acknowledgement(Struct, frozen=True, rename="camel"):
@@ -105,11 +106,11 @@ class Intake:
             self._source.close()
 
     def _announce(self) -> None:
-        """Say that an intake is there: boxes then wait for its acknowledgements, and send again what has none."""
+        """Say that an intake is there: boxes then wait for its acknowledgements."""
         generation = self._source.generation
         if not self._source.ready or generation == self._announced:
             return
-        body = announcement(self._now(), acks=True)
+        body = announcement(self._source.since, acks=True)
         self._source.publish(self._topics.announcement, self._signer.signed(body), qos=1, retain=True)
         self._announced = generation
         with _logged():
@@ -172,10 +173,10 @@ class Intake:
         self._send(self._acknowledgements.committed(self._holes.given_up(now), now))
 
 
-def announcement(now: datetime, *, acks: bool) -> bytes:
+def announcement(since: datetime, *, acks: bool) -> bytes:
     """Return what is retained on `udi/v1/{tenant}/intake`."""
-    since = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return _encoder.encode(Announcement(acks=acks, since=since))
+    moment = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _encoder.encode(Announcement(acks=acks, since=moment))
 
 
 @contextmanager

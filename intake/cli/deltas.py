@@ -175,16 +175,17 @@ def _store(chosen: argparse.Namespace, changes: "Sequence[Change]") -> int:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from intake.boxes import taken_by
+    from intake.boxes import read_reports
     from intake.cli.output import print_json, table
 
     engine, deltas = _open(chosen)
     try:
         rows = deltas.all(LISTED)
-        taken, boxes = taken_by(engine)
+        reports = read_reports(engine)
     finally:
         engine.dispose()
-    listed = [(row, sum(held.has(row.number) for held in taken.get(row.source, ()))) for row in rows]
+    boxes = len(reports)
+    listed = [(row, sum(one.has(row.source, row.number) for one in reports)) for row in rows]
     if chosen.json:
         names = ("source", "number", "issued", "sent", "summary")
         print_json(

@@ -59,7 +59,7 @@ def fill(url: str) -> Pages:
 
 def _words(box: str) -> list[BoxMessage]:
     """What a box says of itself; one is away, one has alarms, and one has not taken the newest delta."""
-    alarms = ["scanner front: missing"] if box == BOXES[1] else []
+    alarms = ["article master: 9 days old", "scanner front: not connected"] if box == BOXES[1] else []
     status = b"offline" if box == BOXES[3] else b"online"
     number = 1 if box == BOXES[3] else 2
     articles = json.dumps({"sources": [{"name": "jeeves-miv", "deltaNumber": number}]}).encode()
@@ -82,7 +82,7 @@ def main(directory: Path) -> None:
     with tempfile.TemporaryDirectory() as place, browser(program) as chrome:
         web = WebServer("127.0.0.1:0", fill(f"sqlite:///{place}/events.db"))
         web.start()
-        chrome.resize(1120, 1010)
+        chrome.resize(1120, 1120)
         chrome.go(f"http://127.0.0.1:{web.port}/")
         chrome.until("document.querySelectorAll('svg').length === 2", "the plots")
         picture = chrome.picture()

@@ -47,7 +47,11 @@ def fill(engine: sa.Engine) -> None:
     unknown = {"udi": {"issuer": "GS1", "deviceIdentifier": HOSTILE}, "article": {"match": "none"}}
     rows = [row(1), row(2), row(4), row(1, "gw2", data=unknown)]
     words = [read_box_message(source(), "status", b"online", NOW)]
-    words.append(read_box_message(source(), "health", health(alarms=["a", "b"], version=HOSTILE), NOW))
+    words.append(
+        read_box_message(
+            source(), "health", health(alarms=["scanner front: missing", HOSTILE], version=HOSTILE), NOW
+        )
+    )
     words.append(read_box_message(source(), "articles", b'{"sources":[{"name":"miv","deltaNumber":1}]}', NOW))
     Store(engine, lambda: NOW - timedelta(minutes=5)).commit(
         Batch(events=tuple(rows), boxes=tuple(one for one in words if one is not None))
@@ -81,9 +85,21 @@ def test_the_page_says_how_things_are(engine: sa.Engine, web: WebServer) -> None
     assert re.search(
         r"vgr / su / gw1</td><td>.*?</td><td>.*online.*?<td class=n>2</td><td class=n>.*1</span>", text
     )
+    assert "<li>missing: 3, for 5 min" in text
+    assert "<li>scanner front: missing</li><li>&lt;script&gt;" in text, "alarms in the box's own words"
     assert HOSTILE not in text
     assert "<script" not in text
     assert text.count("&lt;script&gt;") >= 3
+
+
+def test_the_boxes_that_have_not_taken_a_recall_are_named(engine: sa.Engine, web: WebServer) -> None:
+    fill(engine)
+    word = read_box_message(source("gw2"), "status", b"online", NOW)
+    assert word is not None
+    Store(engine, lambda: NOW).commit(Batch(boxes=(word,)))
+    text = get(web, "/")[1]
+    assert "1 of 2 boxes" in text
+    assert "<li>not taken yet: vgr / su / gw2</li>" in text
 
 
 def test_metrics_are_what_prometheus_reads(engine: sa.Engine, web: WebServer) -> None:
