@@ -1,4 +1,4 @@
-"""The store beside a plain model, under any order of arrival; and what must not get past it."""
+"""The store: what it keeps, what it nets, and what must not get past it."""
 
 import json
 import threading
@@ -12,12 +12,11 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.events.exports.netting import in_force
 from gateway.events.stored_event import StoredEvent
-from intake.acknowledge import Acknowledgements
 from intake.database import DatabaseError, open_database
 from intake.event import EventRow, Ignored, Place, Poison, read_event
 from intake.holes import Holes
@@ -68,56 +67,6 @@ def frontier(engine: sa.Engine, of: Stream = STREAM) -> int:
 def rows(engine: sa.Engine, query: str) -> list[Any]:
     with engine.begin() as connection:
         return list(connection.execute(sa.text(query)))
-
-
-Arrival = tuple[int, str, int]
-"""Which of two intakes, which box, which number."""
-arrivals = st.lists(
-    st.tuples(st.sampled_from([0, 1]), st.sampled_from(["gw1", "gw2"]), st.integers(1, 12)), min_size=1, max_size=60
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(arrivals=arrivals, cuts=st.sets(st.integers(0, 59)), poisons=st.sets(st.integers(1, 12)), data=st.data())
-def test_two_intakes_in_any_order_with_copies_and_holes(
-    tmp_path_factory: pytest.TempPathFactory,
-    arrivals: list[Arrival],
-    cuts: set[int],
-    poisons: set[int],
-    data: st.DataObject,
-) -> None:
-    """The frontier is what a plain set of numbers says, never passes a hole; acknowledgements never go back."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('model') / 'events.db'}"
-    engine = open_database(url)
-    stores = [Store(engine, lambda: NOW), Store(engine, lambda: NOW)]
-    acknowledged = [Acknowledgements(), Acknowledgements()]
-    said: dict[tuple[int, Stream], int] = {}
-    held: dict[str, set[int]] = {"gw1": set(), "gw2": set()}
-    batch: list[Arrival] = []
-    for place, arrival in enumerate(arrivals):
-        batch.append(arrival)
-        if place not in cuts and place != len(arrivals) - 1:
-            continue
-        which = batch[-1][0]
-        events = [row(number, box) for _, box, number in batch if number not in poisons]
-        odd = [
-            poison(body(number, box, type="scangate.scan.v9"), box) for _, box, number in batch if number in poisons
-        ]
-        committed = stores[which].commit(Batch(events=tuple(events), poison=tuple(odd)))
-        for _, box, number in batch:
-            held[box].add(number)
-        for of, upto in acknowledged[which].committed(committed.frontiers, float(place)).items():
-            assert upto >= said.get((which, of), 0), "an acknowledgement went back"
-            said[which, of] = upto
-            assert upto == unbroken(held[of.source.rpartition(":")[2]])
-        batch = []
-        if data.draw(st.booleans(), label="restart"):
-            stores[which] = Store(engine, lambda: NOW)
-    for box, numbers in held.items():
-        assert frontier(engine, Stream(source(box), EPOCH)) == unbroken(numbers)
-        stored = [one for one in rows(engine, "SELECT source, sequence FROM event") if one.source == source(box)]
-        assert sequences(stored) == sorted(numbers - poisons), "each once"
-    engine.dispose()
 
 
 def unbroken(numbers: set[int]) -> int:
