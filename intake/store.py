@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
-from intake.database import transaction, unusable
+from intake.database import copy_in, transaction, unusable
 from intake.event import EventRow, Place, Poison, digest_of
 from intake.messages import BoxMessage
 from intake.schema import Moment, box, event, poison, stand_in, stream
@@ -268,6 +268,9 @@ class Store:
 
     def _present(self, connection: sa.Connection, ids: set[str]) -> "Iterator[_Known]":
         columns = (event.c.id, event.c.source, event.c.epoch, event.c.sequence, event.c.body)
+        if connection.dialect.name == "postgresql":
+            yield from (_Known(*row) for row in connection.execute(_PRESENT, {"ids": sorted(ids)}))
+            return
         for some in _chunks(sorted(ids)):
             for row in connection.execute(sa.select(*columns).where(event.c.id.in_(some))):
                 yield _Known(*row)
@@ -284,7 +287,10 @@ class Store:
             standing.stored += 1
             late = standing.begins is not None and standing.begins <= one.sequence <= standing.frontier
             rows.append(msgspec.structs.asdict(one) | {"late": late})
-        connection.execute(sa.insert(event), rows)
+        if connection.dialect.name == "postgresql":
+            copy_in(connection, event, rows)
+        else:
+            connection.execute(sa.insert(event), rows)
 
     # -- what is not an event
 
@@ -475,6 +481,11 @@ _UPDATE: Final = (
         stored=stream.c.stored + sa.bindparam("new_stored", type_=sa.BigInteger),
         asks=sa.case((sa.bindparam("moved", type_=sa.Boolean), 0), else_=stream.c.asks),
     )
+)
+
+
+_PRESENT: Final = sa.select(event.c.id, event.c.source, event.c.epoch, event.c.sequence, event.c.body).where(
+    event.c.id == sa.func.any(sa.bindparam("ids", type_=postgresql.ARRAY(postgresql.UUID(as_uuid=False))))
 )
 
 
