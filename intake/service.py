@@ -25,7 +25,7 @@ from intake.holes import Holes
 from intake.messages import KINDS, BoxMessage, read_box_message
 from intake.signing import Signer
 from intake.sources import Delivery, Source
-from intake.store import Batch, Committed, Store, Stream
+from intake.store import Committed, ReceivedBatch, Store, Stream
 from intake.topics import REPLY, TenantTopics, box_topic, topic_of
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Intake:
             self._ask()
             self._deltas.due(time.monotonic())
 
-    def _committed(self, batch: Batch, stop: threading.Event) -> Committed | None:
+    def _committed(self, batch: ReceivedBatch, stop: threading.Event) -> Committed | None:
         """Commit a batch, however often it takes; None when asked to stop before."""
         pause = FIRST_PAUSE
         for one in batch.poison:
@@ -188,7 +188,7 @@ def _logged() -> Iterator[None]:
         log.error("%s", error)  # noqa: TRY400 - its cause is in its words
 
 
-def read_batch(deliveries: Iterable[Delivery], received: datetime) -> Batch:
+def read_batch(deliveries: Iterable[Delivery], received: datetime) -> ReceivedBatch:
     """Read what was fetched."""
     events: list[EventRow] = []
     poison: list[Poison] = []
@@ -206,4 +206,4 @@ def read_batch(deliveries: Iterable[Delivery], received: datetime) -> Batch:
                 events.append(read)
             elif isinstance(read, Poison):
                 poison.append(read)
-    return Batch(events=tuple(events), poison=tuple(poison), boxes=tuple(boxes))
+    return ReceivedBatch(events=tuple(events), poison=tuple(poison), boxes=tuple(boxes))

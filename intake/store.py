@@ -61,7 +61,7 @@ class Committed(Struct, frozen=True, kw_only=True):
     poisoned: int
 
 
-class Batch(Struct, frozen=True, kw_only=True):
+class ReceivedBatch(Struct, frozen=True, kw_only=True):
     """What is to be committed together."""
 
     events: tuple[EventRow, ...] = ()
@@ -111,7 +111,7 @@ class Store:
         """The database, without a password."""
         return self._engine.url.render_as_string(hide_password=True)
 
-    def commit(self, batch: Batch) -> Committed:
+    def commit(self, batch: ReceivedBatch) -> Committed:
         """Commit a batch. Raises DatabaseError; then nothing of it is committed.
 
         A row that the database will not take for what is in it becomes poison that holds its place; the others
@@ -132,7 +132,7 @@ class Store:
             raise unusable("write to", self.url, error) from error
         half = len(batch.events) // 2
         first = self.commit(msgspec.structs.replace(batch, events=batch.events[:half]))
-        second = self.commit(Batch(events=batch.events[half:]))
+        second = self.commit(ReceivedBatch(events=batch.events[half:]))
         return Committed(
             frontiers=first.frontiers | second.frontiers,
             stored=first.stored + second.stored,
@@ -197,7 +197,7 @@ class Store:
     def _used(self, operation: str) -> AbstractContextManager[sa.Connection]:
         return transaction(self._engine, operation)
 
-    def _commit(self, connection: sa.Connection, batch: Batch) -> Committed:
+    def _commit(self, connection: sa.Connection, batch: ReceivedBatch) -> Committed:
         now = self._now()
         placed = [one for one in batch.poison if one.place is not None]
         touched = {Stream(one.source, one.epoch) for one in batch.events}

@@ -104,16 +104,16 @@ def _add_restrictions(parser: argparse.ArgumentParser) -> None:
 
 
 def _send_one(chosen: argparse.Namespace) -> int:
-    from intake.deltas import Block, Recall, Release
+    from intake.deltas import BlockChange, RecallChange, ReleaseChange
 
     named = {"device_identifier": chosen.di, "article_number": chosen.article, "issuer": chosen.issuer}
     change: Change
     if chosen.op == "release":
-        change = Release(**named, id=chosen.id)
+        change = ReleaseChange(**named, id=chosen.id)
     elif chosen.op == "block":
-        change = Block(**named, reason=chosen.reason, from_=chosen.from_)
+        change = BlockChange(**named, reason=chosen.reason, from_=chosen.from_)
     else:
-        change = Recall(
+        change = RecallChange(
             **named,
             **_restrictions(chosen),
             id=chosen.id,
@@ -210,8 +210,7 @@ def _affected(chosen: argparse.Namespace) -> int:
     from gateway.model import Recall
     from intake.affected import affected
     from intake.cli.output import print_json, table
-    from intake.deltas import Recall as RecallChange
-    from intake.deltas import checked
+    from intake.deltas import RecallChange, checked
 
     recall = Recall(source="", **_restrictions(chosen))
     checked(RecallChange(device_identifier=chosen.di, article_number=chosen.article, **_restrictions(chosen)))

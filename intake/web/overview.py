@@ -11,7 +11,7 @@ from intake.boxes import BoxReport, read_reports
 from intake.database import transaction
 from intake.deltas import DeltaRow, Deltas
 from intake.schema import event
-from intake.status import Status, read_status
+from intake.status import IntakeStatus, read_status
 
 DAYS: Final = 30
 UNKNOWN: Final = 10
@@ -40,7 +40,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     """The page's content."""
 
     now: datetime
-    status: Status
+    status: IntakeStatus
     uses: tuple[tuple[str, int], ...]
     """Day (`YYYY-MM-DD`) and events in force that day, of the last DAYS days, without gaps."""
     unknown: tuple[tuple[str, int], ...]

@@ -27,7 +27,7 @@ from gateway.events import cloudevent
 from intake.database import open_database
 from intake.event import EventRow, read_event
 from intake.schema import event, metadata
-from intake.store import Batch, Store
+from intake.store import ReceivedBatch, Store
 from tests.bench import samples
 from tests.bench.harness import BenchError, wait_until, workplace
 from tests.bench.rows import Benchmark, Row, row
@@ -84,7 +84,7 @@ def _own(url: str, batches: list[list[EventRow]]) -> float:
     """Return events a second of the intake's own transactions."""
     engine = open_database(url)
     store = Store(engine, lambda: NOW)
-    rate = _rate(batches, lambda rows: store.commit(Batch(events=tuple(rows))))
+    rate = _rate(batches, lambda rows: store.commit(ReceivedBatch(events=tuple(rows))))
     engine.dispose()
     return rate
 

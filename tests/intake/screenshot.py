@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from intake.counters import Counters
 from intake.database import open_database
-from intake.deltas import Change, Deltas, Recall, Release
+from intake.deltas import Change, Deltas, RecallChange, ReleaseChange
 from intake.event import EventRow, read_event
 from intake.messages import BoxMessage, read_box_message
-from intake.store import Batch, Store
+from intake.store import ReceivedBatch, Store
 from intake.web.server import Pages, WebServer
 from tests.display.browser import browser, installed
 from tests.intake.boxes import body, health, source, topic
@@ -47,12 +47,12 @@ def fill(url: str) -> Pages:
     missing = next(one for one in events if one.source == source(BOXES[3]) and one.sequence == 40)
     words = [word for box in BOXES for word in _words(box)]
     Store(engine, lambda: NOW - timedelta(seconds=40)).commit(
-        Batch(events=tuple(one for one in events if one is not missing), boxes=tuple(words))
+        ReceivedBatch(events=tuple(one for one in events if one is not missing), boxes=tuple(words))
     )
     deltas = Deltas(engine, lambda: NOW - timedelta(hours=3))
-    change: Change = Recall(device_identifier="09520001000102", lots=("L2A0417",), reason="FSN 17")
+    change: Change = RecallChange(device_identifier="09520001000102", lots=("L2A0417",), reason="FSN 17")
     sent = [deltas.add("jeeves-miv", [change])]
-    sent.append(deltas.add("jeeves-miv", [Release(article_number="VGR-104302")]))
+    sent.append(deltas.add("jeeves-miv", [ReleaseChange(article_number="VGR-104302")]))
     deltas.mark_sent(sent)
     return Pages(engine, Counters(), lambda: True, lambda: NOW)
 

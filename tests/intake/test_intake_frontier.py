@@ -14,7 +14,7 @@ from intake.acknowledge import REPEATS, Acknowledgements
 from intake.database import DatabaseError, open_database
 from intake.event import EventRow, Place, Poison, read_event
 from intake.messages import read_box_message
-from intake.store import Batch, Store, Stream
+from intake.store import ReceivedBatch, Store, Stream
 from tests.intake.boxes import EPOCH, body, health, source, topic
 
 NOW: Final = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
@@ -83,7 +83,7 @@ class TwoIntakes(RuleBasedStateMachine):
         word = read_box_message(source(box), "health", health(box, begins=BEGINS[box]), NOW)
         assert word is not None
         self.known[box] = BEGINS[box]
-        self.take(which, self.stores[which].commit(Batch(boxes=(word,))).frontiers)
+        self.take(which, self.stores[which].commit(ReceivedBatch(boxes=(word,))).frontiers)
 
     @rule(which=either, box=st.sampled_from(sorted(BEGINS)), places=st.sets(st.integers(0, 11), min_size=1))
     def given_up(self, which: int, box: str, places: set[int]) -> None:
@@ -115,7 +115,9 @@ class TwoIntakes(RuleBasedStateMachine):
         expected = [(source(box), number) for box in sorted(BEGINS) for number in sorted(self.events[box])]
         assert [(one.source, one.sequence) for one in stored] == expected, "each once"
 
-    def made(self, batch: list[tuple[str, int, bool]]) -> tuple[Batch, dict[str, set[int]], dict[str, set[int]]]:
+    def made(
+        self, batch: list[tuple[str, int, bool]]
+    ) -> tuple[ReceivedBatch, dict[str, set[int]], dict[str, set[int]]]:
         events: dict[str, set[int]] = {box: set() for box in BEGINS}
         passed: dict[str, set[int]] = {box: set() for box in BEGINS}
         rows: list[EventRow] = []
@@ -130,7 +132,7 @@ class TwoIntakes(RuleBasedStateMachine):
             elif isinstance(read, Poison):
                 poison.append(read)
                 passed[box].add(number)
-        return Batch(events=tuple(rows), poison=tuple(poison)), events, passed
+        return ReceivedBatch(events=tuple(rows), poison=tuple(poison)), events, passed
 
     def frontier(self, box: str) -> int:
         held = self.events[box] | self.passed[box]

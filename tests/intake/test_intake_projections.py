@@ -14,7 +14,7 @@ from intake.forward.dead_letters import DeadLetters
 from intake.forward.folder import FolderReceiver
 from intake.forward.forwarder import Forwarder
 from intake.forward.projection import SUFFIXES, Form
-from intake.store import Batch, Store
+from intake.store import ReceivedBatch, Store
 from tests.events.forty import JOURNAL, judge_epcis, judge_fhir, judge_hl7v2
 
 NOW = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     rows = [read_event(TOPIC, body, NOW) for body in JOURNAL]
     events = tuple(one for one in rows if isinstance(one, EventRow))
     assert len(events) == len(JOURNAL), [one for one in rows if not isinstance(one, EventRow)]
-    (frontier,) = Store(engine, lambda: NOW).commit(Batch(events=events)).frontiers.values()
+    (frontier,) = Store(engine, lambda: NOW).commit(ReceivedBatch(events=events)).frontiers.values()
     assert frontier == len(JOURNAL)
     engine.dispose()
     return url

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from intake.counters import Counters
 from intake.database import open_database
-from intake.deltas import Deltas, Recall
+from intake.deltas import Deltas, RecallChange
 from intake.event import EventRow, read_event
 from intake.messages import read_box_message
 from intake.settings import SettingsError
-from intake.store import Batch, Store
+from intake.store import ReceivedBatch, Store
 from intake.web.server import Pages, WebServer
 from tests.display.browser import browser, installed
 from tests.intake.boxes import body, health, source, topic
@@ -54,10 +54,10 @@ def fill(engine: sa.Engine) -> None:
     )
     words.append(read_box_message(source(), "articles", b'{"sources":[{"name":"miv","deltaNumber":1}]}', NOW))
     Store(engine, lambda: NOW - timedelta(minutes=5)).commit(
-        Batch(events=tuple(rows), boxes=tuple(one for one in words if one is not None))
+        ReceivedBatch(events=tuple(rows), boxes=tuple(one for one in words if one is not None))
     )
     deltas = Deltas(engine, lambda: NOW)
-    deltas.mark_sent([deltas.add("miv", [Recall(article_number="VGR-1", reason=HOSTILE)])])
+    deltas.mark_sent([deltas.add("miv", [RecallChange(article_number="VGR-1", reason=HOSTILE)])])
 
 
 def row(sequence: int, box: str = "gw1", /, **changes: Any) -> EventRow:  # noqa: ANN401 - JSON
@@ -96,7 +96,7 @@ def test_the_boxes_that_have_not_taken_a_recall_are_named(engine: sa.Engine, web
     fill(engine)
     word = read_box_message(source("gw2"), "status", b"online", NOW)
     assert word is not None
-    Store(engine, lambda: NOW).commit(Batch(boxes=(word,)))
+    Store(engine, lambda: NOW).commit(ReceivedBatch(boxes=(word,)))
     text = get(web, "/")[1]
     assert "1 of 2 boxes" in text
     assert "<li>not taken yet: vgr / su / gw2</li>" in text
