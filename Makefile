@@ -18,7 +18,7 @@ export PYTHONUNBUFFERED = 1
 	wheelhouse sbom install uninstall clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after 20 events)
 	@scripts/environment.sh demo
