@@ -65,6 +65,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """From the return of the wiped cluster until every box had everything acknowledged."""
 
     @property
+    def last_line(self) -> str:
+        """What the run ends with."""
+        return f"{self.present} of {self.accepted} accepted scans are in the database"
+
+    @property
     def good(self) -> bool:
         """Nothing is missing, doubled or unacknowledged."""
         return self.accepted == self.present and self.extra == 0 and self.frontiers == self.boxes
@@ -271,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome = run(folder, plan, say)
     say(f"{outcome.frontiers} of {outcome.boxes} boxes acknowledged to the last number")
     say(f"{outcome.extra} rows that no box has stored")
-    console.print(f"{outcome.present} of {outcome.accepted} accepted scans are in the database")
+    console.print(outcome.last_line)
     return 0 if outcome.good else 1
 
 

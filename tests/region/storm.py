@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome, fresh = run(folder, chosen.boxes, chosen.waiting, say)
     say(f"{len(fresh.delays)} fresh scans meanwhile: p50 {fresh.share(0.5):.1f} s, p99 {fresh.share(0.99):.1f} s")
     say(f"{outcome.frontiers} of {outcome.boxes} boxes acknowledged to the last number")
-    console.print(f"{outcome.present} of {outcome.accepted} accepted scans are in the database")
+    console.print(outcome.last_line)
     return 0 if outcome.good else 1
 
 
