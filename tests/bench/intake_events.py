@@ -106,14 +106,14 @@ def _copy(url: str, batches: list[list[EventRow]]) -> float:
     engine.dispose()
     names = [column.name for column in metadata.tables["event"].columns]
     statement = f"COPY bare ({', '.join(names)}) FROM STDIN"
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url) as server:
 
         def commit(rows: list[EventRow]) -> None:
-            with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            with server.cursor() as cursor, cursor.copy(statement) as copy:
                 for one in rows:
                     values = msgspec.structs.asdict(one) | {"late": False}
                     copy.write_row([values[name] for name in names])
-            connection.commit()
+            server.commit()
 
         return _rate(batches, commit)
 
