@@ -29,7 +29,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 
 # A file's tests stay in one worker, one after the other: they share its server or browser.
 test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
-	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb promtool
+	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb promtool sshd nginx
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
@@ -63,6 +63,7 @@ faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut ne
 	@scripts/environment.sh dev mosquitto strace
 	@SCANGATE_DAMAGES=1000 $(BIN)/python -m pytest -q tests/outbox/test_damage.py
 	@$(BIN)/python -m tests.faults.run --write
+	@$(BIN)/python -m tests.faults.chaos 3
 
 soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace

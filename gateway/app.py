@@ -260,7 +260,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             feed=feed,
             identity=identity,
             indicator=indicator,
-            troubles=lambda: (control.trouble, notes.trouble),
+            troubles=lambda: (control.trouble, registry.trouble, notes.trouble),
         )
         stack.enter_context(contextlib.closing(monitor))
         _open(control, control_path)

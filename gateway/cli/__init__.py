@@ -11,10 +11,16 @@ from collections.abc import Sequence
 
 from gateway import VERSION
 from gateway.cli import exits
+from gateway.events.visible_text import guarded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    with guarded(sys.stdout, sys.stderr):
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
     outcome = "ended before its end"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli import exits
+from gateway.events.visible_text import visible_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         for event, body in events:
             seen += 1
             if arguments.raw:
-                print(body.decode(), flush=True)
+                print(visible_json(body.decode()), flush=True)
             else:
                 _show(console, event, mentioned)
             if seen == arguments.count:

@@ -62,11 +62,15 @@ def delivering(
     if status.problem:
         yield f"not delivering: {status.problem}"
     if stalled_seconds >= WAITING_SECONDS:
-        why = "see above" if status.problem else "the broker is connected and takes none"
+        why = "see above" if status.problem else status.broke_because or "the broker is connected and takes none"
         yield f"events have waited for delivery for {stalled_seconds / 60:.0f} minutes: {why}"
     breaks = sum(now - at < FLAPPING_SECONDS for at in status.breaks)
     if breaks >= FLAPPING_BREAKS:
-        yield f"the connection to the broker broke {breaks} times in {FLAPPING_SECONDS / 60:.0f} minutes"
+        why = f" ({status.broke_because})" if status.broke_because else ""
+        yield (
+            f"the connection to the broker broke {breaks} times in {FLAPPING_SECONDS / 60:.0f} minutes{why}: look for "
+            "a bad network, or another client with this box's client id"
+        )
     if status.taken_over_at is not None and now - status.taken_over_at < FLAPPING_SECONDS:
         yield "another client connects with this box's client id: two boxes must not share one"
     said = (

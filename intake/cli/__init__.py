@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.events.visible_text import guarded
 from intake.cli import deltas, forward, maintenance, retire, run, status
 
 DONE: Final = 0
@@ -17,6 +18,11 @@ GROUPS: Final = (run, status, deltas, forward, maintenance, retire)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    with guarded(sys.stdout, sys.stderr):
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     chosen = parser().parse_args(arguments)
     try:
         code: int = chosen.run(chosen)

@@ -512,6 +512,15 @@ print(outcome.applied, outcome.refused)
     assert filled.apply(delta(2, RELEASE)).applied
 
 
+def test_a_release_of_all_that_is_named_leaves_nothing_open(filled: Box) -> None:
+    """One message ends the block, and each of two recalls by its id: nothing is left that it did not name."""
+    filled.apply(delta(1, FSN_A, FSN_B, BLOCK))
+    named = [{**RELEASE, "id": "FSN-A"}, RELEASE, {**RELEASE, "id": "FSN-B"}]
+    outcome = filled.apply(delta(2, *named))
+    assert (outcome.applied, outcome.refused) == (True, None)
+    assert [filled.refuses(GTIN, lot) for lot in ("L1", "L2")] == ["free", "free"]
+
+
 @pytest.mark.parametrize("nth", range(1, 60, 4))
 def test_a_killed_apply_is_whole_or_not_there(filled: Box, directory: Path, nth: int) -> None:
     """Killed at the n-th statement of SQLite, as its own trace tells them."""
