@@ -462,7 +462,7 @@ def _unseal(config: Config, alarms: list[str]) -> Unseal:
 def _play(worker: Worker, args: Mapping[str, object]) -> None:
     """Play a signal for training. Raises RequestError."""
     name, scanner = args.get("signal"), args.get("scanner")
-    if name not in set(Signal) or not (scanner is None or isinstance(scanner, str)):
+    if not isinstance(name, str) or name not in set(Signal) or not (scanner is None or isinstance(scanner, str)):
         raise RequestError(f"no signal {name!r}; there are {', '.join(Signal)}")
     if not worker.play(Signal(name), scanner):
         raise RequestError("the signal cannot be played: there is no such scanner, or too many requests wait")
