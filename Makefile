@@ -56,9 +56,9 @@ fleet: ## a thousand gateways at a NATS cluster and a mosquitto that lose a node
 	@scripts/environment.sh dev mosquitto
 	@$(BIN)/python tests/fleet/run.py $(FLEET_ARGS)
 
-region: ## a region in miniature, its central side killed and wiped while people scan (BOXES=200)
+region: ## a region in miniature, its central side killed and wiped while people scan (BOXES=200; STORM=500)
 	@scripts/environment.sh dev initdb
-	@$(BIN)/python -m tests.region.run --boxes $(or $(BOXES),200) $(REGION_ARGS)
+	@$(BIN)/python -m tests.region.$(if $(STORM),storm --waiting $(STORM),run) --boxes $(or $(BOXES),200) $(REGION_ARGS)
 
 faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut networks; writes docs/faults.md
 	@scripts/environment.sh dev mosquitto strace

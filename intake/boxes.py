@@ -1,12 +1,12 @@
 """What the boxes' own messages say, read from the database."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from intake.database import unusable
+from intake.database import transaction
 from intake.schema import box
 
 
@@ -51,19 +51,39 @@ def deltas_held(articles: str) -> dict[str, Held]:
         return {}
 
 
-def taken_by(engine: sa.Engine) -> tuple[dict[str, list[Held]], int]:
-    """Return how far the deltas have come at the boxes, by source, and how many boxes there are.
+class BoxReport(Struct, frozen=True, kw_only=True):
+    """What one box says of itself."""
 
-    Raises DatabaseError.
-    """
-    taken: dict[str, list[Held]] = {}
+    source: str
+    alarms: tuple[str, ...]
+    """In its own words, most urgent first."""
+    held: dict[str, Held]
+    """How far the deltas of each source have come there."""
+
+    def has(self, source: str, number: int) -> bool:
+        """Return whether a delta has come there."""
+        return self.held.get(source, Held(source)).has(number)
+
+
+def read_reports(engine: sa.Engine) -> tuple[BoxReport, ...]:
+    """Return what every box says of itself. Raises DatabaseError."""
+    query = sa.select(box.c.source, box.c.health, box.c.articles).order_by(box.c.source)
+    with transaction(engine, "read") as connection:
+        return tuple(
+            BoxReport(source=row.source, alarms=_alarms(row.health or ""), held=deltas_held(row.articles or ""))
+            for row in connection.execute(query)
+        )
+
+
+class _Health(Struct, frozen=True):
+    alarms: tuple[Any, ...] = ()
+
+
+_health: Final = msgspec.json.Decoder(_Health)
+
+
+def _alarms(health: str) -> tuple[str, ...]:
     try:
-        with engine.connect() as connection:
-            boxes = connection.scalar(sa.select(sa.func.count()).select_from(box)) or 0
-            texts = connection.scalars(sa.select(box.c.articles).where(box.c.articles.is_not(None))).all()
-    except sa.exc.DBAPIError as error:
-        raise unusable("read", str(engine.url), error) from error
-    for text in texts:
-        for name, held in deltas_held(text).items():
-            taken.setdefault(name, []).append(held)
-    return taken, boxes
+        return tuple(str(one) for one in _health.decode(health).alarms)
+    except (msgspec.DecodeError, RecursionError):
+        return ()

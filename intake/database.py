@@ -5,7 +5,7 @@ its own defaults (`fsync`, `synchronous_commit`), and a server or role that has 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -179,3 +179,24 @@ def transaction(engine: sa.Engine, operation: str) -> Iterator[sa.Connection]:
             yield connection
     except sa.exc.DBAPIError as error:
         raise unusable(operation, str(engine.url), error) from error
+
+
+def copy_in(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows into a PostgreSQL table by COPY: more than twice as fast as statements. Raises DBAPIError.
+
+    Each row has a value for every column.
+    """
+    import psycopg
+
+    names = [column.name for column in table.columns]
+    columns = ", ".join(f'"{name}"' for name in names)
+    statement = f"COPY {table.name} ({columns}) FROM STDIN"
+    raw: Any = connection.connection.driver_connection
+    try:
+        with raw.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row([row[name] for name in names])
+    except psycopg.Error as error:
+        raise sa.exc.DBAPIError.instance(
+            statement, None, error, psycopg.Error, dialect=connection.dialect
+        ) from error

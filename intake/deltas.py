@@ -55,7 +55,7 @@ class _Change(
     """One change; `op` says which. The names are those of the box's own documentation."""
 
 
-class Upsert(_Change, frozen=True, kw_only=True, tag="upsert"):
+class UpsertChange(_Change, frozen=True, kw_only=True, tag="upsert"):
     """The source's whole row of an article anew."""
 
     article: dict[str, str | int | bool | None]
@@ -69,14 +69,14 @@ class Named(_Change, frozen=True, kw_only=True):
     article_number: _Number | None = None
 
 
-class Block(Named, frozen=True, kw_only=True, tag="block"):
+class BlockChange(Named, frozen=True, kw_only=True, tag="block"):
     """The article must not be used."""
 
     reason: _Text | None = None
     from_: _Day | None = msgspec.field(name="from", default=None)
 
 
-class Recall(Named, frozen=True, kw_only=True, tag="recall"):
+class RecallChange(Named, frozen=True, kw_only=True, tag="recall"):
     """The article is recalled, or those of its devices that the lists, ranges and dates mean."""
 
     id: _Number | None = None
@@ -94,7 +94,7 @@ class Recall(Named, frozen=True, kw_only=True, tag="recall"):
     expires_to: _Day | None = None
 
 
-class Release(Named, frozen=True, kw_only=True, tag="release"):
+class ReleaseChange(Named, frozen=True, kw_only=True, tag="release"):
     """Lifts the recall that `id` names, of the article or, where none is named, of every one.
 
     Without `id`: a block, and the recall where a single one without id is in force.
@@ -103,11 +103,11 @@ class Release(Named, frozen=True, kw_only=True, tag="release"):
     id: _Number | None = None
 
 
-class Delete(Named, frozen=True, kw_only=True, tag="delete"):
+class DeleteChange(Named, frozen=True, kw_only=True, tag="delete"):
     """The source has the article no longer."""
 
 
-Change = Upsert | Block | Recall | Release | Delete
+Change = UpsertChange | BlockChange | RecallChange | ReleaseChange | DeleteChange
 
 
 class DeltaMessage(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -144,7 +144,7 @@ def read_changes(content: bytes) -> tuple[Change, ...]:
 
 def checked(change: Change) -> Change:
     """Return a change in a form that boxes take: a refused one would be in force nowhere. Raises RefusedError."""
-    if isinstance(change, Upsert):
+    if isinstance(change, UpsertChange):
         unknown = sorted(change.article.keys() - _FIELDS)
         if unknown:
             raise RefusedError(f"an article has no {unknown[0]!r}: expected {', '.join(sorted(_FIELDS))}")
@@ -152,7 +152,7 @@ def checked(change: Change) -> Change:
         return change
     both = change.device_identifier is not None and change.article_number is not None
     neither = change.device_identifier is None and change.article_number is None
-    if both or (neither and not (isinstance(change, Release) and change.id is not None)):
+    if both or (neither and not (isinstance(change, ReleaseChange) and change.id is not None)):
         raise RefusedError("name the article by either its device identifier (--di) or its number (--article)")
     _check_identifier(change.device_identifier, change.issuer)
     for text in _texts(change):
@@ -163,7 +163,7 @@ def checked(change: Change) -> Change:
         _check_day(last)
         if first and last and first > last:
             raise RefusedError(f"{first} to {last}: the first day is behind the last")
-    for numbers in (*change.lot_ranges, *change.serial_ranges) if isinstance(change, Recall) else ():
+    for numbers in (*change.lot_ranges, *change.serial_ranges) if isinstance(change, RecallChange) else ():
         _check_range(numbers)
     return change
 
@@ -172,7 +172,7 @@ def _texts(change: Named) -> Iterator[str]:
     """Yield everything of a change that is shown to people, or compared with labels."""
     given = (getattr(change, name, None) for name in ("device_identifier", "article_number", "id", "reason"))
     yield from (text for text in given if text is not None)
-    if isinstance(change, Recall):
+    if isinstance(change, RecallChange):
         yield from (*change.lots, *change.serials)
 
 
@@ -198,9 +198,9 @@ def _check_range(numbers: NumberRange) -> None:
 
 
 def _days(change: Change) -> Sequence[tuple[str | None, str | None]]:
-    if isinstance(change, Block):
+    if isinstance(change, BlockChange):
         return [(change.from_, None)]
-    if isinstance(change, Recall):
+    if isinstance(change, RecallChange):
         return [
             (change.from_, change.to),
             (change.manufactured_from, change.manufactured_to),
@@ -220,16 +220,16 @@ def _check_day(text: str | None) -> None:
 def summary_of(changes: Sequence[Change]) -> str:
     """Return what a listing shows of them.
 
-    >>> summary_of([Recall(device_identifier="09520001000102", lots=("L2A0417",), id="FSN-17", reason="breaks")])
+    >>> summary_of([RecallChange(device_identifier="09520001000102", lots=("L2A0417",), id="FSN-17", reason="breaks")])
     'recall FSN-17 09520001000102 lots L2A0417: breaks'
     """
     first = changes[0]
-    if isinstance(first, Upsert):
+    if isinstance(first, UpsertChange):
         text = f"upsert {first.article.get('deviceIdentifier') or first.article.get('articleNumber') or '?'}"
     else:
         named = (getattr(first, "id", None), first.device_identifier or first.article_number)
-        text = " ".join((type(first).__name__.lower(), *filter(None, named)))
-    if isinstance(first, Recall):
+        text = " ".join((str(first.__struct_config__.tag), *filter(None, named)))
+    if isinstance(first, RecallChange):
         for name, listed, ranges in (
             ("lots", first.lots, first.lot_ranges),
             ("serials", first.serials, first.serial_ranges),

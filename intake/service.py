@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -25,7 +25,7 @@ from intake.holes import Holes
 from intake.messages import KINDS, BoxMessage, read_box_message
 from intake.signing import Signer
 from intake.sources import Delivery, Source
-from intake.store import Batch, Committed, Store, Stream
+from intake.store import Committed, ReceivedBatch, Store, Stream
 from intake.topics import REPLY, TenantTopics, box_topic, topic_of
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ class Announcement(Struct, frozen=True):
 
     acks: bool
     since: str
-    """RFC 3339. A new one means: what was not acknowledged may be lost, send it again."""
+    """RFC 3339: when the stream or session began that keeps events until they are committed. Another one means: what
+    was not acknowledged may be lost, send it again."""
 
 
 class Acknowledgement(Struct, frozen=True, rename="camel"):
@@ -105,11 +106,11 @@ class Intake:
             self._source.close()
 
     def _announce(self) -> None:
-        """Say that an intake is there: boxes then wait for its acknowledgements, and send again what has none."""
+        """Say that an intake is there: boxes then wait for its acknowledgements."""
         generation = self._source.generation
         if not self._source.ready or generation == self._announced:
             return
-        body = announcement(self._now(), acks=True)
+        body = announcement(self._source.since, acks=True)
         self._source.publish(self._topics.announcement, self._signer.signed(body), qos=1, retain=True)
         self._announced = generation
         with _logged():
@@ -138,7 +139,7 @@ class Intake:
             self._ask()
             self._deltas.due(time.monotonic())
 
-    def _committed(self, batch: Batch, stop: threading.Event) -> Committed | None:
+    def _committed(self, batch: ReceivedBatch, stop: threading.Event) -> Committed | None:
         """Commit a batch, however often it takes; None when asked to stop before."""
         pause = FIRST_PAUSE
         for one in batch.poison:
@@ -172,10 +173,10 @@ class Intake:
         self._send(self._acknowledgements.committed(self._holes.given_up(now), now))
 
 
-def announcement(now: datetime, *, acks: bool) -> bytes:
+def announcement(since: datetime, *, acks: bool) -> bytes:
     """Return what is retained on `udi/v1/{tenant}/intake`."""
-    since = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return _encoder.encode(Announcement(acks=acks, since=since))
+    moment = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _encoder.encode(Announcement(acks=acks, since=moment))
 
 
 @contextmanager
@@ -187,7 +188,7 @@ def _logged() -> Iterator[None]:
         log.error("%s", error)  # noqa: TRY400 - its cause is in its words
 
 
-def read_batch(deliveries: Iterable[Delivery], received: datetime) -> Batch:
+def read_batch(deliveries: Iterable[Delivery], received: datetime) -> ReceivedBatch:
     """Read what was fetched."""
     events: list[EventRow] = []
     poison: list[Poison] = []
@@ -205,4 +206,4 @@ def read_batch(deliveries: Iterable[Delivery], received: datetime) -> Batch:
                 events.append(read)
             elif isinstance(read, Poison):
                 poison.append(read)
-    return Batch(events=tuple(events), poison=tuple(poison), boxes=tuple(boxes))
+    return ReceivedBatch(events=tuple(events), poison=tuple(poison), boxes=tuple(boxes))

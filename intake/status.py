@@ -39,7 +39,7 @@ class StreamStatus(Struct, frozen=True, kw_only=True, rename="camel"):
     """Its hole is older than a minute."""
 
 
-class Status(Struct, frozen=True, kw_only=True, rename="camel"):
+class IntakeStatus(Struct, frozen=True, kw_only=True, rename="camel"):
     """The whole."""
 
     well: bool
@@ -61,7 +61,7 @@ class Status(Struct, frozen=True, kw_only=True, rename="camel"):
         return tuple(chosen.values())
 
 
-def read_status(engine: sa.Engine, now: datetime) -> Status:
+def read_status(engine: sa.Engine, now: datetime) -> IntakeStatus:
     """Read it. Raises DatabaseError."""
     try:
         with engine.connect() as connection:
@@ -79,7 +79,7 @@ def read_status(engine: sa.Engine, now: datetime) -> Status:
     except sa.exc.DBAPIError as error:
         raise unusable("read", str(engine.url), error) from error
     streams = tuple(_stream(dict(row), missing, now) for row in rows)
-    return Status(
+    return IntakeStatus(
         well=not any(one.late for one in streams),
         streams=streams,
         stored=sum(one.stored for one in streams),

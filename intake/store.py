@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
-from intake.database import transaction, unusable
+from intake.database import copy_in, transaction, unusable
 from intake.event import EventRow, Place, Poison, digest_of
 from intake.messages import BoxMessage
 from intake.schema import Moment, box, event, poison, stand_in, stream
@@ -61,7 +61,7 @@ class Committed(Struct, frozen=True, kw_only=True):
     poisoned: int
 
 
-class Batch(Struct, frozen=True, kw_only=True):
+class ReceivedBatch(Struct, frozen=True, kw_only=True):
     """What is to be committed together."""
 
     events: tuple[EventRow, ...] = ()
@@ -111,7 +111,7 @@ class Store:
         """The database, without a password."""
         return self._engine.url.render_as_string(hide_password=True)
 
-    def commit(self, batch: Batch) -> Committed:
+    def commit(self, batch: ReceivedBatch) -> Committed:
         """Commit a batch. Raises DatabaseError; then nothing of it is committed.
 
         A row that the database will not take for what is in it becomes poison that holds its place; the others
@@ -132,7 +132,7 @@ class Store:
             raise unusable("write to", self.url, error) from error
         half = len(batch.events) // 2
         first = self.commit(msgspec.structs.replace(batch, events=batch.events[:half]))
-        second = self.commit(Batch(events=batch.events[half:]))
+        second = self.commit(ReceivedBatch(events=batch.events[half:]))
         return Committed(
             frontiers=first.frontiers | second.frontiers,
             stored=first.stored + second.stored,
@@ -197,7 +197,7 @@ class Store:
     def _used(self, operation: str) -> AbstractContextManager[sa.Connection]:
         return transaction(self._engine, operation)
 
-    def _commit(self, connection: sa.Connection, batch: Batch) -> Committed:
+    def _commit(self, connection: sa.Connection, batch: ReceivedBatch) -> Committed:
         now = self._now()
         placed = [one for one in batch.poison if one.place is not None]
         touched = {Stream(one.source, one.epoch) for one in batch.events}
@@ -268,6 +268,9 @@ class Store:
 
     def _present(self, connection: sa.Connection, ids: set[str]) -> "Iterator[_Known]":
         columns = (event.c.id, event.c.source, event.c.epoch, event.c.sequence, event.c.body)
+        if connection.dialect.name == "postgresql":
+            yield from (_Known(*row) for row in connection.execute(_PRESENT, {"ids": sorted(ids)}))
+            return
         for some in _chunks(sorted(ids)):
             for row in connection.execute(sa.select(*columns).where(event.c.id.in_(some))):
                 yield _Known(*row)
@@ -284,7 +287,10 @@ class Store:
             standing.stored += 1
             late = standing.begins is not None and standing.begins <= one.sequence <= standing.frontier
             rows.append(msgspec.structs.asdict(one) | {"late": late})
-        connection.execute(sa.insert(event), rows)
+        if connection.dialect.name == "postgresql":
+            copy_in(connection, event, rows)
+        else:
+            connection.execute(sa.insert(event), rows)
 
     # -- what is not an event
 
@@ -475,6 +481,11 @@ _UPDATE: Final = (
         stored=stream.c.stored + sa.bindparam("new_stored", type_=sa.BigInteger),
         asks=sa.case((sa.bindparam("moved", type_=sa.Boolean), 0), else_=stream.c.asks),
     )
+)
+
+
+_PRESENT: Final = sa.select(event.c.id, event.c.source, event.c.epoch, event.c.sequence, event.c.body).where(
+    event.c.id == sa.func.any(sa.bindparam("ids", type_=postgresql.ARRAY(postgresql.UUID(as_uuid=False))))
 )
 
 

@@ -31,7 +31,7 @@ def free_port() -> int:
     first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split())
     steady = [*range(LOWEST, first), *range(last + 1, 2**16)]
     while True:
-        port = random.choice(steady or range(LOWEST, 2**16))  # noqa: S311 - two runs at once should not meet
+        port: int = random.choice(steady or range(LOWEST, 2**16))  # noqa: S311 - two runs at once should not meet
         with suppress(OSError):
             fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
             if port in _given:

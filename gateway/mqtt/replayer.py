@@ -89,6 +89,10 @@ class Replayer:
         """Events sent again that the broker has not acknowledged; they take room in its window."""
         return len(self._window) if self._present is not None else 0
 
+    def oldest(self) -> tuple[int, float] | None:
+        """Return sequence and time (CLOCK_MONOTONIC) of the event that has waited longest for its PUBACK."""
+        return self._window.oldest() if self._present is not None else None
+
     def send(self, connection: Connection, topic: str, reader: OutboxReader, most: int) -> list[bytes]:
         """Send some, at most `most` under way; return the bodies that were handed over."""
         sent: list[bytes] = []

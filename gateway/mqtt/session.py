@@ -32,7 +32,7 @@ from gateway.mqtt.inbound import Inbound
 from gateway.mqtt.inflight_window import CAUTIOUS, InflightWindow
 from gateway.mqtt.learned_limits import LearnedLimits
 from gateway.mqtt.outgoing import Replies
-from gateway.mqtt.pacing import LineHold, TokenBucket
+from gateway.mqtt.pacing import LineHold, Pace, TokenBucket
 from gateway.mqtt.poison_detector import PoisonDetector
 from gateway.mqtt.protocol_choice import RETRY_5_SECONDS
 from gateway.mqtt.publisher_status import StatusReporter
@@ -115,6 +115,7 @@ class Session:
         began = time.monotonic()
         self._began = began
         self._bucket = TokenBucket(settings.replay_per_second, began)
+        self._pace = Pace(self._full_size)
         self._more = True
         self._ping: int | None = None
         """Packet identifier of what the broker is to answer before a suspected event is sent."""
@@ -201,7 +202,8 @@ class Session:
         if self._hold.holds(now) or self._to_be_answered(now) or self._held_for_intake(now):
             return
         window, connection, topic = self._window, self._connection, self._topics.scan
-        while len(window) + self._beside < window.size and connection.lost is None:
+        pace = self._pace
+        while len(window) < pace.size and len(window) + self._beside < window.size and connection.lost is None:
             event = self._next_event()
             if event is None or not self._bucket.take(now):
                 return
@@ -240,7 +242,7 @@ class Session:
         """With nothing left in the line: dead letters, and ranges that somebody wants again."""
         if not len(self._window):
             self._note_sent(self._retries.send())
-        room = self._window.size - len(self._window) - self._retries.under_way
+        room = min(self._window.size, self._pace.size) - len(self._window) - self._retries.under_way
         self._note_sent(self._services.replayer.send(self._connection, self._topics.scan, self._reader, room))
         done = self._services.replayer.finish()
         if done is not None:
@@ -308,6 +310,7 @@ class Session:
         status = self._reporter.value
         acknowledged, refused, newest = status.acknowledged, status.refused, None
         cautious, now = window.size == CAUTIOUS, time.monotonic()
+        self._follow_pace(len(answers), now)
         while answers:
             answer = answers.popleft()
             self._answers = self._answers or answer.mid == self._ping
@@ -337,6 +340,11 @@ class Session:
             self._path_unproven()
         elif window.stalled and (echo is None or not echo.waits or self._ack.awaited):
             self._go_back()
+
+    def _follow_pace(self, answers: int, now: float) -> None:
+        oldest = self._window.oldest() or self._services.replayer.oldest()
+        if answers and oldest is not None:
+            self._pace.answered(answers, now - oldest[1], now)
 
     def _went_through(self, newest: int, *, trusted: bool) -> None:
         """Note that events went through; `trusted`: one that was sent alone, so that the line may open again."""

@@ -104,16 +104,16 @@ def _add_restrictions(parser: argparse.ArgumentParser) -> None:
 
 
 def _send_one(chosen: argparse.Namespace) -> int:
-    from intake.deltas import Block, Recall, Release
+    from intake.deltas import BlockChange, RecallChange, ReleaseChange
 
     named = {"device_identifier": chosen.di, "article_number": chosen.article, "issuer": chosen.issuer}
     change: Change
     if chosen.op == "release":
-        change = Release(**named, id=chosen.id)
+        change = ReleaseChange(**named, id=chosen.id)
     elif chosen.op == "block":
-        change = Block(**named, reason=chosen.reason, from_=chosen.from_)
+        change = BlockChange(**named, reason=chosen.reason, from_=chosen.from_)
     else:
-        change = Recall(
+        change = RecallChange(
             **named,
             **_restrictions(chosen),
             id=chosen.id,
@@ -175,16 +175,17 @@ def _store(chosen: argparse.Namespace, changes: "Sequence[Change]") -> int:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from intake.boxes import taken_by
+    from intake.boxes import read_reports
     from intake.cli.output import print_json, table
 
     engine, deltas = _open(chosen)
     try:
         rows = deltas.all(LISTED)
-        taken, boxes = taken_by(engine)
+        reports = read_reports(engine)
     finally:
         engine.dispose()
-    listed = [(row, sum(held.has(row.number) for held in taken.get(row.source, ()))) for row in rows]
+    boxes = len(reports)
+    listed = [(row, sum(one.has(row.source, row.number) for one in reports)) for row in rows]
     if chosen.json:
         names = ("source", "number", "issued", "sent", "summary")
         print_json(
@@ -209,8 +210,7 @@ def _affected(chosen: argparse.Namespace) -> int:
     from gateway.model import Recall
     from intake.affected import affected
     from intake.cli.output import print_json, table
-    from intake.deltas import Recall as RecallChange
-    from intake.deltas import checked
+    from intake.deltas import RecallChange, checked
 
     recall = Recall(source="", **_restrictions(chosen))
     checked(RecallChange(device_identifier=chosen.di, article_number=chosen.article, **_restrictions(chosen)))

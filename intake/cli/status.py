@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from intake.cli.options import add_config, settings_of
 
 if TYPE_CHECKING:
-    from intake.status import Status, StreamStatus
+    from intake.status import IntakeStatus, StreamStatus
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name for it
@@ -42,7 +42,7 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if status.well else 1
 
 
-def _show(status: "Status") -> None:
+def _show(status: "IntakeStatus") -> None:
     from intake.cli.output import table
 
     table(

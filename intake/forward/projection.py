@@ -56,7 +56,7 @@ def _content(act: Act, form: Form) -> bytes | None:
         message = hl7v2.message(act)
         return None if message is None else message.encode()
     if form == "epcis":
-        return _epcis(act)
+        return epcis.document(act)
     bundle = fhir_transaction.bundle(act, "R4" if form == "fhir-r4" else "R5")
     return None if bundle is None else msgspec.json.encode(bundle)
 
@@ -86,18 +86,3 @@ def _acts(body: bytes, related: Related, unsealer: Unsealer | None) -> list[Act]
 
 def _opened(body: bytes, unsealer: Unsealer | None) -> bytes:
     return body if unsealer is None else msgspec.json.encode(unsealer.opened(cloudevent.decode_scan(body)))
-
-
-def _epcis(act: Act) -> bytes | None:
-    event = epcis.object_event(act)
-    if event is None:
-        return None
-    return msgspec.json.encode(
-        {
-            "@context": epcis.CONTEXT,
-            "type": "EPCISDocument",
-            "schemaVersion": "2.0",
-            "creationDate": act.event.recordedtime,
-            "epcisBody": {"eventList": [event]},
-        }
-    )

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -28,7 +29,19 @@ class Source(Protocol):
 
     @property
     def generation(self) -> int:
-        """Return how often stream, subscription and connection have been made: what came before may be lost."""
+        """Return how often stream, subscription and connection have been made.
+
+        Each time the intake announces itself, for what was retained may be lost.
+        """
+
+    @property
+    def since(self) -> datetime:
+        """Return when that began which keeps the events until they are settled: a stream, a session.
+
+        It is what the announcement says: another moment means that what came before may be lost, and boxes send
+        again what was not acknowledged. A connection that is made anew is no reason: a thousand boxes that send
+        everything again are a storm, which may end the next connection.
+        """
 
     @property
     def ready(self) -> bool:

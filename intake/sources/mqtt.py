@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -88,6 +89,7 @@ class MqttSource:
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._client: Client | None = None
         self._generation = 0
+        self._since = datetime.now(UTC)
         self._ready = False
         self._problem: str | None = None
         self._v5 = True
@@ -98,6 +100,11 @@ class MqttSource:
     def generation(self) -> int:
         """Return how often it has connected and subscribed."""
         return self._generation
+
+    @property
+    def since(self) -> datetime:
+        """Return when the session began, as far as this process knows."""
+        return self._since
 
     @property
     def ready(self) -> bool:
@@ -240,7 +247,7 @@ class MqttSource:
         self,
         client: Client,
         _data: object,
-        _flags: ConnectFlags,
+        flags: ConnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
@@ -251,6 +258,8 @@ class MqttSource:
             client.disconnect()
             return
         self._spoke_5 = self._spoke_5 or self._v5
+        if not flags.session_present:
+            self._since = datetime.now(UTC)
         filters = [(one, 0) for one in self._topics.boxes]
         if self._takes_events:
             filters.insert(0, (self._topics.scans, 1))

@@ -3,7 +3,7 @@
 NATS hands an MQTT publish with QoS 1 on under the topic's subject (`/` becomes `.`), where an ordinary stream keeps
 it; its PUBACK stands for another stream that keeps nothing without a subscriber. So whether the stream is there
 decides whether anything is: it and the consumer are made at every connection and whenever the server says that
-one is missing, and each making counts as a new generation, upon which boxes send again what was not acknowledged.
+one is missing. A stream made anew is another beginning, upon which boxes send again what was not acknowledged.
 
 Pulling: one request for a number of messages is under way at a time, with its own reply subject, and stands
 until so many have come, the server ends it, or it is silent for too long. What comes late on any of them is
@@ -17,6 +17,7 @@ import ssl
 import threading
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final
 
@@ -26,7 +27,15 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    StreamInfo,
+)
 from nats.js.errors import APIError, NotFoundError
 
 from intake.sources import QUEUE, Delivery, Waiting
@@ -90,6 +99,7 @@ class NatsSource:
         self._room = asyncio.Event()
         self._nc: Client | None = None
         self._made = 0
+        self._since = datetime.now(UTC)
         self._ready = False
         self._problem: str | None = None
         self._requests = count()
@@ -98,6 +108,11 @@ class NatsSource:
     def generation(self) -> int:
         """Return how often stream, consumer or either connection has been made."""
         return self._made + self._mqtt.generation
+
+    @property
+    def since(self) -> datetime:
+        """Return when the stream was made: the same for every intake of a cluster."""
+        return self._since
 
     @property
     def ready(self) -> bool:
@@ -267,10 +282,11 @@ class NatsSource:
         """Make stream and consumer where they are missing; return whether either was."""
         made = False
         try:
-            await js.stream_info(self.stream)
+            stream = await js.stream_info(self.stream)
         except NotFoundError:
-            await self._make_stream(js)
+            stream = await self._make_stream(js)
             made = True
+        self._since = stream.created or self._since
         try:
             await js.consumer_info(self.stream, DURABLE)
         except NotFoundError:
@@ -287,7 +303,7 @@ class NatsSource:
             made = True
         return made
 
-    async def _make_stream(self, js: JetStreamContext) -> None:
+    async def _make_stream(self, js: JetStreamContext) -> StreamInfo:
         """Keep each event until an intake has it; what a full stream refuses, the boxes keep."""
         subject = f"{ROOT.replace('/', '.')}.{self._settings.tenant}.*.*.scan"
         config = StreamConfig(
@@ -299,12 +315,12 @@ class NatsSource:
             num_replicas=REPLICAS,
         )
         try:
-            await js.add_stream(config)
+            return await js.add_stream(config)
         except APIError as error:
             if error.err_code != NO_CLUSTER:
                 raise
             log.warning("nats stream=%s one server only: no copy of an event until it is committed", self.stream)
-            await js.add_stream(config.evolve(num_replicas=1))
+            return await js.add_stream(config.evolve(num_replicas=1))
 
     async def _acknowledge(self, receipts: Sequence[tuple[Client, str]]) -> None:
         """Acknowledge each on the connection it came by: a new stream may give its number to another."""

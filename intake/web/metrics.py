@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from intake.counters import Counters
-from intake.status import Status
+from intake.status import IntakeStatus
 
 Samples = list[tuple[Mapping[str, str], float | None]]
 
 
-def text(status: Status | None, counters: Counters, source_ready: bool, now: datetime) -> str:  # noqa: FBT001
+def text(status: IntakeStatus | None, counters: Counters, source_ready: bool, now: datetime) -> str:  # noqa: FBT001
     """Return the page. `status`: None when the database cannot be read."""
     lines: list[str] = []
     for name, kind, words, samples in _metrics(status, counters, now, source_ready=source_ready):
@@ -21,7 +21,7 @@ def text(status: Status | None, counters: Counters, source_ready: bool, now: dat
 
 
 def _metrics(
-    status: Status | None, counters: Counters, now: datetime, *, source_ready: bool
+    status: IntakeStatus | None, counters: Counters, now: datetime, *, source_ready: bool
 ) -> Iterator[tuple[str, str, str, Samples]]:
     yield "source_ready", "gauge", "Whether events arrive: 1 connected and subscribed.", [({}, source_ready)]
     database = status is not None and counters.database_problem is None

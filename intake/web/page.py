@@ -5,11 +5,15 @@ from html import escape
 from typing import Final
 
 from intake.status import StreamStatus
-from intake.web.overview import Overview
+from intake.web.overview import Gap, Overview, SentDelta
 
 REFRESH_SECONDS: Final = 15
 BOXES: Final = 500
 """Rows of the table; those with something to look at come first."""
+NAMED: Final = 12
+"""Boxes named that have not taken a delta."""
+ALARMS: Final = 5
+"""Alarms of one box that are shown: the most urgent come first."""
 BAR: Final = 20
 HEIGHT: Final = 120
 
@@ -26,6 +30,8 @@ h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5re
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); }
 th { color: var(--dim); font-weight: 600; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; } .dim { color: var(--dim); }
+tr.more td { border-bottom: 0; } tr.note td { padding: 0 .8rem .5rem 0; }
+.note ul { margin: 0; padding-left: 1.2rem; } td { vertical-align: top; }
 svg { max-width: 100%; height: auto; } svg rect { fill: var(--bar); } svg text { fill: var(--dim); font-size:
 11px; }
 """
@@ -54,39 +60,66 @@ def html(overview: Overview) -> str:
             "<h2>Uses a day</h2>",
             bars(overview.uses, "Events in force, consumed, by day"),
             "<h2>Boxes</h2>",
-            _boxes(boxes),
+            _boxes(boxes, overview),
             "<h2>Unknown articles</h2>",
             _unknown(overview.unknown),
             "<h2>Recalls and other changes of articles</h2>",
-            _recalls(overview),
+            _deltas(overview.deltas),
             "</html>",
         )
     )
 
 
 def _wants_a_look(one: StreamStatus) -> bool:
-    return bool(one.late or one.alarms or one.status == "offline")
+    return bool(one.late or one.missing or one.alarms or one.status == "offline")
 
 
-def _boxes(boxes: Sequence[StreamStatus]) -> str:
+def _boxes(boxes: Sequence[StreamStatus], overview: Overview) -> str:
     if not boxes:
         return '<p class="dim">No box has sent anything yet.</p>'
-    rows = (
-        (
-            escape(one.source.removeprefix("urn:scangate:").replace(":", " / ")),
-            escape(one.version or "-"),
-            f'<span class="{"bad" if one.status == "offline" else "good"}">{escape(one.status or "-")}</span>',
-            f"{one.frontier:,}",
-            f'<span class="bad">{one.missing:,}</span>' if one.missing else "0",
-            _duration(one.lag_seconds),
-            "-" if one.waiting is None else f"{one.waiting:,}",
-            f'<span class="bad">{one.alarms}</span>' if one.alarms else "0" if one.alarms == 0 else "-",
-        )
-        for one in boxes[:BOXES]
-    )
     headings = ("box", "version", "state", "stored up to", "missing", "last event", "waiting there", "alarms")
+    rows = ((_cells(one), _notes(one, overview)) for one in boxes[:BOXES])
     more = f'<p class="dim">and {len(boxes) - BOXES} more</p>' if len(boxes) > BOXES else ""
     return _table(headings, rows, numbers=frozenset({3, 4, 5, 6, 7})) + more
+
+
+def _cells(one: StreamStatus) -> tuple[str, ...]:
+    return (
+        escape(_name(one.source)),
+        escape(one.version or "-"),
+        f'<span class="{"bad" if one.status == "offline" else "good"}">{escape(one.status or "-")}</span>',
+        f"{one.frontier:,}",
+        f'<span class="bad">{one.missing:,}</span>' if one.missing else "0",
+        _duration(one.lag_seconds),
+        "-" if one.waiting is None else f"{one.waiting:,}",
+        f'<span class="bad">{one.alarms}</span>' if one.alarms else "0" if one.alarms == 0 else "-",
+    )
+
+
+def _name(source: str) -> str:
+    return source.removeprefix("urn:scangate:").replace(":", " / ")
+
+
+def _notes(one: StreamStatus, overview: Overview) -> list[str]:
+    """Return what is to be said below the row of a box: what is missing, and its alarms in its own words."""
+    notes = []
+    gaps = overview.gaps.get(one.source, ())
+    if gaps:
+        since = "" if one.hole_since is None else f", for {_duration(_age(overview, one))}"
+        notes.append(f"missing: {', '.join(map(_range, gaps))}{since}; asked for by itself while the box is online")
+    alarms = overview.alarms.get(one.source, ())
+    notes += alarms[:ALARMS]
+    if len(alarms) > ALARMS:
+        notes.append(f"and {len(alarms) - ALARMS} more alarms")
+    return notes
+
+
+def _age(overview: Overview, one: StreamStatus) -> int:
+    return 0 if one.hole_since is None else int((overview.now - one.hole_since).total_seconds())
+
+
+def _range(gap: Gap) -> str:
+    return f"{gap.first:,}" if gap.first == gap.last else f"{gap.first:,} to {gap.last:,}"
 
 
 def _unknown(unknown: Sequence[tuple[str, int]]) -> str:
@@ -103,23 +136,33 @@ def _unknown(unknown: Sequence[tuple[str, int]]) -> str:
     return f'<svg viewBox="0 0 520 {height}" width="520" role="img" aria-label="Unknown articles">{drawn}</svg>'
 
 
-def _recalls(overview: Overview) -> str:
-    if not overview.recalls:
+def _deltas(deltas: Sequence[SentDelta]) -> str:
+    if not deltas:
         return '<p class="dim">None was sent from here.</p>'
     rows = (
         (
-            escape(f"{one.delta.source} {one.delta.number}"),
-            f"{one.delta.issued:%Y-%m-%d %H:%M}",
-            escape(one.delta.summary),
-            _taken(one.taken, one.boxes) if one.delta.sent else '<span class="bad">not sent yet</span>',
+            (
+                escape(f"{one.delta.source} {one.delta.number}"),
+                f"{one.delta.issued:%Y-%m-%d %H:%M}",
+                escape(one.delta.summary),
+                _taken(one) if one.delta.sent else '<span class="bad">not sent yet</span>',
+            ),
+            _lacking(one) if one.delta.sent else [],
         )
-        for one in overview.recalls
+        for one in deltas
     )
     return _table(("number", "issued (UTC)", "what", "taken by"), rows)
 
 
-def _taken(taken: int, boxes: int) -> str:
-    return f'<span class="{"good" if taken == boxes else "bad"}">{taken} of {boxes} boxes</span>'
+def _taken(one: SentDelta) -> str:
+    return f'<span class="{"bad" if one.lacking else "good"}">{one.taken} of {one.boxes} boxes</span>'
+
+
+def _lacking(one: SentDelta) -> list[str]:
+    if not one.lacking:
+        return []
+    more = f", and {len(one.lacking) - NAMED} more" if len(one.lacking) > NAMED else ""
+    return [f"not taken yet: {', '.join(map(_name, one.lacking[:NAMED]))}{more}"]
 
 
 def bars(values: Sequence[tuple[str, int]], label: str) -> str:
@@ -144,14 +187,30 @@ def bars(values: Sequence[tuple[str, int]], label: str) -> str:
     )
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset[int] = frozenset()) -> str:
+def _table(
+    headings: Sequence[str],
+    rows: Iterable[tuple[Sequence[str], Sequence[str]]],
+    numbers: frozenset[int] = frozenset(),
+) -> str:
+    """Return a table; each row: its cells (HTML), and the notes below them (text)."""
+
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(
             f"<{tag}{' class=n' if place in numbers else ''}>{cell}</{tag}>" for place, cell in enumerate(row)
         )
 
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    body = "".join(
+        f"<tr{' class=more' if notes else ''}>{cells('td', row)}</tr>{_below(notes, len(headings))}"
+        for row, notes in rows
+    )
     return f'<div class="wide"><table><tr>{cells("th", headings)}</tr>{body}</table></div>'
+
+
+def _below(notes: Sequence[str], columns: int) -> str:
+    if not notes:
+        return ""
+    items = "".join(f"<li>{escape(one)}</li>" for one in notes)
+    return f'<tr class="note"><td colspan="{columns}"><ul>{items}</ul></td></tr>'
 
 
 def _duration(seconds: int) -> str:

@@ -31,10 +31,10 @@ from tests.articles.test_overlay import (
     PALLET,
     RELEASE,
     ROOT,
-    VERSION_1,
     WHOLE,
     upsert,
 )
+from tests.articles.test_overlay_versions import VERSION_1
 from tests.articles.test_sync_changes import CHANGE, CUP, STEM, catalogue, drop
 from tests.articles.test_sync_changes import WHOLE as WHOLE_FILE
 

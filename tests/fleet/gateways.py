@@ -1,8 +1,9 @@
 """Several gateways in one process: the real outbox, event and publisher code, without scanners.
 
-As a program: `python -m tests.fleet.gateways SETTINGS` (JSON of `Settings`). It says `connected` when every gateway
-has its broker, waits for a line, stores the scans (with `until_end`, on and on until its standard input ends),
-waits until all are delivered, and says a `Report` as JSON.
+As a program: `python -m tests.fleet.gateways SETTINGS` (JSON of `Settings`). It says `stored` when every gateway has
+stored the scans that wait from before (where there are any), `connected` when every one has its broker, waits for a
+line, stores the scans (with `until_end`, on and on until its standard input ends), waits until all are delivered, and
+says a `Report` as JSON.
 """
 
 import random
@@ -54,6 +55,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Go on at this pace until standard input ends."""
     confirm: Literal["auto", "puback", "ack"] = "puback"
     """What delivers an event."""
+    waiting: int = 0
+    """Scans of each gateway that wait from before it connects."""
+    patience: float = PATIENCE_SECONDS
+    """For all to be connected, and for all to be delivered; seconds."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -68,11 +73,16 @@ class Report(Struct, frozen=True, kw_only=True):
     protocols: tuple[str, ...]
 
 
+def gateway_name(number: int) -> str:
+    """Return the id of a gateway."""
+    return f"gw{number:04d}"
+
+
 class Gateway:
     """One gateway: its outbox and its publisher; the one thread of the process is its worker."""
 
     def __init__(self, number: int, directory: Path, broker: BrokerSettings) -> None:
-        self.name = f"gw{number:04d}"
+        self.name = gateway_name(number)
         self.outbox = Outbox(
             directory / f"{self.name}.db",
             OutboxSettings(min_free_bytes=0),
@@ -85,7 +95,12 @@ class Gateway:
             self.outbox.path,
             on_unsettled=lambda: None,
         )
-        self.publisher.start()
+
+    def fill(self, count: int) -> None:
+        """Store scans before anything is connected, many at once."""
+        for first in range(0, count, samples.BATCH):
+            drafts = [samples.draft(number) for number in range(first, min(count, first + samples.BATCH))]
+            self.outbox.append(drafts, now(), seal=True)
 
     def scan(self, number: int) -> None:
         """Store one scan, and say so."""
@@ -143,6 +158,11 @@ def _scan_once(gateways: Sequence[Gateway], settings: Settings) -> bool:
     return True
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Run the gateways."""
     settings = msgspec.json.decode(sys.argv[1], type=Settings)
@@ -155,13 +175,18 @@ def main() -> None:
         )
         for number, urls in enumerate(settings.urls, settings.first)
     ]
-    wait_until(lambda: all(one.publisher.connected for one in gateways), "all are connected", PATIENCE_SECONDS)
-    sys.stdout.write("connected\n")
-    sys.stdout.flush()
+    if settings.waiting:
+        for one in gateways:
+            one.fill(settings.waiting)
+        _say("stored")
+    for one in gateways:
+        one.publisher.start()
+    wait_until(lambda: all(one.publisher.connected for one in gateways), "all are connected", settings.patience)
+    _say("connected")
     if not sys.stdin.readline():
         return
     _scan(gateways, settings)
-    wait_until(lambda: all(one.settle() for one in gateways), "all is delivered", PATIENCE_SECONDS)
+    wait_until(lambda: all(one.settle() for one in gateways), "all is delivered", settings.patience)
     progress = [one.publisher.status for one in gateways]
     protocols = sorted({one.protocol or "" for one in progress})
     for one in gateways:

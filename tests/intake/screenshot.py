@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from intake.counters import Counters
 from intake.database import open_database
-from intake.deltas import Change, Deltas, Recall, Release
+from intake.deltas import Change, Deltas, RecallChange, ReleaseChange
 from intake.event import EventRow, read_event
 from intake.messages import BoxMessage, read_box_message
-from intake.store import Batch, Store
+from intake.store import ReceivedBatch, Store
 from intake.web.server import Pages, WebServer
 from tests.display.browser import browser, installed
 from tests.intake.boxes import body, health, source, topic
@@ -47,19 +47,19 @@ def fill(url: str) -> Pages:
     missing = next(one for one in events if one.source == source(BOXES[3]) and one.sequence == 40)
     words = [word for box in BOXES for word in _words(box)]
     Store(engine, lambda: NOW - timedelta(seconds=40)).commit(
-        Batch(events=tuple(one for one in events if one is not missing), boxes=tuple(words))
+        ReceivedBatch(events=tuple(one for one in events if one is not missing), boxes=tuple(words))
     )
     deltas = Deltas(engine, lambda: NOW - timedelta(hours=3))
-    change: Change = Recall(device_identifier="09520001000102", lots=("L2A0417",), reason="FSN 17")
+    change: Change = RecallChange(device_identifier="09520001000102", lots=("L2A0417",), reason="FSN 17")
     sent = [deltas.add("jeeves-miv", [change])]
-    sent.append(deltas.add("jeeves-miv", [Release(article_number="VGR-104302")]))
+    sent.append(deltas.add("jeeves-miv", [ReleaseChange(article_number="VGR-104302")]))
     deltas.mark_sent(sent)
     return Pages(engine, Counters(), lambda: True, lambda: NOW)
 
 
 def _words(box: str) -> list[BoxMessage]:
     """What a box says of itself; one is away, one has alarms, and one has not taken the newest delta."""
-    alarms = ["scanner front: missing"] if box == BOXES[1] else []
+    alarms = ["article master: 9 days old", "scanner front: not connected"] if box == BOXES[1] else []
     status = b"offline" if box == BOXES[3] else b"online"
     number = 1 if box == BOXES[3] else 2
     articles = json.dumps({"sources": [{"name": "jeeves-miv", "deltaNumber": number}]}).encode()
@@ -82,7 +82,7 @@ def main(directory: Path) -> None:
     with tempfile.TemporaryDirectory() as place, browser(program) as chrome:
         web = WebServer("127.0.0.1:0", fill(f"sqlite:///{place}/events.db"))
         web.start()
-        chrome.resize(1120, 1010)
+        chrome.resize(1120, 1120)
         chrome.go(f"http://127.0.0.1:{web.port}/")
         chrome.until("document.querySelectorAll('svg').length === 2", "the plots")
         picture = chrome.picture()

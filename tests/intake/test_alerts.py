@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from intake.counters import Counters
-from intake.status import Status, StreamStatus
+from intake.status import IntakeStatus, StreamStatus
 from intake.web import metrics
 from tests.intake.boxes import EPOCH, ROOT, source
 
@@ -47,7 +47,7 @@ def names() -> set[str]:
         waiting=0,
         late=False,
     )
-    status = Status(well=True, streams=(stream,), stored=1, poison=0, passed_over=0)
+    status = IntakeStatus(well=True, streams=(stream,), stored=1, poison=0, passed_over=0)
     text = metrics.text(status, Counters(), source_ready=True, now=NOW)
     return set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
 

@@ -181,6 +181,10 @@ def test_a_wiped_broker_is_announced_to_anew(tmp_path: Path, closing: Closing) -
     wait_for(lambda: box.announcements, "an announcement")
     box.send(body(1), body(2))
     box.wait_for_ack(2)
+    intake.kill()
+    intake.start()
+    wait_for(lambda: len(box.announcements) > 1, "the intake is back")
+    assert len({one["since"] for one in box.announcements}) == 1, "nothing was lost: nobody sends anything again"
     node.kill()
     node.wipe()
     node.start()

@@ -15,16 +15,25 @@ from gateway.articles.lookup.status_message import encode, status_message
 from gateway.articles.overlay.delta_message import read_delta
 from gateway.articles.overlay.signing import verifier
 from gateway.articles.overlay.statements import Delta
-from gateway.model import Issuer, NumberRange
-from gateway.model import Recall as ModelRecall
+from gateway.model import Issuer, NumberRange, Recall
 from intake.affected import affected
 from intake.boxes import deltas_held
 from intake.database import open_database
-from intake.deltas import Block, Change, DeltaMessage, Deltas, Recall, Release, Upsert, checked, read_changes
+from intake.deltas import (
+    BlockChange,
+    Change,
+    DeltaMessage,
+    Deltas,
+    RecallChange,
+    ReleaseChange,
+    UpsertChange,
+    checked,
+    read_changes,
+)
 from intake.errors import RefusedError
 from intake.event import EventRow, read_event
 from intake.signing import Signer, SigningKeyError
-from intake.store import Batch, Store
+from intake.store import ReceivedBatch, Store
 from tests.articles.conftest import Box as ArticlesBox
 from tests.articles.conftest import Importing, directory, importing
 from tests.brokers import Broker, wait_for
@@ -41,20 +50,20 @@ DI = "09520001000102"
 @pytest.mark.parametrize(
     "change",
     [
-        Recall(device_identifier=DI, id="FSN-17", reason="breaks", lots=("L2A0417",), serials=("NS1",)),
-        Recall(
+        RecallChange(device_identifier=DI, id="FSN-17", reason="breaks", lots=("L2A0417",), serials=("NS1",)),
+        RecallChange(
             device_identifier=DI,
             lot_ranges=(NumberRange(first="L0998", last="L1002"),),
             serial_ranges=(NumberRange(first="7", last="12"), NumberRange(first="A07", last="A12")),
         ),
-        Recall(device_identifier="110375286414", reason="a PPN with a PZN"),
-        Recall(device_identifier=DI, from_="2026-11-01", to="2026-12-01", expires_from="2027-01-01"),
-        Recall(article_number="VGR-1"),
-        Block(article_number="VGR-2", reason="contract ended", from_="2026-12-01"),
-        Release(device_identifier=DI, issuer=Issuer.GS1),
-        Release(device_identifier=DI, id="FSN-17"),
-        Release(id="FSN-17"),
-        Upsert(article={"deviceIdentifier": DI, "articleNumber": "VGR-1", "implant": True}),
+        RecallChange(device_identifier="110375286414", reason="a PPN with a PZN"),
+        RecallChange(device_identifier=DI, from_="2026-11-01", to="2026-12-01", expires_from="2027-01-01"),
+        RecallChange(article_number="VGR-1"),
+        BlockChange(article_number="VGR-2", reason="contract ended", from_="2026-12-01"),
+        ReleaseChange(device_identifier=DI, issuer=Issuer.GS1),
+        ReleaseChange(device_identifier=DI, id="FSN-17"),
+        ReleaseChange(id="FSN-17"),
+        UpsertChange(article={"deviceIdentifier": DI, "articleNumber": "VGR-1", "implant": True}),
     ],
 )
 @pytest.mark.parametrize("signed", [True, False])
@@ -74,20 +83,20 @@ def test_a_box_reads_what_is_sent(change: Change, signed: bool) -> None:  # noqa
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (Recall(), "name the article"),
-        (Recall(device_identifier=DI, article_number="x"), "name the article"),
-        (Recall(device_identifier=DI, from_="2026-02-30"), "no date"),
-        (Recall(device_identifier=DI, from_="2026-02-02", to="2026-02-01"), "behind the last"),
-        (Block(device_identifier=DI, reason="a\x1b[2Jb"), "control characters"),
-        (Recall(device_identifier=DI, lots=("L1", "L\x1d2")), "control characters"),
-        (Recall(device_identifier=DI, id=" "), "is empty"),
-        (Release(), "name the article"),
-        (Release(id="FSN-17", device_identifier=DI, article_number="x"), "name the article"),
-        (Recall(device_identifier="09520001000103"), "check digit 2 expected, got 3"),
-        (Upsert(article={"deviceIdentifier": "09520001000103"}), "check digit 2 expected"),
-        (Upsert(article={"deviceIdentifer": DI}), "no 'deviceIdentifer'"),
-        (Recall(device_identifier=DI, lot_ranges=(NumberRange(first="L2", last="L1"),)), "is no range"),
-        (Recall(device_identifier=DI, serial_ranges=(NumberRange(first="A1", last="B2"),)), "is no range"),
+        (RecallChange(), "name the article"),
+        (RecallChange(device_identifier=DI, article_number="x"), "name the article"),
+        (RecallChange(device_identifier=DI, from_="2026-02-30"), "no date"),
+        (RecallChange(device_identifier=DI, from_="2026-02-02", to="2026-02-01"), "behind the last"),
+        (BlockChange(device_identifier=DI, reason="a\x1b[2Jb"), "control characters"),
+        (RecallChange(device_identifier=DI, lots=("L1", "L\x1d2")), "control characters"),
+        (RecallChange(device_identifier=DI, id=" "), "is empty"),
+        (ReleaseChange(), "name the article"),
+        (ReleaseChange(id="FSN-17", device_identifier=DI, article_number="x"), "name the article"),
+        (RecallChange(device_identifier="09520001000103"), "check digit 2 expected, got 3"),
+        (UpsertChange(article={"deviceIdentifier": "09520001000103"}), "check digit 2 expected"),
+        (UpsertChange(article={"deviceIdentifer": DI}), "no 'deviceIdentifer'"),
+        (RecallChange(device_identifier=DI, lot_ranges=(NumberRange(first="L2", last="L1"),)), "is no range"),
+        (RecallChange(device_identifier=DI, serial_ranges=(NumberRange(first="A1", last="B2"),)), "is no range"),
     ],
 )
 def test_what_a_box_would_refuse_is_not_stored(change: Change, reason: str) -> None:
@@ -104,7 +113,7 @@ def test_a_file_with_an_unknown_key_is_refused() -> None:
 def test_numbers_go_up_by_one_in_each_source(database_url: str) -> None:
     engine = open_database(database_url)
     deltas = Deltas(engine, lambda: NOW)
-    change = Release(device_identifier=DI)
+    change = ReleaseChange(device_identifier=DI)
     given = [deltas.add(source, [change]).number for source in ("a", "b", "a", "a")]
     assert given == [1, 1, 2, 3]
     assert deltas.add("b", [change], 4711).number == 4711
@@ -281,8 +290,8 @@ def test_affected_lists_past_uses_over_all_boxes(database_url: str) -> None:
         row(6),
         row(7, data={"action": "undo", "undoes": identity("gw1", 6)}),
     ]
-    Store(engine, lambda: NOW).commit(Batch(events=tuple(events)))
-    found = list(affected(engine, ModelRecall(source="", lots=("L2A0417",)), device_identifier="9520001000102"))
+    Store(engine, lambda: NOW).commit(ReceivedBatch(events=tuple(events)))
+    found = list(affected(engine, Recall(source="", lots=("L2A0417",)), device_identifier="9520001000102"))
     shown = sorted((one.source[-3:], one.sequence, one.certain, one.taken_back) for one in found)
     assert shown == [
         ("gw1", 1, True, False),
@@ -291,7 +300,7 @@ def test_affected_lists_past_uses_over_all_boxes(database_url: str) -> None:
         ("gw1", 6, True, True),
         ("gw2", 1, True, False),
     ]
-    by_number = affected(engine, ModelRecall(source=""), article_number="VGR-104233")
+    by_number = affected(engine, Recall(source=""), article_number="VGR-104233")
     assert len(list(by_number)) == 6
     engine.dispose()
 

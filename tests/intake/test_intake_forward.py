@@ -27,7 +27,7 @@ from intake.forward.identities import Unsealer
 from intake.forward.mllp import MllpReceiver
 from intake.forward.projection import Form
 from intake.lock import ExclusiveLock
-from intake.store import Batch, Store
+from intake.store import ReceivedBatch, Store
 from tests.brokers import wait_for
 from tests.intake.boxes import EPOCH, body, identity, source, topic
 from tests.intake.running import command
@@ -52,7 +52,7 @@ def row(sequence: int, box: str = "gw1", /, **changes: Any) -> EventRow:  # noqa
 
 
 def fill(engine: sa.Engine, *rows: EventRow) -> None:
-    Store(engine, lambda: NOW).commit(Batch(events=rows))
+    Store(engine, lambda: NOW).commit(ReceivedBatch(events=rows))
 
 
 class HttpServer:

@@ -12,7 +12,7 @@ from intake.database import open_database
 from intake.errors import RefusedError
 from intake.event import EventRow, Poison, read_event
 from intake.maintenance import ask_again, pass_over, prune
-from intake.store import Batch, Store, Stream
+from intake.store import ReceivedBatch, Store, Stream
 from tests.intake.boxes import EPOCH, body, source, topic
 from tests.intake.running import command
 
@@ -29,7 +29,9 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 def fill(engine: sa.Engine, *numbers: int, received: datetime = NOW) -> None:
     read = [read_event(topic(), body(number), received) for number in numbers]
-    Store(engine, lambda: received).commit(Batch(events=tuple(one for one in read if isinstance(one, EventRow))))
+    Store(engine, lambda: received).commit(
+        ReceivedBatch(events=tuple(one for one in read if isinstance(one, EventRow)))
+    )
 
 
 def count(engine: sa.Engine) -> int:
@@ -83,7 +85,7 @@ def test_poison_is_listed(engine: sa.Engine, database_url: str) -> None:
     assert command("poison", "--database", database_url)[0] == 0
     read = read_event(topic(), b"not \x1b[2J json", NOW)
     assert isinstance(read, Poison)
-    Store(engine, lambda: NOW).commit(Batch(poison=(read,)))
+    Store(engine, lambda: NOW).commit(ReceivedBatch(poison=(read,)))
     code, out, _ = command("poison", "--database", database_url)
     assert code == 1
     assert "\x1b" not in out

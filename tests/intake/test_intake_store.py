@@ -1,4 +1,4 @@
-"""The store beside a plain model, under any order of arrival; and what must not get past it."""
+"""The store: what it keeps, what it nets, and what must not get past it."""
 
 import json
 import threading
@@ -12,19 +12,18 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.events.exports.netting import in_force
 from gateway.events.stored_event import StoredEvent
-from intake.acknowledge import Acknowledgements
 from intake.database import DatabaseError, open_database
 from intake.event import EventRow, Ignored, Place, Poison, read_event
 from intake.holes import Holes
 from intake.messages import read_box_message
 from intake.schema import metadata
 from intake.status import read_status
-from intake.store import Batch, Store, Stream
+from intake.store import ReceivedBatch, Store, Stream
 from tests.intake.boxes import EPOCH, body, health, identity, sequences, source, topic
 from tests.postgresql import PostgreSql
 
@@ -70,56 +69,6 @@ def rows(engine: sa.Engine, query: str) -> list[Any]:
         return list(connection.execute(sa.text(query)))
 
 
-Arrival = tuple[int, str, int]
-"""Which of two intakes, which box, which number."""
-arrivals = st.lists(
-    st.tuples(st.sampled_from([0, 1]), st.sampled_from(["gw1", "gw2"]), st.integers(1, 12)), min_size=1, max_size=60
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(arrivals=arrivals, cuts=st.sets(st.integers(0, 59)), poisons=st.sets(st.integers(1, 12)), data=st.data())
-def test_two_intakes_in_any_order_with_copies_and_holes(
-    tmp_path_factory: pytest.TempPathFactory,
-    arrivals: list[Arrival],
-    cuts: set[int],
-    poisons: set[int],
-    data: st.DataObject,
-) -> None:
-    """The frontier is what a plain set of numbers says, never passes a hole; acknowledgements never go back."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('model') / 'events.db'}"
-    engine = open_database(url)
-    stores = [Store(engine, lambda: NOW), Store(engine, lambda: NOW)]
-    acknowledged = [Acknowledgements(), Acknowledgements()]
-    said: dict[tuple[int, Stream], int] = {}
-    held: dict[str, set[int]] = {"gw1": set(), "gw2": set()}
-    batch: list[Arrival] = []
-    for place, arrival in enumerate(arrivals):
-        batch.append(arrival)
-        if place not in cuts and place != len(arrivals) - 1:
-            continue
-        which = batch[-1][0]
-        events = [row(number, box) for _, box, number in batch if number not in poisons]
-        odd = [
-            poison(body(number, box, type="scangate.scan.v9"), box) for _, box, number in batch if number in poisons
-        ]
-        committed = stores[which].commit(Batch(events=tuple(events), poison=tuple(odd)))
-        for _, box, number in batch:
-            held[box].add(number)
-        for of, upto in acknowledged[which].committed(committed.frontiers, float(place)).items():
-            assert upto >= said.get((which, of), 0), "an acknowledgement went back"
-            said[which, of] = upto
-            assert upto == unbroken(held[of.source.rpartition(":")[2]])
-        batch = []
-        if data.draw(st.booleans(), label="restart"):
-            stores[which] = Store(engine, lambda: NOW)
-    for box, numbers in held.items():
-        assert frontier(engine, Stream(source(box), EPOCH)) == unbroken(numbers)
-        stored = [one for one in rows(engine, "SELECT source, sequence FROM event") if one.source == source(box)]
-        assert sequences(stored) == sorted(numbers - poisons), "each once"
-    engine.dispose()
-
-
 def unbroken(numbers: set[int]) -> int:
     last = 0
     while last + 1 in numbers:
@@ -141,7 +90,7 @@ def test_two_intakes_at_once_neither_miss_each_other_nor_lock_each_other_out(pos
             try:
                 for first in range(1, 60, 2):
                     events = [row(first + part, box) for box in order] + [row(first + 1 - part, order[0])]
-                    mine.commit(Batch(events=tuple(events)))
+                    mine.commit(ReceivedBatch(events=tuple(events)))
             except DatabaseError as error:
                 failed.append(error)
             own.dispose()
@@ -158,10 +107,10 @@ def test_two_intakes_at_once_neither_miss_each_other_nor_lock_each_other_out(pos
 
 def test_an_identity_is_never_stored_twice_nor_over_another(store: Store, engine: sa.Engine) -> None:
     """CloudEvents 1.0, `id`: source and id are unique for each distinct event; every place still moves on."""
-    store.commit(Batch(events=(row(1),)))
+    store.commit(ReceivedBatch(events=(row(1),)))
     again = row(2, id=identity("gw1", 1))
     changed = row(1, time="2026-11-21T22:41:07.313+01:00")
-    done = store.commit(Batch(events=(again, changed, row(3))))
+    done = store.commit(ReceivedBatch(events=(again, changed, row(3))))
     assert (done.stored, done.poisoned, done.frontiers[STREAM]) == (1, 2, 3)
     reasons = [found.reason for found in rows(engine, "SELECT reason FROM poison ORDER BY reason")]
     assert [("other content" in one, "another place" in one) for one in reasons] == [(False, True), (True, False)]
@@ -170,24 +119,24 @@ def test_an_identity_is_never_stored_twice_nor_over_another(store: Store, engine
 
 def test_another_box_may_not_take_an_identity(store: Store, engine: sa.Engine) -> None:
     """A hostile box that knows an id stops neither its own line nor the other's."""
-    store.commit(Batch(events=(row(1, "gw2", id=identity("gw1", 1)),)))
-    store.commit(Batch(events=(row(1),)))
+    store.commit(ReceivedBatch(events=(row(1, "gw2", id=identity("gw1", 1)),)))
+    store.commit(ReceivedBatch(events=(row(1),)))
     assert len(rows(engine, "SELECT id FROM event")) == 2
     assert frontier(engine) == 1
 
 
 def test_poison_that_comes_again_is_one_row(store: Store, engine: sa.Engine) -> None:
     one = poison(b"not json")
-    store.commit(Batch(poison=(one,)))
-    store.commit(Batch(poison=(one, poison(b"\xff\x00"))))
+    store.commit(ReceivedBatch(poison=(one,)))
+    store.commit(ReceivedBatch(poison=(one, poison(b"\xff\x00"))))
     assert sorted(found.times for found in rows(engine, "SELECT times FROM poison")) == [1, 2]
 
 
 def test_a_late_event_is_marked(store: Store, engine: sa.Engine) -> None:
     """A parked event sent again comes behind the stand-in of the same number."""
     parked = row(1, type="scangate.parked.v1", id=identity("stand-in", 1), data={"reason": "too large"})
-    store.commit(Batch(events=(parked, row(2))))
-    store.commit(Batch(events=(row(1),)))
+    store.commit(ReceivedBatch(events=(parked, row(2))))
+    store.commit(ReceivedBatch(events=(row(1),)))
     assert [bool(found.late) for found in rows(engine, "SELECT late FROM event ORDER BY sequence, late")] == [
         False,
         True,
@@ -200,14 +149,14 @@ def test_a_long_row_behind_a_hole_is_walked_in_pieces(
     store: Store, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("intake.store.WALK", 5)
-    store.commit(Batch(events=tuple(row(number) for number in range(2, 40))))
+    store.commit(ReceivedBatch(events=tuple(row(number) for number in range(2, 40))))
     assert frontier(engine) == 0
-    store.commit(Batch(events=(row(1),)))
+    store.commit(ReceivedBatch(events=(row(1),)))
     assert frontier(engine) == 39
 
 
 def test_numbers_that_never_come_can_be_passed(store: Store, engine: sa.Engine) -> None:
-    store.commit(Batch(events=(row(1), row(4))))
+    store.commit(ReceivedBatch(events=(row(1), row(4))))
     places = [Place(source=source(), epoch=EPOCH, sequence=number) for number in (2, 3)]
     assert store.stand_in(places, "the box has them no longer").frontiers == {STREAM: 4}
     assert len(rows(engine, "SELECT * FROM stand_in")) == 2
@@ -219,7 +168,7 @@ def test_what_an_undo_takes_back_is_not_in_force(store: Store, engine: sa.Engine
     refused = row(4, data={"verdict": {"disposition": "refused", "findings": []}})
     repeat = row(5, data={"repeats": identity("gw1", 3)})
     discarded = row(7, data={"action": "discard", "corrects": identity("gw1", 6)})
-    store.commit(Batch(events=(row(1), undo, row(3), refused, repeat, row(6), discarded, foreign)))
+    store.commit(ReceivedBatch(events=(row(1), undo, row(3), refused, repeat, row(6), discarded, foreign)))
     assert sequences(rows(engine, "SELECT sequence FROM in_force WHERE action = 'consume'")) == [3, 6]
     assert sequences(rows(engine, "SELECT sequence FROM used")) == [3]
     (used,) = rows(engine, "SELECT article_number, lot_number, quantity FROM article_use")
@@ -243,7 +192,7 @@ def test_the_views_net_as_the_gateways_own_reports(store: Store, engine: sa.Engi
     ]
     sent = [body(number, data=data) for number, data in changes]
     events = [read_event(topic(), one, NOW) for one in sent]
-    store.commit(Batch(events=tuple(one for one in events if isinstance(one, EventRow))))
+    store.commit(ReceivedBatch(events=tuple(one for one in events if isinstance(one, EventRow))))
     stored = [StoredEvent(sequence=number, body=one, state="delivered") for number, one in enumerate(sent, 1)]
     expected = {
         int(one.event.sequence): one.quantity
@@ -259,7 +208,7 @@ def test_a_clock_event_gives_the_true_time(store: Store, engine: sa.Engine) -> N
     clock = row(
         2, type="scangate.clock.v1", data={"clock": None, "bootId": "b1", "offsetNs": 1_795_297_259_000_000_000}
     )
-    store.commit(Batch(events=(row(1, data={"clock": boot}), clock)))
+    store.commit(ReceivedBatch(events=(row(1, data={"clock": boot}), clock)))
     assert [found.true_time_ns for found in rows(engine, "SELECT true_time_ns FROM clock_correction")] == [
         1_795_297_259_000_005_000
     ]
@@ -269,17 +218,17 @@ def test_a_boot_that_never_had_the_time_has_bounds(store: Store, engine: sa.Engi
     boot = {"synchronised": False, "corrected": False, "bootId": "b1", "monotonicNs": 5_000}
     bounds = {"notBefore": "2026-11-01T00:00:00Z", "notAfter": "2026-11-02T00:00:00Z"}
     clock = row(2, type="scangate.clock.v1", data={"clock": None, "bootId": "b1"} | bounds)
-    store.commit(Batch(events=(row(1, data={"clock": boot}), clock)))
+    store.commit(ReceivedBatch(events=(row(1, data={"clock": boot}), clock)))
     (found,) = rows(engine, "SELECT true_time_ns, not_before, not_after FROM clock_correction")
     assert tuple(found) == (None, bounds["notBefore"], bounds["notAfter"])
 
 
 def test_the_beginning_of_an_epoch_is_what_its_box_says(store: Store, engine: sa.Engine) -> None:
-    done = store.commit(Batch(events=(row(4712), row(4713))))
+    done = store.commit(ReceivedBatch(events=(row(4712), row(4713))))
     assert (done.frontiers, frontier(engine)) == ({}, 0)
     word = read_box_message(source(), "health", health(begins=4712), NOW)
     assert word is not None
-    assert store.commit(Batch(boxes=(word,))).frontiers == {STREAM: 4713}
+    assert store.commit(ReceivedBatch(boxes=(word,))).frontiers == {STREAM: 4713}
 
 
 def test_what_a_box_says_of_itself_is_no_event(engine: sa.Engine) -> None:
@@ -288,9 +237,11 @@ def test_what_a_box_says_of_itself_is_no_event(engine: sa.Engine) -> None:
     store = Store(engine, lambda: clock[0])
     word = read_box_message(source(), "health", health(), NOW)
     assert word is not None
-    store.commit(Batch(events=(row(1),)))
+    store.commit(ReceivedBatch(events=(row(1),)))
     clock[0] = NOW + timedelta(minutes=5)
-    assert store.commit(Batch(boxes=(word,))).frontiers == {STREAM: 1}, "acknowledged again: an ack may be lost"
+    assert store.commit(ReceivedBatch(boxes=(word,))).frontiers == {STREAM: 1}, (
+        "acknowledged again: an ack may be lost"
+    )
     (status,) = read_status(engine, clock[0]).streams
     assert (status.lag_seconds, status.status, status.version) == (300, None, "1.0")
 
@@ -323,7 +274,7 @@ def test_a_database_that_is_away_is_an_error_that_says_so(tmp_path: Path) -> Non
 
 
 def test_holes_are_claimed_by_one_intake(store: Store) -> None:
-    store.commit(Batch(events=(row(1), row(3), row(7))))
+    store.commit(ReceivedBatch(events=(row(1), row(3), row(7))))
     (hole,) = store.holes(NOW + timedelta(seconds=1))
     assert [(gap.first, gap.last) for gap in store.gaps(hole.stream, 5)] == [(2, 2), (4, 6)]
     assert store.claim(hole, NOW)
@@ -380,7 +331,7 @@ def test_no_bytes_raise(sent: bytes) -> None:
 def test_any_text_of_a_label_is_stored(store: Store, engine: sa.Engine, lot: str) -> None:
     udi = {"issuer": "GS1", "deviceIdentifier": "09520001000102", "lotNumber": lot}
     sent = row(1, data={"udi": udi})
-    assert store.commit(Batch(events=(sent,))).stored == 1
+    assert store.commit(ReceivedBatch(events=(sent,))).stored == 1
     assert json.loads(rows(engine, "SELECT body FROM event")[0].body)["data"]["udi"]["lotNumber"] == lot
 
 
@@ -388,7 +339,7 @@ def test_one_row_the_database_refuses_does_not_hold_the_others(store: Store, eng
     if engine.dialect.name != "postgresql":
         pytest.skip("SQLite takes any value")
     bad = msgspec.structs.replace(row(2), base_quantity=2**40)
-    done = store.commit(Batch(events=(row(1), bad, row(3))))
+    done = store.commit(ReceivedBatch(events=(row(1), bad, row(3))))
     assert (done.stored, done.poisoned) == (2, 1)
     assert frontier(engine) == 3
 
@@ -404,7 +355,7 @@ def test_one_row_the_database_refuses_does_not_hold_the_others(store: Store, eng
 )
 def test_what_a_box_no_longer_has_is_passed(store: Store, sent: int, arrive: tuple[int, ...], passed: int) -> None:
     holes = Holes(store, lambda: NOW + timedelta(seconds=60))
-    store.commit(Batch(events=tuple(row(number) for number in (1, 4, 5, 6, 7))))
+    store.commit(ReceivedBatch(events=tuple(row(number) for number in (1, 4, 5, 6, 7))))
     ((asked_of, command),) = holes.due(100.0)
     asked = json.loads(command)
     assert (asked_of, asked["args"]) == (source(), {"epoch": EPOCH, "from": 2, "to": 3})
@@ -412,7 +363,7 @@ def test_what_a_box_no_longer_has_is_passed(store: Store, sent: int, arrive: tup
     holes.heard(json.dumps({"id": asked["id"], "ok": True, "result": result | {"done": False}}).encode(), 101.0)
     holes.heard(json.dumps({"id": asked["id"], "ok": True, "result": result}).encode(), 101.0)
     for number in arrive:
-        store.commit(Batch(events=(row(number),)))
+        store.commit(ReceivedBatch(events=(row(number),)))
     assert holes.given_up(110.0) == {}, "what is under way may still arrive"
     found = holes.given_up(140.0)
     assert found.get(STREAM, unbroken({1, *arrive})) == passed

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from intake.counters import Counters
 from intake.database import open_database
-from intake.deltas import Deltas, Recall
+from intake.deltas import Deltas, RecallChange
 from intake.event import EventRow, read_event
 from intake.messages import read_box_message
 from intake.settings import SettingsError
-from intake.store import Batch, Store
+from intake.store import ReceivedBatch, Store
 from intake.web.server import Pages, WebServer
 from tests.display.browser import browser, installed
 from tests.intake.boxes import body, health, source, topic
@@ -47,13 +47,17 @@ def fill(engine: sa.Engine) -> None:
     unknown = {"udi": {"issuer": "GS1", "deviceIdentifier": HOSTILE}, "article": {"match": "none"}}
     rows = [row(1), row(2), row(4), row(1, "gw2", data=unknown)]
     words = [read_box_message(source(), "status", b"online", NOW)]
-    words.append(read_box_message(source(), "health", health(alarms=["a", "b"], version=HOSTILE), NOW))
+    words.append(
+        read_box_message(
+            source(), "health", health(alarms=["scanner front: missing", HOSTILE], version=HOSTILE), NOW
+        )
+    )
     words.append(read_box_message(source(), "articles", b'{"sources":[{"name":"miv","deltaNumber":1}]}', NOW))
     Store(engine, lambda: NOW - timedelta(minutes=5)).commit(
-        Batch(events=tuple(rows), boxes=tuple(one for one in words if one is not None))
+        ReceivedBatch(events=tuple(rows), boxes=tuple(one for one in words if one is not None))
     )
     deltas = Deltas(engine, lambda: NOW)
-    deltas.mark_sent([deltas.add("miv", [Recall(article_number="VGR-1", reason=HOSTILE)])])
+    deltas.mark_sent([deltas.add("miv", [RecallChange(article_number="VGR-1", reason=HOSTILE)])])
 
 
 def row(sequence: int, box: str = "gw1", /, **changes: Any) -> EventRow:  # noqa: ANN401 - JSON
@@ -81,9 +85,21 @@ def test_the_page_says_how_things_are(engine: sa.Engine, web: WebServer) -> None
     assert re.search(
         r"vgr / su / gw1</td><td>.*?</td><td>.*online.*?<td class=n>2</td><td class=n>.*1</span>", text
     )
+    assert "<li>missing: 3, for 5 min" in text
+    assert "<li>scanner front: missing</li><li>&lt;script&gt;" in text, "alarms in the box's own words"
     assert HOSTILE not in text
     assert "<script" not in text
     assert text.count("&lt;script&gt;") >= 3
+
+
+def test_the_boxes_that_have_not_taken_a_recall_are_named(engine: sa.Engine, web: WebServer) -> None:
+    fill(engine)
+    word = read_box_message(source("gw2"), "status", b"online", NOW)
+    assert word is not None
+    Store(engine, lambda: NOW).commit(ReceivedBatch(boxes=(word,)))
+    text = get(web, "/")[1]
+    assert "1 of 2 boxes" in text
+    assert "<li>not taken yet: vgr / su / gw2</li>" in text
 
 
 def test_metrics_are_what_prometheus_reads(engine: sa.Engine, web: WebServer) -> None:

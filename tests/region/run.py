@@ -65,6 +65,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """From the return of the wiped cluster until every box had everything acknowledged."""
 
     @property
+    def last_line(self) -> str:
+        """What the run ends with."""
+        return f"{self.present} of {self.accepted} accepted scans are in the database"
+
+    @property
     def good(self) -> bool:
         """Nothing is missing, doubled or unacknowledged."""
         return self.accepted == self.present and self.extra == 0 and self.frontiers == self.boxes
@@ -133,7 +138,7 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
     region = Region(folder)
     with contextlib.ExitStack() as stack:
         stack.callback(region.close)
-        stack.enter_context(_explained(region, outboxes))
+        stack.enter_context(explained(region, outboxes))
         region.start()
         wait_until(
             lambda: all("announced" in one.log.read_text() for one in region.intakes),
@@ -156,11 +161,11 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
             msgspec.json.decode(line(each), type=Report)
         recovery = time.monotonic() - returned
         say(f"everything is acknowledged {recovery:.0f} s after the cluster's return (aim {CONTAINED_SECONDS:.0f})")
-        return _compare(outboxes, region.database, plan.boxes, recovery)
+        return compare(outboxes, region.database, plan.boxes, recovery)
 
 
 @contextlib.contextmanager
-def _explained(region: Region, outboxes: Path) -> Iterator[None]:
+def explained(region: Region, outboxes: Path) -> Iterator[None]:
     """Add what intakes and gateways said to an error: the folder goes with the run."""
     try:
         yield
@@ -216,8 +221,8 @@ class _Head(Struct, frozen=True):
     epoch: str
 
 
-def _compare(outboxes: Path, database: str, boxes: int, recovery: float) -> Outcome:
-    """Compare the boxes' outboxes with the database."""
+def compare(outboxes: Path, database: str, boxes: int, recovery: float) -> Outcome:
+    """Compare the boxes' outboxes with the database; `recovery`: seconds."""
     engine = make_engine(database)
     heads = msgspec.json.Decoder(_Head)
     accepted = present = frontiers = 0
@@ -228,6 +233,9 @@ def _compare(outboxes: Path, database: str, boxes: int, recovery: float) -> Outc
                 journal = list(reader.journal())
             finally:
                 reader.close()
+            if not journal:
+                frontiers += 1
+                continue
             head = heads.decode(journal[-1].body)
             query = sa.select(event.c.id, event.c.body).where(event.c.source == head.source)
             stored = {str(row.id): row.body.encode() for row in connection.execute(query)}
@@ -268,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome = run(folder, plan, say)
     say(f"{outcome.frontiers} of {outcome.boxes} boxes acknowledged to the last number")
     say(f"{outcome.extra} rows that no box has stored")
-    console.print(f"{outcome.present} of {outcome.accepted} accepted scans are in the database")
+    console.print(outcome.last_line)
     return 0 if outcome.good else 1
 
 

@@ -11,5 +11,6 @@ from tests.region.run import Plan, run
 @pytest.mark.timeout(1200)
 def test_every_accepted_scan_is_in_the_database(tmp_path: Path) -> None:
     outcome = run(tmp_path, Plan(boxes=8, scans=30, seconds=25.0), print)
+    print(outcome.last_line)  # noqa: T201 - with `-s`, the line that `make region` ends with
     assert outcome.good, outcome
     assert outcome.accepted >= 8

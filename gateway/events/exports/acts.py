@@ -71,8 +71,8 @@ class Acts:
         for stored in self._events:
             try:
                 event = cloudevent.decode_scan(stored.body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                self.left_out["unreadable"] += 1
+            except cloudevent.UNREADABLE:
+                self.left_out["no scan" if _is_another(stored.body) else "unreadable"] += 1
                 continue
             if event.type != cloudevent.SCAN_TYPE:
                 self.left_out["no scan"] += 1
@@ -126,6 +126,21 @@ class Acts:
             stood=stood,
             stands=used.stands,
         )
+
+
+class _Type(Struct, frozen=True):
+    type: str
+
+
+_types: Final = msgspec.json.Decoder(_Type)
+
+
+def _is_another(body: bytes) -> bool:
+    """Return whether it is an event of another type: of a case, of the clock, one that was parked."""
+    try:
+        return _types.decode(body).type != cloudevent.SCAN_TYPE
+    except cloudevent.UNREADABLE:
+        return False
 
 
 Value = TypeVar("Value")

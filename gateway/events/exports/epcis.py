@@ -40,25 +40,38 @@ def lines(acts: Acts, created: str) -> Iterator[bytes]:
     yield head[:-1] + b',"epcisBody":{"eventList":['
     separator = b"\n"
     for act in acts:
-        action = (act.undone or act.event).data.action
-        if action not in WORDS:
-            acts.left_out[f"action {action}"] += 1
-            continue
-        event = object_event(act)
-        if event is None:
-            acts.left_out["no UDI"] += 1
-            continue
-        for one in (event, *corrections(act)):
+        made = events(act)
+        if not made:
+            scan = act.undone or act.event
+            acts.left_out["no UDI" if scan.data.action in WORDS else f"action {scan.data.action}"] += 1
+        for one in made:
             yield separator + msgspec.json.encode(one)
             separator = b",\n"
     yield b"\n]}}\n"
 
 
-def object_event(act: Act) -> dict[str, Any] | None:
-    """Return one ObjectEvent; None for a scan without device identifier, which EPCIS cannot name."""
+def document(act: Act) -> bytes | None:
+    """Return a document of one act; None for one that has no place in EPCIS."""
+    made = events(act)
+    if not made:
+        return None
+    head = {"@context": CONTEXT, "type": "EPCISDocument", "schemaVersion": "2.0"}
+    return msgspec.json.encode(head | {"creationDate": act.event.recordedtime, "epcisBody": {"eventList": made}})
+
+
+def events(act: Act) -> list[dict[str, Any]]:
+    """Return the ObjectEvents of one act: its own, and what it makes of the use that it corrects.
+
+    None for an action that EPCIS has no word for, nor for a scan without device identifier, which it cannot name.
+    """
+    event = _object_event(act)
+    return [] if event is None else [event, *_corrections(act)]
+
+
+def _object_event(act: Act) -> dict[str, Any] | None:
     scan = act.undone or act.event
     what = _what(scan)
-    if what is None:
+    if what is None or scan.data.action not in WORDS:
         return None
     action, step, disposition = WORDS[scan.data.action]
     event: dict[str, Any] = {
@@ -82,7 +95,7 @@ def object_event(act: Act) -> dict[str, Any] | None:
     return event | _beyond(scan)
 
 
-def corrections(act: Act) -> Iterator[dict[str, Any]]:
+def _corrections(act: Act) -> Iterator[dict[str, Any]]:
     """Yield what a discard or return makes of the use that it corrects: declared an error, and what is left of it.
 
     EPCIS 2.0, 7.4.1.4: an event is never changed; the events in its place are named.
@@ -100,7 +113,7 @@ def corrections(act: Act) -> Iterator[dict[str, Any]]:
 
 def _use(used: cloudevent.ScanEvent, quantity: int, identity: str) -> Iterator[dict[str, Any]]:
     data = msgspec.structs.replace(used.data, quantity=quantity)
-    event = object_event(Act(event=msgspec.structs.replace(used, data=data)))
+    event = _object_event(Act(event=msgspec.structs.replace(used, data=data)))
     if event is not None:
         yield event | {"eventID": f"urn:uuid:{identity}"}
 
