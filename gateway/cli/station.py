@@ -31,6 +31,9 @@ def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     sheet.add_argument(
         "--language", choices=("sv", "en", "both"), default="both", help="of the captions (default: both)"
     )
+    sheet.add_argument(
+        "--keyed", action="store_true", help="the page for labels that cannot be read: their text is typed with it"
+    )
     sheet.add_argument("--profile", choices=PROFILES, help="of the place the page is for (default: this station's)")
     add_page(sheet)
     sheet.set_defaults(run=_sheet)
@@ -53,7 +56,7 @@ def _add_key(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def _sheet(arguments: argparse.Namespace) -> int:
     from gateway.config.loader import load
-    from gateway.printing.station_sheet import cells, title
+    from gateway.printing.station_sheet import cells, keyed_cells, title
     from gateway.station.control_codes import ControlCodes
     from gateway.station.keys import control_key_of
 
@@ -61,7 +64,8 @@ def _sheet(arguments: argparse.Namespace) -> int:
     site = config.gateway.site
     codes = ControlCodes(site, control_key_of(config.station.code_key_file))
     profile = arguments.profile or config.station.profile
-    return write_page(arguments, title(site, arguments.language), list(cells(codes, arguments.language, profile)))
+    page = keyed_cells(codes, arguments.language) if arguments.keyed else cells(codes, arguments.language, profile)
+    return write_page(arguments, title(site, arguments.language), list(page))
 
 
 def _key(arguments: argparse.Namespace) -> int:

@@ -183,6 +183,10 @@ def missing_of(view: View | None, scanner: str, language: Language) -> str:
     waiting = next((one for one in view.waiting if one.scanner == scanner), None) if view else None
     if waiting is None or not waiting.missing:
         return ""
+    if "typed-again" in waiting.missing:
+        return translated(words.TYPE_AGAIN, language)
+    if "end" in waiting.missing:
+        return translated(words.TYPE_OR_END, language)
     if waiting.suggested in words.SUGGESTED:
         return translated(words.SUGGESTED[waiting.suggested], language)
     named = [translated(words.MISSING[one], language) for one in waiting.missing if one in words.MISSING]
@@ -215,13 +219,15 @@ def _chosen(event: Event, language: Language) -> str:
     return meaning if holds is None else f"{meaning} ({translated(holds, language)})"
 
 
-def _why_invalid(event: Event, language: Language) -> str:
+def _why_invalid(event: Event, language: Language) -> str:  # noqa: PLR0911 - one a reason
     if event.foreign is not None:
         return translated(words.FOREIGN.get(event.foreign, words.FOREIGN_OTHER), language)
     if event.context_refused is not None:
         return translated(words.CONTEXT_REFUSED, language)
     if event.discarded is not None:
         return translated(words.DISCARDED, language)
+    if event.keyed is not None and event.keyed != "typed":
+        return translated(words.NOT_TYPED.get(event.keyed, words.NOT_TYPED[""]), language)
     if event.input == "item to take back, not found":
         return translated(words.NOT_FOUND, language)
     if event.control is not None:

@@ -87,6 +87,17 @@ MISSING: Final[Mapping[str, Words]] = {
     "serial": ("serienr", "serial"),
     "expiry": ("datum", "date"),
 }
+TYPE_AGAIN: Final[Words] = ("Skriv lot/serienr en gång till", "Type lot or serial again")
+TYPE_OR_END: Final[Words] = ("Skriv nästa uppgift, eller Klar", "Type the next field, or Done")
+NOT_TYPED: Final[Mapping[str, Words]] = {
+    "disagrees": ("Inte samma som nyss. Skriv igen.", "Not as before. Type it again."),
+    "person-number": ("Personnummer sparas inte.", "Person numbers are not stored."),
+    "other-label": ("Hör inte till etiketten.", "Not of this label."),
+    "nothing-typed": ("Inget är skrivet ännu.", "Nothing has been typed yet."),
+    "ended": ("Tiden är ute. Inget sparat.", "Time is up. Nothing stored."),
+    "": ("Fel siffra eller datum. Skriv igen.", "Wrong digit or date. Type again."),
+}
+"""Why something typed is not taken; the last: for any other reason."""
 """What a label still lacks."""
 SUGGESTED: Final[Mapping[str | None, Words]] = {
     "square": ("Skanna den fyrkantiga koden", "Scan the square code"),

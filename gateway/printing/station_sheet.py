@@ -4,10 +4,11 @@ Each kind of place has the codes it needs and no others, so that the page stays 
 """
 
 from collections.abc import Iterator, Mapping
+from string import ascii_uppercase
 from typing import Final, Literal
 
 from gateway.printing.sheet import Cell
-from gateway.station.control_codes import ControlCodes
+from gateway.station.control_codes import MARKS, ControlCodes
 from gateway.station.profiles import ProfileName
 
 Language = Literal["sv", "en", "both"]
@@ -42,12 +43,32 @@ CAPTIONS: Final[Mapping[str, _Words]] = {
     "CLEARCONTEXT": ("Avsluta ärende, patient, plats", "End case, patient, place"),
     "CLOSECASE": ("Stäng ärendet", "Close the case"),
     "WHOAMI": ("Vilken station?", "Which station?"),
+    "KEYDAMAGED": ("Skriv in: koden är skadad", "Type: the code is damaged"),
+    "KEYNOCODE": ("Skriv in: ingen kod", "Type: no code"),
+    "KEYNOTREAD": ("Skriv in: läses inte", "Type: not read"),
+    "KEYARTICLE": ("Artikel (GTIN)", "Article (GTIN)"),
+    "KEYEXPIRY": ("Utgår ÅÅMMDD", "Expiry YYMMDD"),
+    "KEYLOT": ("Lot: två gånger", "Lot: twice"),
+    "KEYSERIAL": ("Serienr: två gånger", "Serial: twice"),
+    "KEYERASE": ("Sudda tecknet", "Erase the character"),
+    "KEYEND": ("Klar", "Done"),
+    "UNLABELLED": ("Vara utan etikett", "Item without label"),
+    "SMALLLETTER": ("Nästa bokstav liten", "Next letter small"),
+    **{f"CHAR{letter}": (letter, letter) for letter in ascii_uppercase},
+    "CHARSPACE": ("mellanslag", "space"),
+    **{f"CHAR{name}": (mark, mark) for name, mark in MARKS.items() if name != "SPACE"},
     **{f"DIGIT{digit}": (str(digit), str(digit)) for digit in range(10)},
 }
 """Command -> caption."""
 _NEXT: Final[_Words] = ("Vad nästa skanning betyder", "What the next scan means")
 _DISCARD: Final[_Words] = ("Kassera nästa vara: orsak", "Discard the next item: reason")
 _CORRECT: Final[_Words] = ("Rätta och svara", "Correct and answer")
+_KEYED: Final[_Words] = ("Etiketten kan inte läsas", "The label cannot be read")
+_CHARACTERS: Final[_Words] = ("Tecken", "Characters")
+_TYPING: Final = (
+    *("KEYDAMAGED", "KEYNOCODE", "KEYNOTREAD", "UNLABELLED"),
+    *("KEYARTICLE", "KEYEXPIRY", "KEYLOT", "KEYSERIAL", "KEYERASE", "SMALLLETTER", "KEYEND", "CANCEL"),
+)
 _QUANTITY: Final[_Words] = ("Antal av nästa vara, siffra för siffra", "How many of the next item, digit by digit")
 _DIGITS: Final = tuple(f"DIGIT{digit}" for digit in range(10))
 _REASONS: Final = tuple(command for command in CAPTIONS if command.startswith("DISCARD"))
@@ -61,6 +82,15 @@ _PATIENTS: Final = (
     "CLOSECASE",
     "WHOAMI",
 )
+KEYED_GROUPS: Final[Mapping[_Words, tuple[str, ...]]] = {
+    _KEYED: _TYPING,
+    _CHARACTERS: (
+        *_DIGITS,
+        *(f"CHAR{letter}" for letter in ascii_uppercase),
+        *(f"CHAR{name}" for name in MARKS),
+    ),
+}
+"""The page for keyed entry, the same in every kind of place."""
 GROUPS: Final[Mapping[ProfileName, Mapping[_Words, tuple[str, ...]]]] = {
     "operating-room": {
         _NEXT: ("CONSUME", "RETURN", "EXPLANT", "LOCK"),
@@ -94,7 +124,16 @@ def title(site: str, language: Language) -> str:
 
 def cells(codes: ControlCodes, language: Language, profile: ProfileName) -> Iterator[Cell]:
     """Yield every code of the page of a kind of place. Raises ValueError where the codes have no key."""
-    for group, commands in GROUPS[profile].items():
+    yield from _cells(codes, language, GROUPS[profile])
+
+
+def keyed_cells(codes: ControlCodes, language: Language) -> Iterator[Cell]:
+    """Yield every code of the page for keyed entry. Raises ValueError where the codes have no key."""
+    yield from _cells(codes, language, KEYED_GROUPS)
+
+
+def _cells(codes: ControlCodes, language: Language, groups: Mapping[_Words, tuple[str, ...]]) -> Iterator[Cell]:
+    for group, commands in groups.items():
         heading = " / ".join(_in(group, language))
         for command in commands:
             yield Cell(

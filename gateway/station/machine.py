@@ -8,6 +8,7 @@ symbols of a label is about what comes behind the label. How long things last:
 | discard, return, explant | the scanner's | with its next item; after `action_ns` without one; locked by a code: when it is ended, or after `lasting_ns` without an item |
 | receive, inventory, order, transfer | the scanner's | when nothing was scanned under them for `lasting_ns` |
 | a quantity | the scanner's | with its next item; with the action, where that lasts, else after `action_ns` |
+| keyed entry | the scanner's | with its label; `keyed_ns` after the last character |
 | the context | the station's, a member of staff the scanner's | all of it, when nothing was scanned for `context_ns` |
 | undoing | the station's | `undo_ns` after the last event or undo |
 
@@ -24,7 +25,8 @@ from msgspec.structs import replace
 from gateway.station import binding
 from gateway.station.context import ContextItem
 from gateway.station.control_codes import ControlCode
-from gateway.station.settings import LASTING, Action
+from gateway.station.pairing import BY_HAND
+from gateway.station.settings import LASTING, Action, EntryReason
 from gateway.station.values import (
     CANCELLED,
     LABEL_COMPLETED,
@@ -38,6 +40,8 @@ from gateway.station.values import (
     Done,
     Effect,
     Item,
+    KeyedEnded,
+    KeyedEntry,
     Label,
     Meaning,
     MoveTimes,
@@ -91,9 +95,11 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     """The event that is taken back, or that is booked all the same; None: the newest."""
     count: Count | None = None
     """Of a code that begins a count."""
+    entry: KeyedEntry | None = None
+    """KEYED, KEY and MISTYPED: the keyed entry as it is then."""
 
 
-def state_of(station: Station, region: Region, scanner: str) -> State:
+def state_of(station: Station, region: Region, scanner: str) -> State:  # noqa: PLR0911 - one a region
     """Name the state of a region; of pairing, action and quantity, that of one scanner."""
     match region:
         case Region.PAIRING:
@@ -102,6 +108,8 @@ def state_of(station: Station, region: Region, scanner: str) -> State:
             return State.CHOSEN if scanner in station.chosen else State.DEFAULT
         case Region.QUANTITY:
             return State.COUNTED if scanner in station.counted else State.ONE
+        case Region.KEYED:
+            return State.TYPED if scanner in station.keyed else State.SCANNED
         case Region.CONTEXT:
             return State.SET if station.context else State.EMPTY
         case Region.QUESTION:
@@ -124,7 +132,9 @@ def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
     return Step(station=move.station, effects=tuple(move.effects), outputs=tuple(move.outputs))
 
 
-def elapse(station: Station, at_ns: int, times: MoveTimes, scanner: str | None = None) -> Step:
+def elapse(  # noqa: C901 - one line for each thing that ends
+    station: Station, at_ns: int, times: MoveTimes, scanner: str | None = None
+) -> Step:
     """Let time pass until `at_ns`: what has run out ends.
 
     `scanner`: the one that has just read something at that moment, so that nothing of it is on the wire any more.
@@ -143,6 +153,9 @@ def elapse(station: Station, at_ns: int, times: MoveTimes, scanner: str | None =
     for name, item in sorted(station.open_items.items(), key=lambda one: one[1].until_ns):
         if at_ns > item.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
             ended(Region.PAIRING, name)
+    for name, entry in station.keyed.items():
+        if at_ns > entry.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
+            ended(Region.KEYED, name)
     for name in [name for name, one in station.chosen.items() if at_ns > one.until_ns]:
         ended(Region.ACTION, name)
     for name in [name for name, one in station.counted.items() if at_ns > one.until_ns]:
@@ -247,6 +260,12 @@ def refused(station: Station, item: Item, at_ns: int, times: MoveTimes, *, quant
     return replace(station, chosen=chosen, counted=counted)
 
 
+_ENDS_KEYED: Final = frozenset(
+    {
+        *(Input.WHOLE, Input.COMPLETES, Input.UNLABELLED),
+        *(Input.LEFT, Input.CANCEL, Input.ELAPSED),
+    }
+)
 _INPUTS: Final = {region: frozenset(one for _, one in rows) for region, rows in TABLE.items()}
 
 
@@ -279,6 +298,7 @@ class _Move:
         moves: Mapping[Region, Callable[[Input], None]] = {
             Region.ACTION: self._choose,
             Region.QUANTITY: self._count,
+            Region.KEYED: self._type,
             Region.CONTEXT: self._set,
             Region.QUESTION: self._ask,
             Region.UNDO: self._undo,
@@ -295,6 +315,8 @@ class _Move:
     def _pair(self, output: Output) -> None:
         what, items = self._what, dict(self.station.open_items)
         match output:
+            case Output.REFUSE:
+                pass
             case Output.CLOSE:
                 item = items.pop(what.scanner)
                 self._publish(item, items, was_open=True, closed=True)
@@ -313,7 +335,7 @@ class _Move:
                 self.effects.append(OpenLabel(item=items[what.scanner]))
             case Output.REMIND:
                 item = items[what.scanner]
-                until_ns = self._later(item.until_ns, self._times.pairing_ns)
+                until_ns = self._later(item.until_ns, self._wait_ns(item.missing))
                 items[what.scanner] = replace(item, label=what.label or item.label, until_ns=until_ns)
                 self.station = replace(self.station, open_items=items)
             case Output.CONFIRM:
@@ -373,21 +395,63 @@ class _Move:
     def _item(self, before: Item | None) -> Item:
         """Return the item with the symbol that was read: `before`, a closed one that it takes up, or a new one."""
         what = self._what
-        if not what.symbols or what.label is None:
+        if what.label is None or not (what.symbols or what.input is Input.UNLABELLED):
             raise IllegalMoveError(f"{what.input} without a symbol")
         taken_up = [one for one in self.station.closed_items.get(what.scanner, ()) if one.id in what.replaces]
-        first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.symbols[0].at_ns, default=None)
+        first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.began_ns, default=None)
         if before is not None and before.meaning.quantity_given:  # said anew for the label that is scanned again
             first = before
         return Item(
             id=what.id if before is None else before.id,
             scanner=what.scanner,
             symbols=what.symbols,
+            at_ns=what.at_ns,
             meaning=self._meaning if first is None else first.meaning,
             label=what.label,
             missing=what.missing,
-            until_ns=what.at_ns + self._times.pairing_ns,
+            until_ns=what.at_ns + self._wait_ns(what.missing),
+            unread=self._unread(),
         )
+
+    def _wait_ns(self, missing: tuple[str, ...]) -> int:
+        """Return how long a label waits for its next symbol: people type more slowly than they scan."""
+        return self._times.pairing_ns if BY_HAND.isdisjoint(missing) else self._times.keyed_ns
+
+    def _unread(self) -> EntryReason | None:
+        """Return why an item was not scanned; None for one that was."""
+        what = self._what
+        if what.input is Input.UNLABELLED:
+            return what.code.unread if what.code else None
+        entry = self.station.keyed.get(what.scanner)
+        return entry.unread if entry is not None and any(one.typed for one in what.symbols) else None
+
+    def _type(self, what: Input) -> None:
+        scanner, entry = self._what.scanner, self._what.entry
+        keyed = dict(self.station.keyed)
+        present = keyed.get(scanner)
+        until_ns = self._what.at_ns + self._times.keyed_ns
+        if what in {Input.KEYED, Input.KEY, Input.MISTYPED} and entry is not None:
+            keyed[scanner] = replace(entry, until_ns=until_ns)
+        elif what in _ENDS_KEYED:
+            keyed.pop(scanner, None)
+        elif present is not None:  # one more symbol: the field is finished
+            begun = scanner in self.station.open_items
+            keyed[scanner] = replace(present, field="", text="", small=False, begun=begun, until_ns=until_ns)
+        if what is Input.ELAPSED and present is not None and not present.begun:
+            self.effects.append(
+                KeyedEnded(
+                    id=present.id,
+                    scanner=scanner,
+                    at_ns=present.until_ns,
+                    entry=present,
+                    context=binding.context_of(self.station, scanner),
+                )
+            )
+        items = self.station.open_items
+        if scanner in items and scanner in keyed:  # who types has not forgotten the label
+            waits = replace(items[scanner], until_ns=max(items[scanner].until_ns, until_ns))
+            items = {**items, scanner: waits}
+        self.station = replace(self.station, keyed=keyed, open_items=items)
 
     def _choose(self, what: Input) -> None:
         scanner, station = self._what.scanner, self.station
