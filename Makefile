@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
+.PHONY: help demo hl7 pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
 	wheelhouse sbom install uninstall clean
 
 help: ## this list
@@ -26,7 +26,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 
 # A file's tests stay in one worker, one after the other: they share its server or browser.
 test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
-	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb
+	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb promtool
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
@@ -65,6 +65,14 @@ soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace
 	@$(BIN)/python -m tests.faults.soak $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
+hl7: ## from scans to HL7 v2 messages in a listener, on this machine, nothing to set up (COUNT=5)
+	@scripts/environment.sh demo
+	@scripts/environment.sh intake
+	@mkdir -p build && rm -f build/hl7.db*
+	@$(BIN)/python docs/hl7_listener.py 2575 & listener=$$!; trap 'kill $$listener' EXIT; \
+	$(BIN)/scangate demo --count $(or $(COUNT),5) --intake build/hl7.db && \
+	$(BIN)/scangate-intake forward --database sqlite:///build/hl7.db --to mllp://127.0.0.1:2575 --once
+
 pictures: ## the pictures of the documentation, by a real browser
 	@scripts/environment.sh dev chromium-headless-shell
 	@$(BIN)/python -m tests.display.screenshot docs/pictures
@@ -83,6 +91,8 @@ lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions
 	$(LOCK) pyproject.toml --extra demo --extra gpio --no-emit-package evdev -c requirements/dev.txt \
 		-o requirements/demo.txt  # it needs a compiler, and the demo reads no keyboard
 	$(LOCK) pyproject.toml --extra gpio -c requirements/dev.txt -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra intake --no-emit-package evdev -c requirements/dev.txt \
+		-o requirements/intake.txt  # the central side has no scanners
 
 wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
 	@scripts/wheelhouse.sh $(or $(WHEELHOUSE),wheelhouse)

@@ -5,9 +5,8 @@ Through libgpiod, the kernel's own interface to such lines, so it serves any boa
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from enum import StrEnum
 from threading import Condition, Event, Thread
 from typing import Annotated, Final, Protocol
 
@@ -15,6 +14,7 @@ from msgspec import Meta, Struct
 
 from drivers.base import DriverError
 from drivers.model import Signal
+from drivers.signal_forms import FORMS, GAP_SECONDS, HOLD_SECONDS, LONG_SECONDS, SHORT_SECONDS, Lamp, SignalForm
 
 Line = Annotated[int, Meta(ge=0, le=1023)]
 """Number of a line on its chip; no chip of a small board has more."""
@@ -28,26 +28,17 @@ STOP_SECONDS: Final = 0.3
 """Longest wait for the lamps to go out."""
 
 
-class Lamp(StrEnum):
-    """What may be wired to a line."""
-
-    GREEN = "green"
-    AMBER = "amber"
-    RED = "red"
-    BUZZER = "buzzer"
-
-
 class GpioSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[gpio]`: what is wired to which line; what is left out is not there."""
 
     chip: str = "/dev/gpiochip0"
     """The chip's device node. `gpioinfo` lists chips and lines; on a Raspberry Pi the line is the GPIO's number."""
     green: Line | None = None
-    """Accepted; blinking: the label has another symbol to scan."""
+    """Accepted; twice and out: the label has another symbol to scan."""
     amber: Line | None = None
     """Accepted, with something to look at."""
     red: Line | None = None
-    """Refused; blinking: not stored, scan again later."""
+    """Refused; four times and out: not stored, scan again later."""
     buzzer: Line | None = None
     """A buzzer that sounds by itself while it has power."""
     active_low: bool = False
@@ -70,20 +61,19 @@ Step = tuple[frozenset[Lamp], float]
 """What is on, and for how many seconds."""
 
 OFF: Final[frozenset[Lamp]] = frozenset()
-_G: Final = frozenset({Lamp.GREEN})
-_A: Final = frozenset({Lamp.AMBER})
-_R: Final = frozenset({Lamp.RED})
-_B: Final = frozenset({Lamp.BUZZER})
+_BUZZER: Final = frozenset({Lamp.BUZZER})
 
-PATTERNS: Final[Mapping[Signal, tuple[Step, ...]]] = {
-    Signal.ACCEPTED: ((_G | _B, 0.08), (_G, 0.5)),
-    Signal.MORE: ((_G | _B, 0.08), (OFF, 0.08), (_G | _B, 0.08), (OFF, 0.08)),
-    Signal.WARNING: ((_A | _B, 0.08), (_A, 0.08), (_A | _B, 0.08), (_A, 0.08), (_A | _B, 0.08), (_A, 0.5)),
-    Signal.DEVIATING: ((_G | _A | _B, 0.3), (_G | _A, 0.5)),
-    Signal.QUESTION: ((_A | _B, 0.08), (_G, 0.2), (_A | _B, 0.3), (_G, 0.2), (_A, 0.3)),
-    Signal.REFUSED: ((_R | _B, 0.6), (_R, 0.6)),
-    Signal.TROUBLE: ((_R | _B, 0.3), (OFF, 0.1), (_R | _B, 0.3), (OFF, 0.1), (_R | _B, 0.3), (OFF, 0.1)),
-}
+
+def _steps(form: SignalForm) -> Iterator[Step]:
+    """Yield the rhythm in light and sound, then the lamp alone; the last step has no tone."""
+    for number, element in enumerate(form.rhythm, 1):
+        yield form.lamps | _BUZZER, LONG_SECONDS if element == "-" else SHORT_SECONDS
+        if number < len(form.rhythm):
+            yield form.between, GAP_SECONDS
+    yield form.hold, HOLD_SECONDS if form.hold else GAP_SECONDS
+
+
+PATTERNS: Final[Mapping[Signal, tuple[Step, ...]]] = {one: tuple(_steps(form)) for one, form in FORMS.items()}
 """Each is another one to the eye alone and to the ear alone. The last step ends early when another signal waits."""
 
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from drivers.hotplug import Hotplug
 from drivers.indicator import Indicator
-from drivers.model import ConnectionChange
+from drivers.model import ConnectionChange, Signal
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config, ConfigError, client_id_of
 from gateway.devices.calibrator import Calibrator
@@ -34,7 +34,7 @@ from gateway.outbox.delivery import StandAlone
 from gateway.outbox.salvage import open_outbox
 from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import StationJournal
-from gateway.outbox.writer import Outbox
+from gateway.outbox.writer import UNPROVEN_END, Outbox
 from gateway.scanning.carry_over import CarryOver
 from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.inbox import Inbox, Notice
@@ -43,7 +43,7 @@ from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
 from gateway.scanning.worker import Worker
 from gateway.system.clock import Clock
-from gateway.system.control_socket import ControlServer, RequestError
+from gateway.system.control_socket import ControlServer, RequestError, Role
 from gateway.system.signed_envelope import Unseal, unsealed
 from gateway.system.systemd import ServiceManager
 from gateway.system.upgrade import taken_back
@@ -60,8 +60,11 @@ READERS_STOP_SECONDS: Final = 1.6
 WORKER_STOP_SECONDS: Final = 1.2
 PUBLISHER_STOP_SECONDS: Final = 1.8
 """Shares of the five seconds an ordered stop may take."""
-READERS_MAY: Final = frozenset({"status", "scanners", "station", "watch"})
-"""What the display's user may ask of the control socket."""
+ROLES: Final = {
+    **dict.fromkeys(("status", "scanners", "station", "quality", "watch"), Role.READ),
+    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload"), Role.OPERATE),
+}
+"""Who may ask what of the control socket. Of the rest, `exported` makes events ones that may be removed by age."""
 DESCRIPTORS: Final = 96
 """Files of the outbox, the article master and the log, two connections, 16 clients of the control socket."""
 DESCRIPTORS_PER_SCANNER: Final = 4
@@ -142,12 +145,14 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
     check_reload: Callable[[], None] | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
     carry_over: CarryOver | None = None,
+    reading_path: Path | None = None,
 ) -> Ending:
     """Live: start in order, work until SIGTERM, SIGINT or `life.end()`, stop in order within five seconds.
 
     `check_reload` raises ConfigError when the configuration, as it is now, cannot be used; with it, SIGHUP and the
-    request `reload` end this life with Ending.RELOAD. `carry_over`: from the life before, and for the next one. Raises
-    AppError, OutboxError, DriverError.
+    request `reload` end this life with Ending.RELOAD. `carry_over`: from the life before, and for the next one.
+    `reading_path`: a second control socket, over which everybody only reads. Raises AppError, OutboxError,
+    DriverError.
     """
     life, carry_over = life or Life(), carry_over or CarryOver()
     allow_descriptors(len(config.scanner))
@@ -159,7 +164,14 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         stack.enter_context(state_lock(state))
         clock = Clock()
         box = read_identity(source_of(config))
-        outbox = open_outbox(state / "outbox.db", _kept(config), box, clock.now(), service_manager.at_work)
+        outbox = open_outbox(
+            state / "outbox.db",
+            _kept(config),
+            box,
+            clock.now(),
+            service_manager.at_work,
+            came_back=taken_back() is not None,
+        )
         clock.not_before(outbox.last_trusted_ns() or 0)
         alarms = _alarms_of_the_start(outbox)
         # 2. The scan path, from the scanner's end to the operator's signal.
@@ -216,13 +228,15 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                 "quality": lambda _: worker.quality.report(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
+                "signal": lambda args: _play(worker, args),
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
                 "exported": lambda args: _exported(config, worker, alone, args),
                 "retry": DeadLetters(worker).retry,
                 "reload": lambda _: _reload(check_reload, life),
             },
             {"lend": settings_monitor.lender.lend},
-            readers=READERS_MAY,
+            roles=ROLES,
+            reading=reading_path,
         )
         monitor = Monitor(
             config,
@@ -353,7 +367,14 @@ def source_of(config: Config) -> str:
 def _alarms_of_the_start(outbox: Outbox) -> list[str]:
     """Return what a person should know of how this life begins."""
     alarms = []
-    if outbox.new_epoch_because:
+    if outbox.new_epoch_because == UNPROVEN_END:
+        log.warning(
+            "new epoch=%s behind sequence=%d: the box was not stopped in order, and nothing proves that its newest "
+            "events are still there",
+            outbox.epoch,
+            outbox.last,
+        )
+    elif outbox.new_epoch_because:
         alarms.append(f"the outbox came from another box ({outbox.new_epoch_because}): a new epoch has begun")
         log.warning("new epoch=%s because the %s differs", outbox.epoch, outbox.new_epoch_because)
     if (back := taken_back()) is not None:
@@ -414,6 +435,15 @@ def _unseal(config: Config, alarms: list[str]) -> Unseal:
         alarms.append(f"commands and acknowledgements cannot be checked, and are refused: {error}")
         return lambda body: unsealed(body, lambda _message, _signature: False)
     return lambda body: unsealed(body, verify)
+
+
+def _play(worker: Worker, args: Mapping[str, object]) -> None:
+    """Play a signal for training. Raises RequestError."""
+    name, scanner = args.get("signal"), args.get("scanner")
+    if name not in set(Signal) or not (scanner is None or isinstance(scanner, str)):
+        raise RequestError(f"no signal {name!r}; there are {', '.join(Signal)}")
+    if not worker.play(Signal(name), scanner):
+        raise RequestError("the signal cannot be played: there is no such scanner, or too many requests wait")
 
 
 def _publisher(config: Config, inbox: Inbox, unseal: Unseal) -> PublisherSupervisor | None:

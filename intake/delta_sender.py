@@ -1,7 +1,7 @@
 """Sends deltas, keeps `articles/state`, and sends again what a box says that it does not have.
 
-A box says on its `articles` topic which delta of each source it had last. One that was away when a recall went
-out is behind; what it misses goes out again until it says that it has it, at growing intervals.
+A box says on its `articles` topic which delta of each source it had last, and which before it never came. One that
+was away when a recall went out lacks it; what it lacks goes out again until it has come, at growing intervals.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from intake.boxes import delta_numbers
+from intake.boxes import Held, deltas_held
 from intake.deltas import DeltaRow, Deltas
 from intake.messages import BoxMessage
 from intake.signing import Signer
@@ -25,11 +25,15 @@ LONGEST_AGAIN_SECONDS: Final = 3600.0
 MAX_AGAIN: Final = 200
 """Deltas of a source sent again at a time. A box that misses more sees the gap, and asks for the source's file."""
 
+MAX_RUNS: Final = 100
+"""Runs of numbers asked of the database at a time; boxes that were away together lack the same ones."""
+
 
 class _Behind(Struct, kw_only=True):
-    """A box that has not had the newest delta of a source."""
+    """A box that lacks deltas of a source."""
 
-    number: int
+    lacks: tuple[tuple[int, int], ...]
+    """First and last number of each run of them."""
     due: float
     pause: float
 
@@ -48,14 +52,14 @@ class DeltaSender:
 
     def heard(self, message: BoxMessage, now: float) -> None:
         """Take what a box says of its article master."""
-        has = delta_numbers(message.text)
+        held = deltas_held(message.text)
         for name, newest in self._newest.items():
-            key, number = (message.source, name), has.get(name, 0)
+            key, lacks = (message.source, name), held.get(name, Held(name)).lacks(newest)
             known = self._behind.get(key)
-            if number >= newest:
+            if not lacks:
                 self._behind.pop(key, None)
-            elif known is None or known.number != number:
-                self._behind[key] = _Behind(number=number, due=now + FIRST_AGAIN_SECONDS, pause=FIRST_AGAIN_SECONDS)
+            elif known is None or known.lacks != lacks:
+                self._behind[key] = _Behind(lacks=lacks, due=now + FIRST_AGAIN_SECONDS, pause=FIRST_AGAIN_SECONDS)
 
     def announce(self) -> None:
         """Say, retained, which delta of each source is the newest. Raises DatabaseError."""
@@ -74,14 +78,14 @@ class DeltaSender:
             self._send(fresh)
             self._deltas.mark_sent(fresh)
             self.announce()
-        lowest: dict[str, int] = {}
+        lacking: dict[str, set[tuple[int, int]]] = {}
         for (_, name), one in self._behind.items():
             if one.due <= now:
-                lowest[name] = min(one.number, lowest.get(name, one.number))
+                lacking.setdefault(name, set()).update(one.lacks)
                 one.pause = min(one.pause * 2, LONGEST_AGAIN_SECONDS)
                 one.due = now + one.pause
-        for name, number in lowest.items():
-            self._send(self._deltas.behind(name, number, MAX_AGAIN))
+        for name, runs in lacking.items():
+            self._send(self._deltas.wanted(name, sorted(runs)[-MAX_RUNS:], MAX_AGAIN))
 
     def _send(self, rows: list[DeltaRow]) -> None:
         for row in rows:

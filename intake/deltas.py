@@ -5,7 +5,8 @@ what a broker or the service misses is still there to be sent. The number alone 
 ignores one that it has had, so that sending again is always right.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -13,6 +14,8 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Meta, Struct
 
+from gateway.model import Article, Issuer, NumberRange, split_number
+from intake.affected import GTIN_DIGITS, spelled
 from intake.database import unusable
 from intake.errors import RefusedError
 from intake.schema import delta
@@ -21,7 +24,11 @@ MAX_DELTA_BYTES: Final = 700 * 1024
 """A box takes 1 MiB; signed, the bytes travel in base64, which makes a third more."""
 MAX_LISTED: Final = 10_000
 """Lots, and serial numbers, of one recall that a box takes."""
+MAX_RANGES: Final = 1000
+"""Ranges of lots, and of serial numbers, of one recall."""
 MAX_CHANGES: Final = 1000
+_SHOWN: Final = 3
+"""Lots, or serial numbers, that a listing shows: enough to know the recall by."""
 NUMBER_TRIES: Final = 20
 """Commands that were typed in the same instant take the same number; all but one try again."""
 
@@ -29,6 +36,11 @@ _Day = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
 _Number = Annotated[str, Meta(min_length=1, max_length=64)]
 _List = Annotated[tuple[_Number, ...], Meta(max_length=MAX_LISTED)]
+_Ranges = Annotated[tuple[NumberRange, ...], Meta(max_length=MAX_RANGES)]
+_SOURCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PPN: Final = re.compile(r"11[0-9]{10}")
+"""A PPN with a PZN in it, whose check digits are others (UDI specification of IFA, 2.5)."""
+_FIELDS: Final = frozenset(field.encode_name for field in msgspec.structs.fields(Article))
 
 
 class _Change(
@@ -53,7 +65,7 @@ class Named(_Change, frozen=True, kw_only=True):
     """A change of an article that is named by its device identifier or its owner's number."""
 
     device_identifier: _Number | None = None
-    issuer: str | None = None
+    issuer: Issuer | None = None
     article_number: _Number | None = None
 
 
@@ -65,13 +77,17 @@ class Block(Named, frozen=True, kw_only=True, tag="block"):
 
 
 class Recall(Named, frozen=True, kw_only=True, tag="recall"):
-    """The article is recalled, or those of its devices that the lists and dates mean."""
+    """The article is recalled, or those of its devices that the lists, ranges and dates mean."""
 
+    id: _Number | None = None
+    """What the release will name it by, such as the manufacturer's number of the field safety notice."""
     reason: _Text | None = None
     from_: _Day | None = msgspec.field(name="from", default=None)
     to: _Day | None = None
     lots: _List = ()
+    lot_ranges: _Ranges = ()
     serials: _List = ()
+    serial_ranges: _Ranges = ()
     manufactured_from: _Day | None = None
     manufactured_to: _Day | None = None
     expires_from: _Day | None = None
@@ -79,7 +95,12 @@ class Recall(Named, frozen=True, kw_only=True, tag="recall"):
 
 
 class Release(Named, frozen=True, kw_only=True, tag="release"):
-    """Lifts block and recalls."""
+    """Lifts the recall that `id` names, of the article or, where none is named, of every one.
+
+    Without `id`: a block, and the recall where a single one without id is in force.
+    """
+
+    id: _Number | None = None
 
 
 class Delete(Named, frozen=True, kw_only=True, tag="delete"):
@@ -122,23 +143,61 @@ def read_changes(content: bytes) -> tuple[Change, ...]:
 
 
 def checked(change: Change) -> Change:
-    """Return a change that names exactly one article, in a form boxes take. Raises RefusedError."""
+    """Return a change in a form that boxes take: a refused one would be in force nowhere. Raises RefusedError."""
     if isinstance(change, Upsert):
+        unknown = sorted(change.article.keys() - _FIELDS)
+        if unknown:
+            raise RefusedError(f"an article has no {unknown[0]!r}: expected {', '.join(sorted(_FIELDS))}")
+        _check_identifier(str(change.article.get("deviceIdentifier") or "") or None, None)
         return change
-    if (change.device_identifier is None) == (change.article_number is None):
+    both = change.device_identifier is not None and change.article_number is not None
+    neither = change.device_identifier is None and change.article_number is None
+    if both or (neither and not (isinstance(change, Release) and change.id is not None)):
         raise RefusedError("name the article by either its device identifier (--di) or its number (--article)")
-    for text in (change.device_identifier, change.article_number, getattr(change, "reason", None)):
-        if text is not None and not text.isprintable():
-            raise RefusedError(f"{text[:40]!r} has control characters")
-    for first, last in _ranges(change):
+    _check_identifier(change.device_identifier, change.issuer)
+    for text in _texts(change):
+        if not text.strip() or not text.isprintable():
+            raise RefusedError(f"{text[:40]!r} is empty, or has control characters")
+    for first, last in _days(change):
         _check_day(first)
         _check_day(last)
         if first and last and first > last:
             raise RefusedError(f"{first} to {last}: the first day is behind the last")
+    for numbers in (*change.lot_ranges, *change.serial_ranges) if isinstance(change, Recall) else ():
+        _check_range(numbers)
     return change
 
 
-def _ranges(change: Change) -> Sequence[tuple[str | None, str | None]]:
+def _texts(change: Named) -> Iterator[str]:
+    """Yield everything of a change that is shown to people, or compared with labels."""
+    given = (getattr(change, name, None) for name in ("device_identifier", "article_number", "id", "reason"))
+    yield from (text for text in given if text is not None)
+    if isinstance(change, Recall):
+        yield from (*change.lots, *change.serials)
+
+
+def _check_identifier(identifier: str | None, issuer: Issuer | None) -> None:
+    """Refuse a GTIN with a wrong check digit (GS1 General Specifications 7.9)."""
+    gtin = "" if identifier is None or issuer not in {None, Issuer.GS1} else spelled(identifier)
+    if issuer is None and identifier is not None and _PPN.fullmatch(identifier):
+        return
+    if len(gtin) != GTIN_DIGITS or not (gtin.isascii() and gtin.isdigit()):
+        return
+    expected = -sum(int(digit) * (3, 1)[place % 2] for place, digit in enumerate(gtin[:-1])) % 10
+    if int(gtin[-1]) != expected:
+        raise RefusedError(f"GTIN {identifier}: check digit {expected} expected, got {gtin[-1]}")
+
+
+def _check_range(numbers: NumberRange) -> None:
+    first, last = split_number(numbers.first), split_number(numbers.last)
+    if first is None or last is None or first[0] != last[0] or first[1] > last[1]:
+        raise RefusedError(
+            f"{numbers.first!r} to {numbers.last!r} is no range: expected the same characters before a number, "
+            "the lower one first"
+        )
+
+
+def _days(change: Change) -> Sequence[tuple[str | None, str | None]]:
     if isinstance(change, Block):
         return [(change.from_, None)]
     if isinstance(change, Recall):
@@ -161,20 +220,22 @@ def _check_day(text: str | None) -> None:
 def summary_of(changes: Sequence[Change]) -> str:
     """Return what a listing shows of them.
 
-    >>> summary_of([Recall(device_identifier="09520001000102", lots=("L2A0417",), reason="FSN 17")])
-    'recall 09520001000102 lots L2A0417: FSN 17'
+    >>> summary_of([Recall(device_identifier="09520001000102", lots=("L2A0417",), id="FSN-17", reason="breaks")])
+    'recall FSN-17 09520001000102 lots L2A0417: breaks'
     """
     first = changes[0]
     if isinstance(first, Upsert):
         text = f"upsert {first.article.get('deviceIdentifier') or first.article.get('articleNumber') or '?'}"
     else:
-        text = f"{type(first).__name__.lower()} {first.device_identifier or first.article_number}"
+        named = (getattr(first, "id", None), first.device_identifier or first.article_number)
+        text = " ".join((type(first).__name__.lower(), *filter(None, named)))
     if isinstance(first, Recall):
-        text += "".join(
-            f" {name} {', '.join(listed[:3])}{' ...' if len(listed) > 3 else ''}"  # noqa: PLR2004 - enough to know it
-            for name, listed in (("lots", first.lots), ("serials", first.serials))
-            if listed
-        )
+        for name, listed, ranges in (
+            ("lots", first.lots, first.lot_ranges),
+            ("serials", first.serials, first.serial_ranges),
+        ):
+            shown = [*listed, *(f"{one.first} to {one.last}" for one in ranges)]
+            text += f" {name} {', '.join(shown[:_SHOWN])}{' ...' if len(shown) > _SHOWN else ''}" if shown else ""
     reason = getattr(first, "reason", None)
     text += f": {reason}" if reason else ""
     return text if len(changes) == 1 else f"{text} and {len(changes) - 1} more"
@@ -192,6 +253,8 @@ class Deltas:
 
         `number` takes over the numbering of a system that sent this source's deltas before.
         """
+        if _SOURCE.fullmatch(source) is None:
+            raise RefusedError(f"{source!r} is no name of a source: expected letters, digits, _ and -")
         for change in changes:
             checked(change)
         for _ in range(NUMBER_TRIES):
@@ -240,9 +303,10 @@ class Deltas:
         """Return what no broker has been handed yet, in order. Raises DatabaseError."""
         return self._rows(sa.select(delta).where(delta.c.sent.is_(None)))
 
-    def behind(self, source: str, number: int, most: int) -> list[DeltaRow]:
-        """Return the newest `most` deltas of a source beyond a number, in order. Raises DatabaseError."""
-        query = sa.select(delta).where(delta.c.source == source, delta.c.number > number)
+    def wanted(self, source: str, runs: Sequence[tuple[int, int]], most: int) -> list[DeltaRow]:
+        """Return the newest `most` deltas of a source in runs of numbers, in order. Raises DatabaseError."""
+        within = sa.or_(*(delta.c.number.between(first, last) for first, last in runs))
+        query = sa.select(delta).where(delta.c.source == source, within)
         return sorted(
             self._rows(query.order_by(delta.c.number.desc()).limit(most), ordered=True), key=lambda row: row.number
         )

@@ -3,7 +3,7 @@
 #
 #   scripts/environment.sh SET [PROGRAM...]
 #
-# SET is a lock file of requirements/ without its ending: build, demo, dev or release. PROGRAMs are looked for on the
+# SET is a lock file of requirements/ without its ending: build, demo, intake, dev or release. PROGRAMs are looked for on the
 # machine. What the machine lacks is installed with apt-get when that is allowed (root or sudo); if not, the one
 # command to type is printed and the exit code is 1.
 #
@@ -42,13 +42,15 @@ is_ready() {
 
 # Debian keeps the programs of each PostgreSQL version in a folder of their own.
 postgresql_path=$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
-has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin:$postgresql_path" command -v "$1")" ]; }
+unpacked=build/prometheus
+has_program() { [ -n "$(PATH="$PATH:/usr/sbin:/sbin:$postgresql_path:$unpacked/usr/bin" command -v "$1")" ]; }
 
 # The Debian packages this machine lacks, with what each was looked for. The demo alone needs no compiler.
 missing_packages() {
     for program in $programs; do
         has_program "$program" && continue
         case $program in
+        promtool) ;; # unpacked below
         systemd-analyze) echo systemd ;;
         systemd-nspawn) echo systemd-container ;;
         dpkg-deb) echo dpkg ;;
@@ -104,6 +106,20 @@ install_missing() {
     [ -z "$packages" ] || die "still not found after installing: $packages(is $PYTHON Debian's own? name it: PYTHON=/usr/bin/python3)"
 }
 
+# promtool is taken out of Debian's package: installed, it would bring a server that listens on this machine.
+unpack_promtool() {
+    case " $programs " in *" promtool "*) ;; *) return 0 ;; esac
+    has_program promtool && return
+    say "unpacking promtool from Debian's package prometheus into $unpacked"
+    rm -rf "$unpacked"
+    mkdir -p "$unpacked"
+    if (cd "$unpacked" && apt-get download prometheus &&
+        dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && rm prometheus_*.deb) >>"$log" 2>&1; then
+        return
+    fi
+    say "no promtool (see $log): the tests of the alert rules are skipped"
+}
+
 # Quiet twice: pip's errors only. Its warnings, of a folder of wheels that is not there say, fill a screen and help nobody.
 pip() {
     "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet --quiet "$@" ||
@@ -114,9 +130,11 @@ check_python
 mkdir -p build
 if is_ready "$set_name"; then
     install_missing programs
+    unpack_promtool
     exit 0
 fi
 install_missing all
+unpack_promtool
 
 if [ "$(identity "$VENV/bin/python")" != "$(identity "$PYTHON")" ] || ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
     rm -rf "$VENV"
@@ -129,12 +147,13 @@ case $set_name in
 build) contains=build ;;
 release) contains='build release' ;;
 demo) contains='build demo' ;;
-dev) contains='build demo dev' ;;
+intake) contains='build intake' ;;
+dev) contains='build demo intake dev' ;;
 *) die "no such set: $set_name" ;;
 esac
 [ "$set_name" = build ] || pip --require-hashes --no-build-isolation -r "requirements/$set_name.txt"
 case $set_name in
-demo | dev) pip --no-deps --no-build-isolation --editable . ;;
+demo | intake | dev) pip --no-deps --no-build-isolation --editable . ;;
 esac
 for each in $contains; do
     fingerprint "$each" >"$VENV/ready-$each"

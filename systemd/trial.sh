@@ -6,14 +6,17 @@
 #   trial.sh start           before each start of the daemon (scangate.service, ExecStartPre=): counts them
 #   trial.sh refuse NEW WHY  it is not even tried
 #   trial.sh check           every minute (scangate-trial.timer): is it well, and for how long already?
-#   trial.sh back REASON     the former version again
+#   trial.sh back REASON     the former version again, while one is on trial
+#   trial.sh former NAME     this former version again, because a person asked for it
 #
 # How it works: `current` beside this file is a link to the folder of one version, and the only switch. The record
 # /var/lib/scangate-upgrade/trial is on the disk before the switch is turned, so that a power cut at any moment leaves
 # either the old version without a trial, or a trial. While there is a record, every start is counted: the fourth goes
 # to the former version. A daemon that starts but is not well within LIMIT looks is sent back, too. WELL good looks in
 # a row end the trial. Nothing here needs Python or a clock: what is on trial may be broken, and the box may not know
-# the time. What came of a return stands in /var/lib/scangate-upgrade/returned, and the daemon gives an alarm for it.
+# the time. What came of a return stands in /var/lib/scangate-upgrade/returned, which is on the disk before the switch
+# is turned back: the former version's daemon gives an alarm for it, and brings an outbox that the new version has
+# migrated back to its own form.
 set -u
 umask 022
 app=$(dirname "$(readlink -f "$0")")
@@ -51,16 +54,19 @@ keep() {
         sync "$record.new" && mv "$record.new" "$record" && sync "$state"
 }
 
-switch() {
+is_there() {
     [ -x "$app/$1/bin/scangate" ] || {
         say "there is no version $1 in $app"
         return 1
     }
-    ln -sfn "$1" "$app/current.new" && sync "$app" && mv -T "$app/current.new" "$app/current" && sync "$app"
+}
+
+switch() {
+    is_there "$1" && ln -sfn "$1" "$app/current.new" && sync "$app" && mv -T "$app/current.new" "$app/current" && sync "$app"
 }
 
 end() {
-    rm -f "$record" "$state/before.json" "$state/outbox.db"
+    rm -f "$record" "$state/before.json"
     sync "$state"
     [ ! -d /run/systemd/system ] || systemctl stop --no-block scangate-trial.timer
 }
@@ -68,18 +74,11 @@ end() {
 returned() {
     mkdir -p "$state"
     printf 'from=%s\nto=%s\nreason=%s\n' "$new" "$old" "$1" >"$state/returned.new" &&
-        sync "$state/returned.new" && mv "$state/returned.new" "$state/returned"
+        sync "$state/returned.new" && mv "$state/returned.new" "$state/returned" && sync "$state"
 }
 
 back() {
-    switch "$old" || return 1
-    copy=$state/outbox.db
-    former="$app/current/bin/scangate"
-    if [ -f "$copy" ] && "$former" outbox status 2>&1 >/dev/null | grep -q 'it has version'; then
-        "$former" outbox restore "$copy" || alarm "the outbox of version $new stays: nothing is stored until it is moved away"
-    fi
-    rm -f "$copy"
-    returned "$1"
+    is_there "$old" && returned "$1" && switch "$old" || return 1
     end
     alarm "version $new is taken back, $(basename "$old") runs again: $1"
 }
@@ -113,7 +112,7 @@ start)
 refuse)
     new=$2 old=$(readlink "$app/current")
     returned "$3"
-    rm -f "$state/before.json" "$state/outbox.db"
+    rm -f "$state/before.json"
     alarm "version $new is not tried, $(basename "$old") goes on: $3"
     ;;
 check)
@@ -124,6 +123,7 @@ check)
     looks=$((looks + 1))
     if [ "$well_now" -eq 1 ]; then well=$((well + 1)); else well=0; fi
     if [ "$well" -ge "$well_looks" ]; then
+        rm -f "$state/returned" # of a return that a power cut ended before it had begun
         end
         say "version $new is well: the trial is over"
     elif systemctl is-failed --quiet scangate.service; then
@@ -142,8 +142,13 @@ back)
     }
     back "$2"
     ;;
+former)
+    lock
+    old=$2 new=$(readlink "$app/current")
+    back "a person asked for it"
+    ;;
 *)
-    echo "usage: trial.sh begin OLD NEW | switch NAME | refuse NEW WHY | start | check | back REASON" >&2
+    echo "usage: trial.sh begin OLD NEW | switch NAME | refuse NEW WHY | start | check | back REASON | former NAME" >&2
     exit 2
     ;;
 esac

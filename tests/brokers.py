@@ -16,6 +16,8 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.ports import free_port
+
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 PATIENCE_S = 20.0
 
@@ -26,13 +28,6 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_
     while not condition():
         assert time.monotonic() < until, f"{what}: not within {seconds:.0f} s"
         select.select([], [], [], 0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Broker:

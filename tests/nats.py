@@ -9,12 +9,13 @@ import sys
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from tests.brokers import free_port, wait_for
+from tests.brokers import wait_for
+from tests.ports import free_port
 
-READY_SECONDS: Final = 60.0
-"""Three nodes elect a leader within some seconds; on a busy machine it takes longer."""
+READY_SECONDS: Final = 180.0
+"""Three nodes elect a leader within some seconds; on a machine that is busy with others' work it takes longer."""
 
 
 def nats_server() -> str:
@@ -92,14 +93,30 @@ mqtt {{
         assert self._process is not None
         assert self._process.poll() is None, (self.directory / "log").read_text()[-2000:]
         with suppress(OSError, HTTPException):
-            monitor = HTTPConnection("127.0.0.1", self._monitor, timeout=5)
-            try:
-                monitor.request("GET", "/healthz")
-                answer = monitor.getresponse()
-                return bool(answer.status == 200 and json.loads(answer.read())["status"] == "ok")
-            finally:
-                monitor.close()
+            status, said = self._said("/healthz")
+            return bool(status == 200 and said["status"] == "ok")
         return False
+
+    def consumers(self, stream: str) -> int:
+        """Return how many JetStream consumers a stream has."""
+        _, said = self._said("/jsz?streams=true")
+        accounts = said["account_details"]
+        return sum(
+            one["state"]["consumer_count"]
+            for each in accounts
+            for one in each["stream_detail"]
+            if one["name"] == stream
+        )
+
+    def _said(self, path: str) -> tuple[int, Any]:
+        """Return what its monitor answers (docs.nats.io, monitoring)."""
+        monitor = HTTPConnection("127.0.0.1", self._monitor, timeout=5)
+        try:
+            monitor.request("GET", path)
+            answer = monitor.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            monitor.close()
 
     def kill(self) -> None:
         """End it as a power cut does."""

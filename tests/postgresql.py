@@ -15,6 +15,8 @@ from typing import Final
 from tests.brokers import wait_for
 
 PROGRAMS: Final = Path("/usr/lib/postgresql")
+READY_SECONDS: Final = 120.0
+"""After a power cut it reads its log again before it answers."""
 USER: Final = "postgres"
 """Debian's package makes it; the server refuses root."""
 
@@ -76,7 +78,7 @@ class PostgreSql:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self._answers, f"PostgreSQL answers ({self._log.read_text()})")
+        wait_for(self._answers, f"PostgreSQL answers ({self._log.read_text()})", READY_SECONDS)
 
     def _answers(self) -> bool:
         assert self._process is not None

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from gateway.cli import exits
@@ -17,6 +18,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     add_config(run)
     add_socket(run)
+    run.add_argument(
+        "--reading-socket", metavar="PATH", type=Path, help="a second one, over which a display may only read"
+    )
     run.set_defaults(run=_run)
     status = commands.add_parser(
         "status", help="what the running daemon says of itself", epilog="example: scangate status --json"
@@ -38,7 +42,13 @@ def _run(arguments: argparse.Namespace) -> int:
     ending, carry_over = Ending.RELOAD, CarryOver()
     while ending is Ending.RELOAD:
         config = load(arguments.config)
-        ending = run(config, arguments.socket, check_reload=lambda: _check(arguments), carry_over=carry_over)
+        ending = run(
+            config,
+            arguments.socket,
+            check_reload=lambda: _check(arguments),
+            carry_over=carry_over,
+            reading_path=arguments.reading_socket,
+        )
     return exits.DONE
 
 

@@ -1,20 +1,32 @@
-"""`station`: the page of control codes to print, and the keys of a site."""
+"""`station`: the sheets to print, the signals for training, and the keys of a site."""
 
 import argparse
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
+from drivers.model import Signal
+from drivers.signal_forms import FORMS, drawn
 from gateway.cli import exits
-from gateway.cli.box import add_config
+from gateway.cli.box import add_config, add_socket
 from gateway.cli.pages import add_page, write_page
+from gateway.languages import LANGUAGES
 from gateway.station.rules import PROFILES
+
+PAUSE_SECONDS: Final = 4.0
+"""Between two signals: to hear one, look up, and say what it was."""
+MAX_PAUSE_SECONDS: Final = 600.0
+BOTH: Final = ("sv", "en")
+"""The languages of a sheet in two languages."""
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the commands."""
-    station = commands.add_parser("station", help="the page of control codes to print, and the keys of a site")
+    station = commands.add_parser("station", help="sheets to print, the signals for training, the keys of a site")
     group = station.add_subparsers(metavar="COMMAND", required=True)
     _add_sheet(group)
+    _add_signals(group)
     _add_key(group)
 
 
@@ -29,14 +41,50 @@ def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     add_config(sheet)
     sheet.add_argument(
-        "--language", choices=("sv", "en", "both"), default="both", help="of the captions (default: both)"
+        "--language",
+        choices=(*LANGUAGES, "both"),
+        default="both",
+        help="of the captions (default: Swedish and English)",
     )
     sheet.add_argument(
-        "--keyed", action="store_true", help="the page for labels that cannot be read: their text is typed with it"
+        "--keyed",
+        action="store_true",
+        help="the pages for labels that cannot be read: their text is typed with them",
     )
     sheet.add_argument("--profile", choices=PROFILES, help="of the place the page is for (default: this station's)")
     add_page(sheet)
     sheet.set_defaults(run=_sheet)
+
+
+def _add_signals(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    signals = group.add_parser(
+        "signals",
+        help="play each signal in turn, so that people learn them",
+        description="Plays each signal on the scanners, lamps and screen of the running station, one after the "
+        "other, and says what it means and what to do. Nothing is scanned or stored.",
+        epilog="examples: scangate station signals; scangate station signals --only refused --scanner front; "
+        "scangate station signals --list",
+    )
+    add_config(signals)
+    add_socket(signals)
+    signals.add_argument("--only", choices=[one.value for one in Signal], help="this signal alone")
+    signals.add_argument("--scanner", metavar="NAME", help="on this scanner alone (default: on all)")
+    signals.add_argument(
+        "--pause",
+        type=_seconds,
+        default=PAUSE_SECONDS,
+        metavar="SECONDS",
+        help="between two (default: %(default)s)",
+    )
+    signals.add_argument("--list", action="store_true", help="only say what there is; needs no daemon")
+    signals.set_defaults(run=_signals)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= MAX_PAUSE_SECONDS:
+        raise argparse.ArgumentTypeError(f"between 0 and {MAX_PAUSE_SECONDS:.0f}")
+    return seconds
 
 
 def _add_key(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -64,8 +112,27 @@ def _sheet(arguments: argparse.Namespace) -> int:
     site = config.gateway.site
     codes = ControlCodes(site, control_key_of(config.station.code_key_file))
     profile = arguments.profile or config.station.profile
-    page = keyed_cells(codes, arguments.language) if arguments.keyed else cells(codes, arguments.language, profile)
-    return write_page(arguments, title(site, arguments.language), list(page))
+    languages = BOTH if arguments.language == "both" else (arguments.language,)
+    page = keyed_cells(codes, languages) if arguments.keyed else cells(codes, languages, profile)
+    return write_page(arguments, title(site, languages), list(page))
+
+
+def _signals(arguments: argparse.Namespace) -> int:
+    from gateway.config.loader import load
+    from gateway.languages import vocabulary
+    from gateway.system.control_socket import ask
+
+    words = vocabulary(load(arguments.config).station.language)
+    wanted = [one for one in FORMS if arguments.only in {None, one.value}]
+    for number, signal in enumerate(wanted):
+        if number and not arguments.list:
+            time.sleep(arguments.pause)
+        if not arguments.list:
+            ask(arguments.socket, "signal", signal=signal.value, scanner=arguments.scanner)
+        guidance = words.signals[signal]
+        print(f"{drawn(FORMS[signal].rhythm):<8} {words.headlines[signal]:<15} {guidance.meaning}", flush=True)
+        print(f"{'':<24} {guidance.deed}", flush=True)
+    return exits.DONE
 
 
 def _key(arguments: argparse.Namespace) -> int:

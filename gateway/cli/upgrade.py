@@ -95,7 +95,7 @@ def _rollback(_arguments: argparse.Namespace) -> int:
         subprocess.run([app / "trial.sh", "back", "a person asked for it"], check=True)
     else:
         kept = _former(app)
-        subprocess.run([app / "trial.sh", "switch", kept], check=True)
+        subprocess.run([app / "trial.sh", "former", kept], check=True)
         print(f"{kept} runs from now on")
     subprocess.run(["systemctl", "restart", "scangate.service"], check=True)
     return exits.DONE
@@ -135,10 +135,7 @@ def _check(before: Path, socket: Path) -> int:
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:
-    """Try this version aside: import all of the daemon, and take over a copy of the outbox.
-
-    Where the outbox will get another form, a copy of its present one is left as the way back.
-    """
+    """Try this version aside: import all of the daemon, and bring a copy of the outbox to this version's form."""
     from gateway import app, demo  # noqa: F401 - that they import is what is tried
     from gateway.outbox.backup import back_up
     from gateway.outbox.schema import SCHEMA_VERSION, connect, open_writer
@@ -154,15 +151,14 @@ def _rehearse(arguments: argparse.Namespace) -> int:
         (present,) = db.execute("PRAGMA user_version").fetchone()
     if present == SCHEMA_VERSION:
         return exits.DONE
-    back_up(outbox, copy, as_caller)
-    tried = copy.with_name(f"{copy.name}.tried")
-    with as_caller():
-        try:
-            shutil.copyfile(copy, tried)
-            open_writer(tried).close()
-        finally:
+    try:
+        back_up(outbox, copy, as_caller)
+        with as_caller():
+            open_writer(copy).close()
+    finally:
+        with as_caller():
             for ending in ("", "-wal", "-shm"):
-                tried.with_name(f"{tried.name}{ending}").unlink(missing_ok=True)
+                copy.with_name(f"{copy.name}{ending}").unlink(missing_ok=True)
     return exits.DONE
 
 

@@ -85,6 +85,9 @@ class OfScanner(Struct, frozen=True, kw_only=True, rename="camel"):
     quantity: int | None = None
     one_item: bool = False
     locked: bool = False
+    destination: str | None = None
+    count: str | None = None
+    expires_at: str | None = None
 
 
 class View(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -93,6 +96,8 @@ class View(Struct, frozen=True, kw_only=True, rename="camel"):
     station: str
     language: str
     action: str
+    default_action: str = ""
+    """What an item means where nothing was chosen; empty where the daemon does not say."""
     reason: str | None = None
     action_expires_at: str | None = None
     quantity: int = 1
@@ -101,6 +106,7 @@ class View(Struct, frozen=True, kw_only=True, rename="camel"):
     location: str | None = None
     context_restored: bool = False
     ended_kinds: tuple[str, ...] = ()
+    """What of case and patient has ended and was not set anew."""
     asks: bool = False
     scanners: tuple[OfScanner, ...] = ()
     waiting: tuple[Waiting, ...] = ()
@@ -135,12 +141,30 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     discarded: str | None = None
     """Why a frame was thrown away unread."""
     link: LinkChange | None = None
+    stored: int | None = None
+    """Of a scan: the highest sequence number on disk, its own or one behind it."""
+    training: bool = False
+    """The signal is played so that people learn it: nothing was scanned."""
 
 
 class Sequence(Struct, frozen=True, kw_only=True):
-    """How far the scans have come."""
+    """How far the scans have come: sequence numbers, each for every event up to it."""
 
-    waiting: int
+    stored: int
+    published: int = 0
+    """Taken by the broker (PUBACK)."""
+    delivered: int
+    """Acknowledged by the central system where the box awaits that, else taken by the broker."""
+
+    @property
+    def behind(self) -> int:
+        """Events that are not delivered."""
+        return max(0, self.stored - self.delivered)
+
+    @property
+    def unsent(self) -> int:
+        """Events that the broker has not taken."""
+        return max(0, self.stored - max(self.published, self.delivered))
 
 
 class Scanner(Struct, frozen=True, kw_only=True):
@@ -151,8 +175,11 @@ class Scanner(Struct, frozen=True, kw_only=True):
     failure: str | None = None
 
 
-class Broker(Struct, frozen=True):
-    """That there is one; nothing of it is shown."""
+class Broker(Struct, frozen=True, kw_only=True, rename="camel"):
+    """That there is one."""
+
+    acks_awaited: bool = False
+    """What counts as delivered is the central system's own acknowledgement."""
 
 
 class Disk(Struct, frozen=True, kw_only=True):

@@ -10,10 +10,13 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.display import words
-from gateway.display.daemon_messages import Event, LinkChange, Sequence, Status, View, Waiting
-from gateway.display.panel import Panel, action_words, article_name, clean, missing_of, panel_of, question_of
-from gateway.display.words import Language, State, translated
+from gateway.display.daemon_messages import Event, LinkChange, Status, View, Waiting
+from gateway.display.next_actions import NextAction, next_actions
+from gateway.display.panel import Panel, article_name, clean, missing_of, panel_of, question_of
+from gateway.display.stages import of_all, stage_of
+from gateway.display.state import State
+from gateway.languages import LANGUAGES, vocabulary
+from gateway.languages.form import Vocabulary
 
 MAX_RECENT: Final = 10
 """Scans in the list."""
@@ -36,12 +39,16 @@ class Recent(Struct, frozen=True, kw_only=True):
     article: str
     lot: str
     time: str
+    stored: int | None = None
+    """Highest sequence number on disk when it was announced; None for what is no event."""
+    stage: str = ""
+    """How far it has come, in a word; empty for what is no event."""
 
 
 class Page(Struct, frozen=True, kw_only=True, rename="camel"):
     """All that the page shows, as it is sent to it."""
 
-    language: Language
+    language: str
     number: int
     """Counts the results, so that two alike are seen to be two."""
     now: Panel | None
@@ -53,9 +60,11 @@ class Page(Struct, frozen=True, kw_only=True, rename="camel"):
     recent: tuple[Recent, ...]
     """The newest first."""
     recent_title: str
-    action: str
+    actions: tuple[NextAction, ...]
+    """What the next scan of each scanner means."""
     context: str
     delivery: str
+    """How far all scans have come."""
     waiting: bool
     """Scans wait for delivery. Never on a box that stands alone: there it is no fault."""
     alarm: str
@@ -66,7 +75,7 @@ class Page(Struct, frozen=True, kw_only=True, rename="camel"):
 class Screen(Struct, frozen=True, kw_only=True):
     """What is known; each message makes a new one."""
 
-    language: Language
+    language: str
     """Of the configuration; the daemon's own outranks it."""
     result_seconds: float
     watching: bool = False
@@ -81,11 +90,10 @@ class Screen(Struct, frozen=True, kw_only=True):
     status: Status | None = None
 
     @property
-    def speaks(self) -> Language:
-        """The language in force."""
-        if self.view is None:
-            return self.language
-        return "en" if self.view.language == "en" else "sv"
+    def speaks(self) -> str:
+        """The language in force: the daemon's, unless it is one that this display does not have."""
+        spoken = None if self.view is None else self.view.language
+        return spoken if spoken in LANGUAGES else self.language
 
 
 def after_event(screen: Screen, event: Event, time: str, now: float) -> Screen:
@@ -93,24 +101,26 @@ def after_event(screen: Screen, event: Event, time: str, now: float) -> Screen:
     screen = replace(screen, view=event.station or screen.view)
     if event.link is not None:
         return _after_link(screen, event.link)
-    language = screen.speaks
-    panel = panel_of(event, time, language)
+    words = vocabulary(screen.speaks)
+    panel = panel_of(event, time, words)
     if panel is None:
         return screen
     screen = replace(screen, number=screen.number + 1, now=panel, now_until=now + screen.result_seconds)
-    if event.data is not None and screen.status is not None:  # stored, and until the next answer not delivered
-        waiting = screen.status.sequence.waiting + 1
-        screen = replace(screen, status=replace(screen.status, sequence=Sequence(waiting=waiting)))
-    if panel.state not in _LISTED:
+    if event.data is not None and screen.status is not None:  # stored, and until the next answer not sent
+        sequence = screen.status.sequence
+        stored = max(sequence.stored, event.stored if event.stored is not None else sequence.stored + 1)
+        screen = replace(screen, status=replace(screen.status, sequence=replace(sequence, stored=stored)))
+    if panel.state not in _LISTED or event.training:
         return screen
     data = event.data
     lot = (data.udi.lot_number or data.udi.serial_number or "") if data and data.udi else ""
     entry = Recent(
         state=panel.state,
         word=panel.headline,
-        article=article_name(data, language) if data else panel.headline,
+        article=article_name(data, words) if data else panel.headline,
         lot=clean(lot),
         time=time,
+        stored=(event.stored or 0) if data else None,
     )
     return replace(screen, recent=(entry, *screen.recent)[:MAX_RECENT])
 
@@ -146,33 +156,41 @@ def after_unreadable(screen: Screen) -> Screen:
 
 def page(screen: Screen, now: float, wall: float = 0.0) -> Page:
     """Return what is to be shown at a moment; `wall`: seconds since 1970, for the end of an open label."""
-    language, view, status = screen.speaks, screen.view, screen.status
+    words, view, status = vocabulary(screen.speaks), screen.view, screen.status
     lost = not screen.watching or screen.heard_at is None or now - screen.heard_at > HEARD_SECONDS
     left = 0.0 if lost or screen.now is None else max(0.0, screen.now_until - now)
     shown = view if not lost else None
+    newest = screen.now.scanner if left and screen.now is not None else ""
     return Page(
-        language=language,
+        language=screen.speaks,
         number=screen.number,
         now=_counting_down(screen, wall) if left else None,
         left_ms=round(left * 1000),
-        idle=_lost(words.LOST_DAEMON, language) if lost else _idle(screen, language, wall),
-        recent=screen.recent,
-        recent_title=translated(words.RECENT, language),
-        action=_action(shown, language),
-        context=" · ".join(_context(shown, language)),
-        delivery=_delivery(status, language) if not lost else translated(words.UNKNOWN, language),
-        waiting=lost or status is None or (status.broker is not None and status.sequence.waiting > 0),
-        alarm=translated(words.ALARMS, language) if not lost and status and status.alarms else "",
-        lost=_lost(words.LOST_PAGE, language),
+        idle=_lost(words.lost_daemon, words) if lost else _idle(screen, words, wall),
+        recent=tuple(_staged(one, None if lost else status, words) for one in screen.recent),
+        recent_title=words.recent,
+        actions=next_actions(shown, _names(status), newest, words) if shown is not None else (),
+        context=" · ".join(_context(shown, words)),
+        delivery=of_all(None if lost else status, words),
+        waiting=lost or status is None or (status.broker is not None and status.sequence.behind > 0),
+        alarm=words.alarms if not lost and status and status.alarms else "",
+        lost=_lost(words.lost_page, words),
     )
 
 
-def _lost(why: words.Words, language: Language) -> Panel:
-    return Panel(
-        state=State.LOST,
-        headline=translated(words.HEADLINES[State.LOST], language),
-        reason=translated(why, language),
-    )
+def _lost(why: str, words: Vocabulary) -> Panel:
+    return Panel(state=State.LOST, headline=words.headlines[State.LOST], reason=why)
+
+
+def _names(status: Status | None) -> tuple[str, ...]:
+    return tuple(one.name for one in status.scanners) if status is not None else ()
+
+
+def _staged(entry: Recent, status: Status | None, words: Vocabulary) -> Recent:
+    """Return an entry of the list with how far it has come; a daemon that is gone cannot say."""
+    if entry.stored is None or status is None:
+        return entry
+    return replace(entry, stage=words.stages[stage_of(entry.stored or None, status)])
 
 
 def _counting_down(screen: Screen, wall: float) -> Panel | None:
@@ -192,74 +210,42 @@ def _until(waiting: Waiting, wall: float) -> int | None:
     return min(max(0, round(left * 1000)), MAX_COUNTDOWN_MS)
 
 
-def _idle(screen: Screen, language: Language, wall: float) -> Panel:
+def _idle(screen: Screen, words: Vocabulary, wall: float) -> Panel:
     """Return what the station is ready for: the rest of a label, the next scan, or nothing and why."""
     view, status = screen.view, screen.status
     unread = [one for one in (status.scanners if status else ()) if one.link != "connected" or one.failure]
     state, reason, names = State.READY, "", ""
     until = None
     if status is not None and status.disk.room == "full":
-        state, reason = State.UNABLE, "storage-full"
+        state, reason = State.UNABLE, words.problems["storage-full"]
     elif unread:
         state, names = State.ATTENTION, clean(", ".join(one.name for one in unread))
-        reason = "busy" if any(one.link == "busy" for one in unread) else "missing"
+        reason = words.problems["busy" if any(one.link == "busy" for one in unread) else "missing"]
     elif view is not None and view.waiting:
         state, until = State.MORE, _until(view.waiting[0], wall)
+        reason = missing_of(view, view.waiting[0].scanner, words)
     elif view is not None and view.asks:
-        state = State.QUESTION
+        state, reason = State.QUESTION, question_of(view, words)
     elif status is not None and not status.clock.synchronised:
-        state, reason = State.LIMITED, "clock"
+        state, reason = State.LIMITED, words.problems["clock"]
     elif status is not None and status.master is not None and status.master.version is None:
-        state, reason = State.LIMITED, "master"
-    words_of_it = translated(words.PROBLEMS[reason], language) if reason else ""
-    if state is State.MORE and view is not None:
-        words_of_it = missing_of(view, view.waiting[0].scanner, language)
-    if state is State.QUESTION:
-        words_of_it = question_of(view, language)
-    return Panel(
-        state=state,
-        headline=translated(words.HEADLINES[state], language),
-        reason=words_of_it,
-        article=names,
-        until_ms=until,
-    )
+        state, reason = State.LIMITED, words.problems["master"]
+    elif view is not None and view.ended_kinds:
+        reason = words.problems["ended"]
+    return Panel(state=state, headline=words.headlines[state], reason=reason, article=names, until_ms=until)
 
 
-def _context(view: View | None, language: Language) -> Iterator[str]:
-    """Yield that a patient is set, never who; how old the case is; the place."""
+def _context(view: View | None, words: Vocabulary) -> Iterator[str]:
+    """Yield a question that waits for its answer; that a patient is set, never who; the case's begin; the place."""
     if view is None:
         return
+    if view.asks:
+        yield words.headlines[State.QUESTION]
     if "case" in view.context_kinds:
-        since = (view.case_since or "")[11:16]
-        yield (
-            translated(words.CASE_SINCE, language).format(since)
-            if since
-            else translated(words.CONTEXTS["case"], language)
-        )
+        since = clean((view.case_since or "")[11:16])
+        yield words.case_since.format(since) if since else words.contexts["case"]
     if "patient" in view.context_kinds:
-        yield translated(words.PATIENT_SET, language)
+        yield words.patient_chosen
     if "location" in view.context_kinds:
         place = clean(view.location or "").rpartition("/414/")[2]
-        yield (
-            translated(words.PLACE, language).format(place)
-            if place
-            else translated(words.CONTEXTS["location"], language)
-        )
-
-
-def _action(view: View | None, language: Language) -> str:
-    if view is None:
-        return ""
-    meaning = action_words(view.action, view.reason, view.quantity, language)
-    what = translated(words.NEXT, language).format(meaning)
-    until = (view.action_expires_at or "")[11:16]
-    return f"{what} {translated(words.UNTIL, language).format(until)}" if until else what
-
-
-def _delivery(status: Status | None, language: Language) -> str:
-    if status is None:
-        return translated(words.UNKNOWN, language)
-    alone = status.broker is None
-    if not status.sequence.waiting:
-        return translated(words.EXPORTED if alone else words.DELIVERED, language)
-    return translated(words.TO_EXPORT if alone else words.WAITING, language).format(status.sequence.waiting)
+        yield words.place.format(place) if place else words.contexts["location"]

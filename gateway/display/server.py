@@ -8,6 +8,7 @@ import logging
 import socket
 import sys
 import threading
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -17,10 +18,11 @@ from typing import Final
 
 import msgspec
 
-from gateway.display import words
+from drivers.signal_forms import FORMS, GAP_SECONDS, LONG_SECONDS, SHORT_SECONDS
 from gateway.display.follower import Follower
 from gateway.display.settings import DisplaySettings
-from gateway.display.words import Language, State, translated
+from gateway.display.state import State
+from gateway.languages import vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ _FILES: Final = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/sound.js": ("sound.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 """Path -> file of the package, type."""
@@ -63,7 +66,7 @@ class DisplayServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # a screen's thread ends with its next beat, or with the process
 
-    def __init__(self, settings: DisplaySettings, follower: Follower, language: Language) -> None:
+    def __init__(self, settings: DisplaySettings, follower: Follower, language: str) -> None:
         """Listen on the address of the settings. Raises DisplayError."""
         address = settings.address
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -200,15 +203,27 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: a screen asks for the same four files every day."""
 
 
-def _content(name: str, language: Language, settings: DisplaySettings) -> bytes:
+def _content(name: str, language: str, settings: DisplaySettings) -> bytes:
     """Return a file of the page, with the words and measures it needs before the first message."""
+    words = vocabulary(language)
     text = files("gateway.display").joinpath("page", name).read_text(encoding="utf-8")
     return (
         text.replace("{{language}}", language)
-        .replace("{{headline}}", translated(words.HEADLINES[State.LOST], language))
-        .replace("{{note}}", translated(words.LOST_PAGE, language))
+        .replace("{{headline}}", words.headlines[State.LOST])
+        .replace("{{note}}", words.lost_page)
         .replace("{{distance}}", str(settings.distance_m))
         .replace("{{diagonal}}", str(settings.diagonal_inches))
-        .replace("{{recent}}", translated(words.RECENT, language))
+        .replace("{{recent}}", words.recent)
+        .replace("{{sounds}}", escape(_sounds(settings)))
+        .replace("{{sound-on}}", words.sound_on)
         .encode()
     )
+
+
+def _sounds(settings: DisplaySettings) -> str:
+    """Return what the page needs to sound, as JSON; empty where it is to be silent."""
+    if not settings.sound:
+        return ""
+    tones = {one: {"rhythm": form.rhythm, "high": form.high} for one, form in FORMS.items()}
+    seconds = {"short": SHORT_SECONDS, "long": LONG_SECONDS, "gap": GAP_SECONDS}
+    return msgspec.json.encode({"tones": tones, "seconds": seconds}).decode()

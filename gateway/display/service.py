@@ -10,7 +10,6 @@ from gateway.display.follower import Follower
 from gateway.display.screen import Screen
 from gateway.display.server import DisplayServer
 from gateway.display.settings import DisplaySettings
-from gateway.display.words import Language
 from gateway.system.systemd import ServiceManager
 
 log = logging.getLogger(__name__)
@@ -18,7 +17,7 @@ log = logging.getLogger(__name__)
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
-def run(settings: DisplaySettings, language: Language, control_path: Path) -> None:
+def run(settings: DisplaySettings, language: str, control_path: Path) -> None:
     """Serve the page until SIGTERM or SIGINT, whether the daemon runs or not. Raises DisplayError."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # before there are threads, which inherit it
     with contextlib.closing(ServiceManager()) as service_manager:

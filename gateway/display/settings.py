@@ -35,6 +35,9 @@ class DisplaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Metres from the reader's eye to the screen: the letters are as large as that needs."""
     diagonal_inches: Annotated[float, Meta(ge=3, le=100)] = 7.0
     """The screen's diagonal, inches."""
+    sound: bool = False
+    """The page sounds, too, for a station whose scanners and lamps cannot. A browser wants to be touched once before
+    it may, unless it is started with `--autoplay-policy=no-user-gesture-required` (Chromium)."""
     result_seconds: Annotated[int, Meta(ge=3, le=600)] = 30
     """How long the result of a scan is shown large; then only the list of the last scans has it."""
 

@@ -208,7 +208,7 @@ class CaseItem(Struct, frozen=True, kw_only=True, rename="camel"):
     implant: bool | None = None
 
 
-class CaseQuestion(Struct, frozen=True, kw_only=True):
+class CaseQuestion(Struct, frozen=True, kw_only=True, rename="camel"):
     """A scan of a case that somebody must sort out."""
 
     event: str
@@ -216,6 +216,11 @@ class CaseQuestion(Struct, frozen=True, kw_only=True):
     why: tuple[str, ...]
     """Codes of its findings (INCOMPLETE_LABEL, ARTICLE_UNKNOWN, LABELS_INTERLEAVED), or REFUSED: it was refused,
     and neither booked all the same nor read again."""
+    device_identifier: str | None = None
+    lot_number: str | None = None
+    serial_number: str | None = None
+    article_number: str | None = None
+    trade_name: str | None = None
 
 
 class CaseData(Struct, frozen=True, kw_only=True, rename="camel"):

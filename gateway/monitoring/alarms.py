@@ -36,7 +36,10 @@ def storing(worker: WorkerStatus, state: Path) -> Iterator[str]:
     for name in aside:
         yield f"the outbox was damaged and salvaged: check the disk, look at {name}, move it away"
     for name in set_aside(state):
-        yield f"a backup was restored: check whether {name} holds scans that never left this box, then move it away"
+        yield (
+            f"another outbox was put in its place: check whether {name} holds scans that never left this box, then "
+            "move it away"
+        )
     if worker.capacity.level is not Capacity.FREE:
         yield f"room for scans: {worker.capacity.level.value}"
     if worker.dead_letters:

@@ -15,6 +15,8 @@ class SequenceHealth(Struct, frozen=True, kw_only=True, rename="camel"):
     epoch_begins: int
     """First sequence number of this epoch: with it a consumer sees what is missing from the start."""
     stored: int
+    published: int
+    """Every event up to this one was taken by the broker, as far as this life of the daemon knows."""
     delivered: int
     """Every event up to this one is delivered or a dead letter."""
     waiting: int
@@ -148,7 +150,7 @@ def essence(health: Health) -> Health:
         counters={},
         quality={},
         sequence=msgspec.structs.replace(
-            health.sequence, stored=0, delivered=0, waiting=0, oldest_waiting_seconds=None
+            health.sequence, stored=0, published=0, delivered=0, waiting=0, oldest_waiting_seconds=None
         ),
         disk=msgspec.structs.replace(
             health.disk, used_bytes=0, free_bytes=0, written_bytes=None, written_bytes_per_scan=None

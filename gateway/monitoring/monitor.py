@@ -227,6 +227,7 @@ class Monitor:
                 epoch=worker.epoch,
                 epoch_begins=worker.epoch_begins,
                 stored=worker.stored,
+                published=max(delivered, self._delivery.published if self._delivery is not None else 0),
                 delivered=delivered,
                 waiting=waiting,
                 oldest_waiting_seconds=oldest_seconds,

@@ -42,6 +42,8 @@ class Inbound:
         self._subscriptions = dict(subscriptions)
         self._reporter = reporter
         self._active: dict[str, Handler] = {}
+        self._repeated: Collection[str] = ()
+        """Topics whose sender says everything again."""
         self._needed: Collection[str] = ()
         self._silent_until = 0.0
         self._paused: dict[str, float] = {}
@@ -50,8 +52,14 @@ class Inbound:
         self._asked = False
 
     def begin(self, connection: Connection, more: Mapping[str, Handler]) -> None:
-        """Subscribe over a new connection; `more`: what this connection takes beside the rest."""
+        """Subscribe over a new connection; `more`: what this connection takes beside the rest, with QoS 0.
+
+        Acknowledgements and the announcement of an intake are said again and again. NATS makes a consumer, with a
+        consensus of its own among its nodes, of each subscription with QoS 1: of a thousand boxes they would be
+        what keeps a node that comes back from its work.
+        """
         self._active = {**self._subscriptions, **more}
+        self._repeated = more.keys()
         self._needed = self._active.keys() - self._optional
         self._asked = False
         self._subscribe(connection)
@@ -61,9 +69,14 @@ class Inbound:
         if self._active and not self._asked and now >= self._silent_until:
             self._paused = {topic: until for topic, until in self._paused.items() if until > now}
             topics = [topic for topic in self._active if topic not in self._paused]
-            if topics:
-                connection.subscribe(*topics)
+            self._ask(connection, topics)
             self._asked = True
+
+    def _ask(self, connection: Connection, topics: Collection[str]) -> None:
+        for qos in (0, 1):
+            some = [topic for topic in topics if (topic in self._repeated) is (qos == 0)]
+            if some:
+                connection.subscribe(*some, qos=qos)
 
     def poll(self, connection: Connection) -> None:
         """Hand on what has come; take up subscriptions again whose pause is over."""
@@ -71,7 +84,7 @@ class Inbound:
         self._subscribe(connection)
         for topic in [topic for topic, until in self._paused.items() if until <= now]:
             del self._paused[topic]
-            connection.subscribe(topic)
+            self._ask(connection, [topic])
         if now - self._counted_from > FLOOD_SECONDS:
             self._counted_from = now
             self._counts.clear()

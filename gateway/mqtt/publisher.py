@@ -160,6 +160,11 @@ class Publisher:
         return self._state.delivered
 
     @property
+    def published(self) -> int:
+        """Every event up to this one has its PUBACK. Safe from any thread."""
+        return self._state.published
+
+    @property
     def outbox_damaged(self) -> bool:
         """The outbox cannot be read on: whoever writes it is to salvage it. Safe from any thread."""
         return self._state.damaged
@@ -191,6 +196,7 @@ class Publisher:
             waits.append(wait)
             if len(waits) == len(self._settings.urls):
                 self._sleep(min(waits))  # one broker's wrong password does not keep the box from the others
+                self._failures = min(self._failures + 1, MAX_DOUBLINGS)  # however many brokers were tried
                 waits = []
 
     def _visit(self, url: str, state: DeliveryState) -> float | None:
@@ -247,7 +253,6 @@ class Publisher:
 
     def _back_off(self) -> float:
         ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2**self._failures)
-        self._failures = min(self._failures + 1, MAX_DOUBLINGS)
         return random.uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
 
     def _sleep(self, seconds: float) -> None:

@@ -95,6 +95,11 @@ class PublisherSupervisor:
         return 0 if self._publisher is None else self._publisher.delivered
 
     @property
+    def published(self) -> int:
+        """Every event up to this one has its PUBACK, as far as the publisher knows."""
+        return 0 if self._publisher is None else self._publisher.published
+
+    @property
     def connected(self) -> bool:
         """Whether a broker has accepted the connection and it has not broken."""
         return self._publisher is not None and self._publisher.connected

@@ -6,7 +6,15 @@ from gateway.events import cloudevent
 from gateway.events.label_problem import label_problem_event
 from gateway.outbox import entry as drafting
 from gateway.outbox.checksums import of_event
-from gateway.outbox.entry import JournalledSymbol, NewCase, NewEvent, NewLabelProblem, StationNote, Write
+from gateway.outbox.entry import (
+    JournalledSymbol,
+    NewCase,
+    NewEvent,
+    NewLabelProblem,
+    StationNote,
+    UnderWay,
+    Write,
+)
 from gateway.system.clock import ClockReading
 
 
@@ -61,6 +69,11 @@ class Batch:
             self.sequences.append(at.sequence)
             settled.extend(_symbol_rows(at.sequence, draft))
         self.symbols = [*settled, *(row for rows in waiting.values() for row in rows)]
+
+    def leaves(self, before: UnderWay) -> UnderWay:
+        """Return what is under way behind this batch."""
+        items = {scanner: item for scanner, item in before.items.items() if scanner not in self.closed}
+        return UnderWay(items={**items, **self.holds}, notes={**before.notes, **self.notes})
 
     def _add(self, at: cloudevent.Position, body: bytes) -> None:
         row = (at.sequence, at.recorded_ns, self._trusted, self._sealed, body)

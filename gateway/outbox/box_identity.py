@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from gateway.system.clock import boot_id
+
 MACHINE_ID: Final = Path("/etc/machine-id")
 BOARD_SERIALS: Final = (
     Path("/sys/firmware/devicetree/base/serial-number"),  # Raspberry Pi and other device-tree boards
@@ -21,6 +23,8 @@ class BoxIdentity(Struct, frozen=True, kw_only=True):
     board: str | None
     gateway: str
     """The configured `urn:scangate:tenant:site:id`."""
+    boot: str | None = None
+    """In which boot this process runs: what was in memory before it ended with it. Another one is no other box."""
 
     def differs_from(self, stored: "BoxIdentity") -> str | None:
         """Name what is known of both and not the same, or None. What one of them does not know is no difference."""
@@ -35,7 +39,7 @@ def read_identity(source: str) -> BoxIdentity:
     """Look at this machine. `source`: the gateway's URN."""
     machine = os.environ.get("SCANGATE_MACHINE_ID") or _first_line(MACHINE_ID)
     board = next((serial for path in BOARD_SERIALS if (serial := _first_line(path))), None)
-    return BoxIdentity(machine=_hash(machine), board=_hash(board), gateway=source)
+    return BoxIdentity(machine=_hash(machine), board=_hash(board), gateway=source, boot=boot_id())
 
 
 def _first_line(path: Path) -> str | None:

@@ -48,6 +48,15 @@ class StationNote(Struct, frozen=True, kw_only=True):
     """Replaces what was kept under the key before. Never an identity in clear."""
 
 
+class UnderWay(Struct, frozen=True, kw_only=True):
+    """What stations have under way, as the disk has it."""
+
+    items: dict[str, bytes] = {}
+    """Scanner -> its item that is not complete, encoded."""
+    notes: dict[str, str] = {}
+    """Key -> text of the notes."""
+
+
 class NewCase(Struct, frozen=True, kw_only=True):
     """A case that was closed; its event takes its place in the order."""
 

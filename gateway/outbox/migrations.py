@@ -1,6 +1,8 @@
 """The outbox's tables, as steps from each version of its schema to the next.
 
-Boxes upgrade with a backlog: a step that has been released is never edited, a change is a new step.
+Boxes upgrade with a backlog: a step that has been released is never edited, a change is a new step. A step may add
+tables, columns and indexes; it neither renames, removes nor gives another meaning to what `gateway.outbox.salvage`
+reads, because that is the way back to the version before it.
 """
 
 from typing import Final
@@ -74,6 +76,9 @@ MIGRATIONS: Final = (
     INSERT INTO untrusted_boot SELECT value, 0, 1 FROM meta WHERE key = 'untrusted_boot';
     DELETE FROM meta WHERE key = 'untrusted_boot';
     """,
+    """
+    ALTER TABLE used_piece ADD COLUMN away TEXT;
+    """,
 )
 """Statement blocks: number n leads from version n to n + 1.
 
@@ -83,8 +88,8 @@ the item waits for its other symbols; open_item.draft is then the event it becom
 `gateway.outbox.entry` encodes it. dead.retry: when a person asked for it to be sent again, wall time in
 nanoseconds; 0 while nobody has.
 
-used_piece: which event in force consumed a piece with a serial number; piece is issuer, device identifier and
-serial number with a unit separator between them.
+used_piece: which event consumed a piece with a serial number; piece is issuer, device identifier and serial number
+with a unit separator between them; away is the event that threw it away or returned it, NULL while it counts as used.
 
 checksum: `gateway.outbox.checksums` of the row; NULL in `event` up to cursor.unchecked, whose rows were stored
 before. cursor.published: every event up to it has had the broker's PUBACK. untrusted_boot: boots of which events

@@ -1,4 +1,26 @@
-"""A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read."""
+"""A damaged outbox: set the file aside, begin a new one, carry over every event that can still be read.
+
+How it works. The damaged file gets a second name (a hard link, its log likewise) and stays in its place until the new
+one is complete, so that a power cut on the way leaves everything to be done again. The new file is filled from three
+readings, each believed only where a row's checksum agrees:
+
+1. what SQLite still finds, in order, going on behind each damaged page;
+2. what lies on the file's pages, each looked at for itself, when the tree above it is damaged;
+3. rows found by either whose checksum does not agree and that have no sound copy: kept as dead letters, so that they
+   reach a person and not a database.
+
+A number that was given and is in none of them gets a notice in its place (`scangate.parked.v1`, reason `lost to a
+damaged disk`): the central system sees each number once and asks for nothing in vain. The numbering goes on under a
+new epoch, because what came behind the last number that can be read may be lost without a trace.
+
+Example: 1 to 9 were scanned and the marks say "delivered up to 3". The rows of 6 and 7 cannot be read, and a bit of
+8 is flipped. Carried over are 1 to 5 and 9; 6 and 7 become notices; 8 is kept as a dead letter, and a notice is sent
+in its place. The broker gets 4, 5, the three notices and 9; the next scan is 10, under the new epoch.
+
+The same is the way back from a newer form of the outbox, where a version on trial has migrated it and the former
+version runs again: events, marks, dead letters and open items keep the columns that are read here in every form
+(`gateway.outbox.migrations`), and what was scanned during the trial goes on being delivered.
+"""
 
 import contextlib
 import itertools
@@ -15,12 +37,21 @@ from msgspec import Struct
 from gateway.events.cloudevent import MAX_TIME_NS, UNREADABLE, parked_event
 from gateway.outbox import database_pages, dead_letters, unknown_articles, used_pieces, wal_check
 from gateway.outbox.box_identity import BoxIdentity
-from gateway.outbox.checksums import EVENT_COLUMNS, MAX_SEQUENCE, event_is_sound, of_event, of_values
+from gateway.outbox.checksums import (
+    EVENT_COLUMNS,
+    MAX_SEQUENCE,
+    NOTE_PREFIX,
+    event_is_sound,
+    of_event,
+    of_values,
+)
 from gateway.outbox.dead_letters import DeadLetter
+from gateway.outbox.entry import UnderWay
 from gateway.outbox.schema import (
     PAGE_BYTES,
     CorruptOutboxError,
     Cursor,
+    NewerOutboxError,
     OutboxError,
     connect,
     open_writer,
@@ -47,8 +78,13 @@ MAX_RANGES: Final = 20
 """Ranges of lost numbers that are named one by one."""
 
 
+NEWER: Final = "newer"
+"""Begins the ending of a file of a newer form of which not everything could be read."""
 LOST: Final = "lost to a damaged disk"
 """Reason of the notice in the place of an event that could not be read."""
+
+
+UNTRUSTED: Final = "SELECT boot_id, not_before_ns, handed FROM untrusted_boot"
 
 
 UNKNOWN: Final = Cursor(0, 0, MAX_SEQUENCE)
@@ -81,20 +117,25 @@ class Salvage(Struct, frozen=True, kw_only=True):
     """Which events could not be read, for a person; None where none is missing."""
 
 
-def salvage(path: Path, now_ns: int, at_work: AtWork) -> Salvage:
+def salvage(
+    path: Path, now_ns: int, at_work: AtWork, under_way: UnderWay | None = None, name: str = "corrupt"
+) -> Salvage:
     """Quarantine the outbox at `path` and put a new one in its place. Raises OSError and sqlite3.Error (new file).
+
+    `under_way`: what stations have under way, where that is known better than the file says it.
 
     Every event keeps its bytes and its sequence; a new epoch begins for what comes after, because the new file
     has no identity yet (`Outbox` gives it one when it opens it). The damaged file stays in its place until the new
-    one is complete: a power cut or a full disk on the way leaves it to be salvaged again.
+    one is complete: a power cut or a full disk on the way leaves it to be salvaged again. `name`: begins the ending
+    of the quarantined file's name.
     """
     cut_off = _log_damage(path) is not None
-    quarantine = keep_aside(path, f"corrupt-{now_ns // NS}") or path
+    quarantine = keep_aside(path, f"{name}-{now_ns // NS}") or path
     building = path.with_name(f"{path.name}.salvaging")
     remove(building, "", "-wal", "-shm", "-journal")
     fresh = open_writer(building)
     try:
-        events, delivered, lost = _carry_over(quarantine, fresh, at_work, cut_off=cut_off)
+        events, delivered, lost = _carry_over(quarantine, fresh, at_work, cut_off=cut_off, under_way=under_way)
         fresh.execute("PRAGMA journal_mode = DELETE")  # one file, and everything in it
     finally:
         fresh.close()
@@ -156,8 +197,15 @@ def open_outbox(
     identity: BoxIdentity,
     clock: ClockReading,
     at_work: AtWork = _nobody_waits,
+    under_way: UnderWay | None = None,
+    *,
+    came_back: bool = False,
 ) -> Outbox:
-    """Open the outbox, salvaging a damaged one. Raises OutboxError."""
+    """Open the outbox, salvaging a damaged one. Raises OutboxError.
+
+    `under_way`: as `salvage` takes it. `came_back`: a newer version was taken back, and this is the former one: an
+    outbox of a newer form is brought to this version's; else it is refused, and left as it is (NewerOutboxError).
+    """
     try:
         put_in_place(path)
     except OSError as error:
@@ -167,8 +215,27 @@ def open_outbox(
         return Outbox(path, settings, identity)
     except CorruptOutboxError as error:
         log.critical("outbox damaged: %s", error)
-        _set_aside(path, clock, at_work)
+        _set_aside(path, clock, at_work, under_way)
         return Outbox(path, settings, identity)
+    except NewerOutboxError:
+        if not came_back:
+            raise
+        _bring_back(path, clock, at_work)
+        return Outbox(path, settings, identity)
+
+
+def _bring_back(path: Path, clock: ClockReading, at_work: AtWork) -> None:
+    """Bring an outbox of a newer form to this version's; the newer file goes, unless something in it was not read."""
+    try:
+        result = salvage(path, clock.wall_ns, at_work, name=NEWER)
+        if result.lost is None:
+            remove(result.quarantine, "", "-wal", "-shm")
+    except (OSError, sqlite3.Error) as error:
+        raise OutboxError("bring back", path, error, "make room on the disk; the file was left as it is") from error
+    log.warning(
+        "outbox brought back from a newer form events=%d delivered=%d lost=%s",
+        *(result.events, result.delivered, result.lost or "none"),
+    )
 
 
 def examine(path: Path) -> None:
@@ -188,11 +255,12 @@ def _log_damage(path: Path) -> str | None:
 def salvaged(outbox: Outbox, clock: ClockReading, at_work: AtWork = _nobody_waits) -> Outbox:
     """Put a salvaged outbox in the place of one that was found damaged in use. Raises OutboxError.
 
+    What stations have under way is in the new file before that takes the old one's place: no cut finds it missing.
     After an error it may be called again with the same outbox.
     """
     if outbox.abandon():
-        _set_aside(outbox.path, clock, at_work)
-    return open_outbox(outbox.path, outbox.settings, outbox.identity, clock, at_work)
+        _set_aside(outbox.path, clock, at_work, outbox.under_way)
+    return open_outbox(outbox.path, outbox.settings, outbox.identity, clock, at_work, outbox.under_way)
 
 
 def quarantined(directory: Path) -> list[str]:
@@ -203,17 +271,18 @@ def quarantined(directory: Path) -> list[str]:
 
 
 def set_aside(directory: Path) -> list[str]:
-    """Name the outboxes in whose place a backup was restored, and that nobody has moved away."""
+    """Name the outboxes in whose place another was put (a restore, a way back), and that nobody has moved away."""
     return sorted(
         path.name
-        for path in directory.glob("outbox.db.before-restore-*")
+        for ending in ("before-restore", NEWER)
+        for path in directory.glob(f"outbox.db.{ending}-*")
         if not path.name.endswith(("-wal", "-shm"))
     )
 
 
-def _set_aside(path: Path, clock: ClockReading, at_work: AtWork) -> None:
+def _set_aside(path: Path, clock: ClockReading, at_work: AtWork, under_way: UnderWay | None) -> None:
     try:
-        result = salvage(path, clock.wall_ns, at_work)
+        result = salvage(path, clock.wall_ns, at_work, under_way)
     except (OSError, sqlite3.Error) as error:
         raise OutboxError("salvage", path, error, "replace the disk; the damaged file is kept") from error
     log.critical(
@@ -248,7 +317,12 @@ def _copy_events(
 
 
 def _carry_over(
-    damaged: Path, fresh: sqlite3.Connection, at_work: AtWork, *, cut_off: bool
+    damaged: Path,
+    fresh: sqlite3.Connection,
+    at_work: AtWork,
+    *,
+    cut_off: bool,
+    under_way: UnderWay | None,
 ) -> tuple[int, int, str | None]:
     """Copy what can be read: first as SQLite finds it, then what it finds no way to.
 
@@ -263,6 +337,12 @@ def _carry_over(
         fresh.execute("BEGIN IMMEDIATE")
         pages = database_pages.events(damaged, cursor.delivered)
         events = _copy_events(itertools.chain(found, pages), fresh, cursor, at_work)
+        if under_way is None:
+            under_way = UnderWay(items={} if source is None else _sound_items(source))
+        fresh.executemany(
+            "INSERT INTO open_item VALUES (?, ?, ?)",
+            [(*item, of_values(*item)) for item in under_way.items.items()],
+        )
         if source is not None:
             _carry_over_the_rest(source, fresh)
         lost = _what_is_lost(fresh, cursor, facts, cut_off=cut_off)
@@ -271,7 +351,8 @@ def _carry_over(
             cursor = Cursor(oldest - 1, oldest - 1, 0)  # what lay in front was delivered, and removed by age
         used_pieces.fill(fresh)
         write_cursor(fresh, Cursor(cursor.delivered, max(cursor.published, cursor.delivered), 0))
-        write_meta(fresh, {"lost": lost})
+        notes = {f"{NOTE_PREFIX}{key}": text for key, text in under_way.notes.items()}
+        write_meta(fresh, {"lost": lost, **notes})
         fresh.execute("COMMIT")
     return events, cursor.delivered, lost
 
@@ -373,23 +454,28 @@ def _owner(body: bytes) -> tuple[str, str] | None:
 
 
 def _carry_over_the_rest(source: sqlite3.Connection, fresh: sqlite3.Connection) -> None:
-    """Copy what can be read beside the events: dead letters, open items, unknown articles, the clock's state.
+    """Copy what can be read beside the events: dead letters, unknown articles, the clock's state.
 
-    A dead letter or open item that does not hold what was written is left: the event is sent, the item's symbols
-    stay in the quarantined file.
+    A dead letter that does not hold what was written is left: the event is sent.
     """
     for letter in _sound_letters(source):
         dead_letters.put(fresh, letter)
     with contextlib.suppress(sqlite3.DatabaseError):
-        for *values, checksum in source.execute("SELECT scanner, draft, checksum FROM open_item"):
-            if checksum == of_values(*values):
-                fresh.execute("INSERT OR IGNORE INTO open_item VALUES (?, ?, ?)", (*values, checksum))
-    with contextlib.suppress(sqlite3.DatabaseError):
         unknown_articles.carry_over(source, fresh)
     with contextlib.suppress(sqlite3.DatabaseError):
-        for boot, not_before_ns, handed in source.execute("SELECT * FROM untrusted_boot"):
+        for boot, not_before_ns, handed in source.execute(UNTRUSTED):
             row = (str(boot), _small(not_before_ns), int(bool(handed)))
             fresh.execute("REPLACE INTO untrusted_boot VALUES (?, ?, ?)", row)
+
+
+def _sound_items(source: sqlite3.Connection) -> dict[str, bytes]:
+    """Return the open items that can be read. What does not hold what was written stays in the quarantined file."""
+    items: dict[str, bytes] = {}
+    with contextlib.suppress(sqlite3.DatabaseError):
+        for scanner, item, checksum in source.execute("SELECT scanner, draft, checksum FROM open_item"):
+            if checksum == of_values(scanner, item):
+                items.setdefault(scanner, item)
+    return items
 
 
 def _sound_letters(source: sqlite3.Connection) -> Iterator[DeadLetter]:

@@ -157,7 +157,9 @@ def settle(
 def carry_over(source: sqlite3.Connection, fresh: sqlite3.Connection) -> None:
     """Copy what can be read of a damaged outbox's list into a new one. Raises sqlite3.Error of the new one."""
     try:
-        rows = source.execute("SELECT * FROM unknown").fetchall()
+        rows = source.execute(
+            "SELECT identifier, issuer, scans, first_ns, last_ns, resolved_ns FROM unknown"
+        ).fetchall()
     except sqlite3.DatabaseError:
         return
     fresh.executemany("INSERT OR IGNORE INTO unknown VALUES (?, ?, ?, ?, ?, ?)", rows)

@@ -1,7 +1,12 @@
 """Which pieces with a serial number were consumed: found at once, as far back as the journal goes.
 
 The table stands in outbox.db beside the events and is written in their transactions. An entry goes when its event
-is taken back, when the piece is thrown away or returned, and with the event itself.
+is taken back, and with the event itself. A piece that is thrown away or returned counts as used no longer, until
+that is taken back:
+
+    consume stem 13    used by 1
+    discard stem 13    away by 2: a later use of it is no second one
+    undo of 2          used by 1 again
 """
 
 import sqlite3
@@ -34,41 +39,47 @@ def piece_of(udi: Decoded | None) -> Piece | None:
 def note(db: sqlite3.Connection, drafts: Sequence[NewEvent], sequences: Sequence[int]) -> None:
     """Keep the list with new events. Called within the transaction that stores them. Raises sqlite3.Error."""
     for draft, sequence in zip(drafts, sequences, strict=True):
-        data, key = draft.data, _key(draft.data)
-        if key is None:
-            continue
-        if data.undoes is not None:
-            db.execute("DELETE FROM used_piece WHERE piece = ? AND event = ?", (key, data.undoes))
-        elif data.corrects is not None and data.action != "explant":
-            db.execute("DELETE FROM used_piece WHERE piece = ? AND event = ?", (key, data.corrects))
-        elif data.action == "consume" and data.repeats is None and data.verdict.disposition is Disposition.ACCEPTED:
-            db.execute("INSERT OR IGNORE INTO used_piece VALUES (?, ?, ?)", (key, draft.id, sequence))
+        _note(db, draft.id, draft.data, sequence)
 
 
-_FILL: Final = """
-INSERT OR IGNORE INTO used_piece SELECT
-    json_extract(body, '$.data.udi.issuer') || char(31) || json_extract(body, '$.data.udi.deviceIdentifier')
-        || char(31) || ifnull(json_extract(body, '$.data.udi.serialNumber'),
-                              json_extract(body, '$.data.udi.donationIdentificationNumber')),
-    json_extract(body, '$.id'), sequence
-FROM (SELECT sequence, CAST(body AS TEXT) AS body FROM event ORDER BY sequence)
-WHERE CASE WHEN json_valid(body) THEN
-    json_extract(body, '$.data.action') = 'consume'
-    AND json_extract(body, '$.data.verdict.disposition') = 'accepted'
-    AND json_extract(body, '$.data.repeats') IS NULL
-    AND ifnull(json_extract(body, '$.data.udi.serialNumber'),
-               json_extract(body, '$.data.udi.donationIdentificationNumber')) IS NOT NULL
-    AND json_extract(body, '$.data.udi.deviceIdentifier') IS NOT NULL
-    AND json_extract(body, '$.id') NOT IN (
-        SELECT ifnull(ifnull(json_extract(body, '$.data.undoes'), json_extract(body, '$.data.corrects')), '')
-        FROM (SELECT CAST(body AS TEXT) AS body FROM event) WHERE json_valid(body))
-ELSE 0 END
+def _note(db: sqlite3.Connection, identity: str, data: cloudevent.ScanData, sequence: int) -> None:
+    key = _key(data)
+    if key is None:
+        return
+    if data.undoes is not None:
+        db.execute("DELETE FROM used_piece WHERE piece = ? AND event = ?", (key, data.undoes))
+        db.execute("UPDATE used_piece SET away = NULL WHERE piece = ? AND away = ?", (key, data.undoes))
+    elif data.verdict.disposition is not Disposition.ACCEPTED:
+        return
+    elif data.corrects is not None and data.action != "explant":
+        db.execute(
+            "UPDATE used_piece SET away = ? WHERE piece = ? AND event = ? AND away IS NULL",
+            (identity, key, data.corrects),
+        )
+    elif data.action == "consume" and data.repeats is None:
+        db.execute(_USED, (key, identity, sequence))
+
+
+_USED: Final = """
+INSERT INTO used_piece (piece, event, sequence) VALUES (?, ?, ?)
+ON CONFLICT (piece) DO UPDATE SET event = excluded.event, sequence = excluded.sequence, away = NULL
+WHERE away IS NOT NULL
+"""
+"""A piece that was returned and is used after all is used by the newer event."""
+_WITH_SERIAL: Final = """
+SELECT sequence, body FROM event WHERE instr(CAST(body AS TEXT), '"serialNumber":"')
+    OR instr(CAST(body AS TEXT), '"donationIdentificationNumber":"') ORDER BY sequence
 """
 
 
 def fill(db: sqlite3.Connection) -> None:
     """Make the list anew from the events: after a salvage. Raises sqlite3.Error."""
-    db.execute(_FILL)
+    for sequence, body in db.execute(_WITH_SERIAL):
+        try:
+            event = cloudevent.decode_scan(body)
+        except cloudevent.UNREADABLE:
+            continue
+        _note(db, event.id, event.data, sequence)
 
 
 def forget(db: sqlite3.Connection, before: int) -> None:
@@ -97,7 +108,7 @@ class StationJournal:
 
     def used_by(self, piece: Piece) -> str | None:
         """Return the id of the event in force that consumed a piece, or None."""
-        rows = self._rows("SELECT event FROM used_piece WHERE piece = ?", SEPARATOR.join(piece))
+        rows = self._rows("SELECT event FROM used_piece WHERE piece = ? AND away IS NULL", SEPARATOR.join(piece))
         return str(rows[0][0]) if rows else None
 
     def newest(self, limit: int) -> list[StoredEvent]:

@@ -11,6 +11,9 @@ damage when something shows that it was once whole:
 - one of its two salts is this log's (those of an older log both differ, section 4.3 of the source);
 - the wal-index beside the log, which is written after the log was flushed, counts more frames than can be read.
 
+What is cut off at its end without a trace shows in the wal-index alone, and only while the machine has not been
+switched off: it is not flushed. `end_of` says whether it can be asked.
+
 Example: a log of 30 frames, a bit flipped in frame 3. Frame 4 is right by the checksum that frame 3 states: damage,
 and the outbox is salvaged with all 30. A log whose frame 31 ends in zeros: a power cut, and nothing was promised.
 
@@ -22,6 +25,8 @@ import array
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,6 +42,9 @@ NO_COMMIT: Final = bytes(4)
 WAL_INDEX_HEADER: Final = 48
 READ_FRAMES: Final = 256
 """Frames read at a time: some 256 KB."""
+
+BACKFILLED: Final = 96
+"""Where the wal-index says how many frames the database itself has by now (section 2.2 of its page)."""
 
 Sums = tuple[int, int]
 
@@ -72,6 +80,32 @@ def damage(wal: Path, index: Path, page: int) -> str | None:
     if counted is not None and counted > whole:
         return f"{counted} frames were written, and {whole} can be read"
     return None
+
+
+class End(Enum):
+    """What is known of the end of a log that is not damaged."""
+
+    IN_ORDER = auto()
+    """SQLite has removed log and wal-index: the last connection was closed in order."""
+    COUNTED = auto()
+    """The wal-index counts what is there, if it was written in this boot."""
+    UNKNOWN = auto()
+
+
+def end_of(wal: Path, index: Path, page: int) -> End:
+    """Return what is known of a log's end, before SQLite opens it. Raises OSError."""
+    if not wal.exists() and not index.exists():
+        return End.IN_ORDER
+    seen = _witness(index)
+    if seen is None:
+        return End.UNKNOWN
+    if seen.frames <= seen.backfilled:  # the database itself has everything
+        return End.COUNTED
+    with suppress(FileNotFoundError), wal.open("rb") as file:
+        head = file.read(HEADER)
+        if len(head) == HEADER and seen.salts == _header(head, page).salts:
+            return End.COUNTED
+    return End.UNKNOWN
 
 
 def _header(head: bytes, page: int) -> Log:
@@ -156,16 +190,30 @@ def _sums(data: bytes, sums: Sums, *, big: bool) -> Sums:
 
 def _counted(index: Path, log: Log) -> int | None:
     """Return how many frames the wal-index counts; None where it is of another log, or cannot be believed."""
+    seen = _witness(index)
+    return None if seen is None or seen.salts != log.salts else seen.frames
+
+
+class Witness(NamedTuple):
+    """What a wal-index says of its log."""
+
+    frames: int
+    salts: bytes
+    backfilled: int
+
+
+def _witness(index: Path) -> Witness | None:
+    """Read a wal-index; None where there is none, or it cannot be believed."""
     try:
         with index.open("rb") as file:
-            head = file.read(2 * WAL_INDEX_HEADER)
+            head = file.read(BACKFILLED + 4)
     except OSError:
         return None
     first = head[:WAL_INDEX_HEADER]
-    if len(head) < 2 * WAL_INDEX_HEADER or first != head[WAL_INDEX_HEADER:] or not first[12]:
+    if len(head) < BACKFILLED + 4 or first != head[WAL_INDEX_HEADER:BACKFILLED] or not first[12]:
         return None
     stated = struct.unpack_from("=2I", first, 40)
-    if _sums(first[:40], (0, 0), big=sys.byteorder == "big") != stated or first[32:40] != log.salts:
+    if _sums(first[:40], (0, 0), big=sys.byteorder == "big") != stated:
         return None
-    frames: int = struct.unpack_from("=I", first, 16)[0]
-    return frames
+    (frames,), (backfilled,) = struct.unpack_from("=I", first, 16), struct.unpack_from("=I", head, BACKFILLED)
+    return Witness(frames, first[32:40], backfilled)

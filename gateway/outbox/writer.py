@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from gateway.events import cloudevent
-from gateway.outbox import dead_letters, maintenance, unknown_articles, used_pieces
+from gateway.outbox import dead_letters, maintenance, unknown_articles, used_pieces, wal_check
 from gateway.outbox import entry as drafting
 from gateway.outbox.batch import Batch
 from gateway.outbox.box_identity import BoxIdentity
@@ -28,10 +28,11 @@ from gateway.outbox.checksums import (
     of_event,
     of_values,
 )
-from gateway.outbox.entry import Dead, DeliveryMarks, JournalledSymbol, NewEvent, Write
+from gateway.outbox.entry import Dead, DeliveryMarks, JournalledSymbol, NewEvent, UnderWay, Write
 from gateway.outbox.maintenance import SEAL_ROWS
 from gateway.outbox.retention import Retention
 from gateway.outbox.schema import (
+    PAGE_BYTES,
     CorruptOutboxError,
     Cursor,
     OutboxError,
@@ -43,6 +44,7 @@ from gateway.outbox.schema import (
     write_meta,
 )
 from gateway.outbox.settings import OutboxSettings
+from gateway.outbox.wal_check import End
 from gateway.system.clock import ClockReading, local_rfc3339
 
 MEASURE_SCANS: Final = 64
@@ -51,6 +53,8 @@ TRUSTED_LOOK_BACK: Final = 10_000
 """Events searched at a start for the last trusted time: a box that never had one must not read all its history."""
 
 
+UNPROVEN_END: Final = "power cut"
+"""Why a new epoch begins: whether the newest events are still there is not known, and no number may come twice."""
 MAX_UNTRUSTED_BOOTS: Final = 1000
 """Boots without a set clock that are remembered: three years of a box that is switched on every day."""
 
@@ -75,6 +79,7 @@ class Outbox:
         self.settings = settings
         self.identity = identity
         self._source = identity.gateway
+        end = self._end_of_log()
         self._db = open_writer(path)
         self._open = True
         self._next = 1
@@ -87,8 +92,9 @@ class Outbox:
         """Which events a salvage could not read, for a person; None where there is none."""
         self.left_open: tuple[NewEvent, ...] = ()
         """Items that an earlier life left half scanned. The next append makes events of them."""
+        self.under_way = UnderWay()
         try:
-            self.new_epoch_because = self._settle_epoch(identity)
+            self.new_epoch_because = self._settle_epoch(identity, end)
             self._resume()
         except (sqlite3.Error, *cloudevent.UNREADABLE, LookupError, TypeError, ArithmeticError) as error:
             # a value that is none of ours is damage, whatever it trips
@@ -127,6 +133,8 @@ class Outbox:
         except BaseException:
             self.left_open = left
             raise
+        if batch.closed or batch.holds or batch.notes:
+            self.under_way = batch.leaves(self.under_way)
         self._next += len(batch.events)
         return [row[0] for row in batch.events]
 
@@ -319,8 +327,17 @@ class Outbox:
         except sqlite3.DatabaseError as error:
             raise self._failed("list unknown articles in", error) from error
 
-    def _settle_epoch(self, identity: BoxIdentity) -> str | None:
-        """Keep the epoch, or begin a new one when this file came from another box. Returns why."""
+    def _end_of_log(self) -> End:
+        try:
+            return wal_check.end_of(Path(f"{self.path}-wal"), Path(f"{self.path}-shm"), PAGE_BYTES)
+        except OSError as error:
+            raise OutboxError("read the log of", self.path, error, "check the directory's owner") from error
+
+    def _settle_epoch(self, identity: BoxIdentity, end: End) -> str | None:
+        """Keep the epoch, or begin a new one: this file came from another box, or its end cannot be proved.
+
+        Returns why.
+        """
         facts = read_meta(self._db)
         self.lost = facts.get("lost")
         stored = facts.get("epoch")
@@ -328,6 +345,9 @@ class Outbox:
             machine=facts.get("machine"), board=facts.get("board"), gateway=facts.get("gateway") or ""
         )
         because = identity.differs_from(known) if stored else "first start"
+        same_boot = identity.boot is not None and identity.boot == facts.get("boot")
+        if because is None and end is not End.IN_ORDER and not (same_boot and end is End.COUNTED):
+            because = UNPROVEN_END
         if stored and because is None:
             self.epoch = stored
             self.epoch_begins = int(facts["epoch_begins"])
@@ -340,6 +360,7 @@ class Outbox:
             "machine": identity.machine,
             "board": identity.board,
             "gateway": identity.gateway,
+            "boot": identity.boot,
         }
         news = {key: value for key, value in now.items() if value is not None and facts.get(key) != value}
         if news:  # also what could not be noticed before, so that a later copy is noticed
@@ -358,7 +379,11 @@ class Outbox:
         ).fetchone()
         self._last_trusted_ns = None if row is None else int(row[0])
         self._retention = Retention(self._last_trusted_ns)
-        self.left_open = tuple(self._read_left_open())
+        items = dict(self._read_open_items())
+        self.left_open = tuple(
+            msgspec.structs.replace(drafting.decode(item), closes=scanner) for scanner, item in items.items()
+        )
+        self.under_way = UnderWay(items=items, notes=dict(self._read_notes()))
         self._measure_capacity()
 
     def _verify(self) -> None:
@@ -375,13 +400,18 @@ class Outbox:
         if waiting not in {None, self._cursor.delivered + 1}:
             raise DamagedRowError(f"event {self._cursor.delivered + 1} is gone")
 
-    def _read_left_open(self) -> Iterator[NewEvent]:
-        """Yield the items that were half scanned when the daemon ended: as they stand they become events."""
+    def _read_open_items(self) -> Iterator[tuple[str, bytes]]:
+        """Yield scanner and item of those that were half scanned when the daemon ended."""
         for scanner, text, checksum in self._db.execute(
             "SELECT scanner, draft, checksum FROM open_item ORDER BY scanner"
         ):
             check("open_item", checksum, scanner, text)
-            yield msgspec.structs.replace(drafting.decode(text), closes=scanner)
+            yield scanner, text
+
+    def _read_notes(self) -> Iterator[tuple[str, str]]:
+        for key, text in self._db.execute("SELECT key, value FROM meta"):
+            if key.startswith(NOTE_PREFIX):
+                yield key.removeprefix(NOTE_PREFIX), text
 
     def _read_next(self) -> int:
         """Next sequence number. Only delivered events are ever removed, so the cursor remembers the highest."""

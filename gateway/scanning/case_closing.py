@@ -55,17 +55,29 @@ def _pieces(counted: Iterable[InForce], action: str) -> int:
 
 
 def _line(one: InForce) -> cloudevent.CaseItem:
-    data = one.event.data
+    article = one.event.data.article
     return cloudevent.CaseItem(
         event=one.event.id,
         quantity=one.quantity,
-        device_identifier=data.udi.device_identifier if data.udi else None,
-        lot_number=data.udi.lot_number if data.udi else None,
-        serial_number=data.udi.serial_number if data.udi else None,
-        article_number=data.article.article_number if data.article else None,
-        trade_name=data.article.trade_name if data.article else None,
-        implant=data.article.implant if data.article else None,
+        implant=article.implant if article else None,
+        **_named(one.event.data),
     )
+
+
+def _question(event: cloudevent.ScanEvent, *why: str) -> cloudevent.CaseQuestion:
+    return cloudevent.CaseQuestion(event=event.id, why=why, **_named(event.data))
+
+
+def _named(data: cloudevent.ScanData) -> dict[str, str | None]:
+    """Return what names the piece of a scan."""
+    udi, article = data.udi, data.article
+    return {
+        "device_identifier": udi.device_identifier if udi else None,
+        "lot_number": udi.lot_number if udi else None,
+        "serial_number": udi.serial_number if udi else None,
+        "article_number": article.article_number if article else None,
+        "trade_name": article.trade_name if article else None,
+    }
 
 
 def _unresolved(own: Iterable[StoredEvent], counted: Iterable[InForce]) -> Iterator[cloudevent.CaseQuestion]:
@@ -75,7 +87,7 @@ def _unresolved(own: Iterable[StoredEvent], counted: Iterable[InForce]) -> Itera
         data = one.event.data
         codes = [finding.code for finding in data.verdict.findings if finding.code in UNRESOLVED]
         if codes and one.quantity:
-            yield cloudevent.CaseQuestion(event=one.event.id, why=tuple(codes))
+            yield _question(one.event, *codes)
         settled.add(_label(one.event))
         if data.used_despite is not None:
             settled.add(data.used_despite.event)
@@ -85,7 +97,7 @@ def _unresolved(own: Iterable[StoredEvent], counted: Iterable[InForce]) -> Itera
         label = _label(event)
         if refused and not {event.id, event.data.repeats, label} & settled and label not in seen:
             seen.add(label)
-            yield cloudevent.CaseQuestion(event=event.id, why=(REFUSED,))
+            yield _question(event, REFUSED)
 
 
 def _label(event: cloudevent.ScanEvent) -> object:

@@ -18,7 +18,7 @@ from gateway.outbox.entry import NewCase, NewEvent, NewLabelProblem, Write
 from gateway.scanning.case_closing import MAX_EVENTS, closed
 from gateway.scanning.label_problems import nothing_recorded
 from gateway.scanning.station_state import StationState
-from gateway.scanning.stories import Journal, story_of, whose
+from gateway.scanning.stories import Journal, is_away, story_of, whose
 from gateway.station.assets import Asset, asset_of
 from gateway.station.context import ContextItem
 from gateway.station.pairing import Missing, missing_part
@@ -199,7 +199,10 @@ class EventBuilder:
         return key_of(action, data.udi, texts, self.profile, whose(data.context))
 
     def _first_of(self, data: cloudevent.ScanData, at_ns: int, state: StationState) -> str | None:
-        return state.repeats.first_of(self.repeat_key(data), at_ns, self.repeat_ns)
+        """Return the event that this one repeats: of a piece thrown away since, another one is used."""
+        first = state.repeats.first_of(self.repeat_key(data), at_ns, self.repeat_ns)
+        away = first is not None and any(is_away(first, other) for other in state.recent.values())
+        return None if away else first
 
     def _station(self, scanner: str) -> cloudevent.Station:
         return cloudevent.Station(id=self.station_id, scanner=scanner, profile=self.settings.profile)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
 from gateway.outbox.entry import JournalledSymbol, NewCase, NewEvent, NewLabelProblem, StationNote, Write
+from gateway.scanning.case_summary import summary_of
 from gateway.scanning.transaction import verdict_signal
 from gateway.station.privacy import Withheld
 from gateway.station.values import LABEL_COMPLETED
@@ -81,14 +82,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
             "id": newest.id if newest else None,
             "data": newest.data if newest else None,
             "withheld": self.withheld,
-            **({"closed": _counts(case)} if (case := self._case()) else {}),
+            **({"closed": summary_of(case.data)} if (case := self._case()) else {}),
             **self.news,
         }
-
-
-def _counts(case: NewCase) -> dict[str, int]:
-    data = case.data
-    return {name: getattr(data, name) for name in ("used", "wasted", "returned", "explanted", "unresolved")}
 
 
 class Answered:

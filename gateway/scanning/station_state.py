@@ -35,8 +35,6 @@ class StationState(Struct, frozen=True, kw_only=True):
         if len(recent) > MAX_RECENT:
             del recent[next(iter(recent))]
         repeats = self.repeats.with_event(key, data.repeats or identity, at_ns, window_ns)
-        if data.corrects is not None and data.action != "explant":  # used again, it is another use
-            repeats = repeats.without(data.corrects)
         return replace(self, recent=recent, repeats=repeats)
 
     def without(self, identity: str) -> "StationState":

@@ -126,12 +126,13 @@ def _used_here(data: cloudevent.ScanData, state: StationState, piece: Piece | No
 
 def _left(identity: str, used: cloudevent.ScanData, state: StationState) -> int:
     """Return how many pieces of an event were not thrown away or returned since."""
-    away = sum(
-        other.quantity
-        for other in state.recent.values()
-        if other.corrects == identity and other.action != "explant"
-    )
+    away = sum(other.quantity for other in state.recent.values() if is_away(identity, other))
     return max(0, used.quantity - away)
+
+
+def is_away(used: str, other: cloudevent.ScanData) -> bool:
+    """Return whether an event throws away or returns what the event `used` had consumed."""
+    return other.corrects == used and other.action != "explant"
 
 
 def _used_up(look_up: LookUp) -> bool:

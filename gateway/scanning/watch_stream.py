@@ -24,6 +24,7 @@ def line(event: Mapping[str, Any]) -> str | None:
     if "scanner" not in event:
         return None
     begin = f"{event['scanner']}  {event['signal']}"
+    begin += "  for training, nothing was scanned" if event.get("training") else ""
     if data := event.get("data"):
         undone = [f"takes back {data['undoes']}"] if data["action"] == "undo" else []
         return "  ".join([begin, *undone, *(_symbol(symbol) for symbol in data["symbols"]), *_findings(data)])

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from drivers.model import Discarded, RawScan, ScannerInput, Signal
 from gateway.devices.interception import Interceptions
 from gateway.outbox.delivery import Delivery, StandAlone
-from gateway.outbox.entry import JournalledSymbol, Write
+from gateway.outbox.entry import Write
 from gateway.outbox.salvage import salvaged
 from gateway.outbox.schema import CorruptOutboxError, OutboxError
 from gateway.outbox.writer import Outbox
@@ -139,6 +139,14 @@ class Worker:
     def identify(self, scanner: str) -> bool:
         """Have a scanner signal, so that a person sees which one it is. False: there is none. From any thread."""
         return scanner in self._readers and self.submit(lambda: self._signal(scanner, Signal.MORE))
+
+    def play(self, signal: Signal, scanner: str | None) -> bool:
+        """Play a signal for training on a scanner (None: on all), the lamps and the screen. From any thread.
+
+        False: there is no such scanner, or too much waits.
+        """
+        names = [one for one in self._readers if scanner in {None, one}]
+        return bool(names) and self.submit(lambda: self._play(signal, names))
 
     def run(self) -> None:
         """Work until the stop and everything that was queued is done."""
@@ -312,7 +320,7 @@ class Worker:
         self.completing.learn(outcome.writes)
         self._status = self._make_status()
         for message in outcome.messages(self._view):
-            self._on_event(message)
+            self._on_event({**message, "stored": self._status.stored})
 
     def _acknowledge(self, scan: RawScan) -> None:
         """Tell the scanner's protocol that the frame was taken; without, it may come again."""
@@ -324,10 +332,20 @@ class Worker:
     def _signal(self, name: str, signal: Signal) -> None:
         if self._indicator is not None:
             self._indicator.show(signal)
+        self._send_signal(name, signal)
+
+    def _send_signal(self, name: str, signal: Signal) -> None:
         scanner = self._readers[name].scanner
         pattern = scanner.dialect.signal(signal)
         if pattern and not scanner.send(pattern):
             log.warning("scanner=%s took no signal=%s", name, signal)
+
+    def _play(self, signal: Signal, names: Sequence[str]) -> None:
+        if self._indicator is not None:
+            self._indicator.show(signal)
+        for name in names:
+            self._send_signal(name, signal)
+        self._on_event({"scanner": names[0], "signal": signal, "training": True})
 
     def _do_a_job(self) -> bool:
         """Do one small job; return whether there was one. A fault of it is its own."""
@@ -421,9 +439,6 @@ class Worker:
         self._outbox_lost = True  # until there is one again, each idle turn and each scan tries
         left = self._outbox.left_open
         self._outbox = salvaged(self._outbox, clock, self._service_manager.at_work)
-        self._outbox.left_open = left  # those of the present life are known here, and are journalled anew
-        holds = [JournalledSymbol(scanner=name, draft=draft) for name, draft in self._pipeline.memory.held.items()]
-        if holds:
-            self._outbox.append(holds, clock, seal=False)
+        self._outbox.left_open = left  # the other open items are of the present life, and known here
         self._outbox_lost = False
         self._delivery.outbox_replaced()

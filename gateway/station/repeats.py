@@ -42,11 +42,10 @@ class Repeats(Struct, frozen=True, kw_only=True):
                 return seen.first
         return None
 
-    def with_event(self, key: Key | None, identity: str, at_ns: int, window_ns: int) -> "Repeats":
-        """Remember an event; what is older than the window goes."""
+    def with_event(self, key: Key | None, first: str, at_ns: int, window_ns: int) -> "Repeats":
+        """Remember an event, or the first one that it repeats; what is older than the window goes."""
         if key is None or not window_ns:
             return self
-        first = self.first_of(key, at_ns, window_ns) or identity
         labels = dict(self.labels)
         labels.pop(key, None)
         labels[key] = Seen(first=first, at_ns=at_ns)

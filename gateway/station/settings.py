@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.languages import LANGUAGES
 from gateway.model import Severity
 
 Action = Literal["consume", "receive", "return", "discard", "inventory", "order", "transfer", "explant"]
@@ -49,8 +50,8 @@ class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     (operating-room 120, supply-room and clinic 60); 0 marks none."""
     undo_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 120
     """How long after the last scan or undo the code `undo` takes a scan back."""
-    language: Literal["sv", "en"] = "sv"
-    """What the station's display speaks."""
+    language: Annotated[str, Meta(extra_json_schema={"enum": LANGUAGES})] = "sv"
+    """What the station's screen and printed sheets speak."""
     code_key_file: str | None = None
     """The site's key of the control codes, the same on all its boxes (`scangate station key control`); a bare name
     means a credential. Without it no control code is obeyed."""
@@ -58,3 +59,8 @@ class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Warn when a label expires within so many days; 0 does not warn."""
     severity: dict[str, Severity] = {}
     """Finding code -> how much it matters here, where that differs from the finding's own severity."""
+
+    def __post_init__(self) -> None:
+        """Refuse a language that is not there. Raises ValueError, which msgspec turns into a ValidationError."""
+        if self.language not in LANGUAGES:
+            raise ValueError(f"`language` must be one of {', '.join(LANGUAGES)}")

@@ -54,11 +54,13 @@ class StationView(Struct, frozen=True, kw_only=True, rename="camel"):
     """Its id, as events carry it."""
     profile: str
     language: str
-    """sv or en."""
+    """ISO 639-1 code of what its screen speaks."""
     scanners: tuple[ScannerView, ...]
     """What holds on a scanner alone: those on which something was chosen or given."""
     action: Action | Literal["undo"]
     """What the next item means on the scanner where something was chosen last; else the default action."""
+    default_action: Action
+    """What it means on a scanner where nothing was chosen."""
     reason: str | None
     """Why, for a discard."""
     action_expires_at: str | None
@@ -117,6 +119,7 @@ def view_of(
             for name in sorted({*station.chosen, *station.counted, *station.fell_back})
         ),
         action=chosen.action if chosen else settings.default_action,
+        default_action=settings.default_action,
         reason=chosen.reason if chosen else None,
         action_expires_at=moment(chosen.until_ns if chosen else None),
         quantity=counted.quantity if counted else 1,

@@ -12,9 +12,11 @@ import os
 import queue
 import select
 import socket
+import struct
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -24,6 +26,8 @@ from msgspec import Struct
 log = logging.getLogger(__name__)
 
 DEFAULT_PATH: Final = Path("/run/scangate/control.sock")
+READING_PATH: Final = Path("/run/scangate-display/read.sock")
+"""Where the display asks: it has no business in the group that operates the daemon."""
 MAX_REQUEST_BYTES: Final = 64 * 1024
 """No request needs more; a client that sends more is hung up on."""
 MAX_CLIENTS: Final = 16
@@ -39,6 +43,38 @@ LISTEN_SECONDS: Final = 0.5
 ACCEPT_AGAIN_SECONDS: Final = 0.2
 """After a client that could not be accepted: the reason does not pass in no time."""
 MODE: Final = 0o660
+PEER: Final = struct.Struct("=i2I")
+"""struct ucred of SO_PEERCRED, unix(7): process, user, group."""
+SO_PEERGROUPS: Final = 59
+"""asm-generic/socket.h, Linux 4.13; the socket module has no name for it."""
+GROUPS_BYTES: Final = 1024
+"""256 groups, as many as Python's getsockopt takes. Somebody in more operates by the first group only."""
+
+
+class Role(IntEnum):
+    """What a client may ask; each may ask what those above it here may."""
+
+    READ = 1
+    """How the box is, and what is scanned."""
+    OPERATE = 2
+    """What a technician does at a running box: members of the socket's group."""
+    ADMINISTER = 3
+    """Everything: root, and the daemon's own user."""
+
+
+def role_of(client: socket.socket, group: int) -> Role:
+    """Return what the process at the other end may ask, by the credentials that the kernel vouches for.
+
+    `group`: whose members operate. Raises OSError.
+    """
+    _, user, own_group = PEER.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+    if user in {0, os.geteuid()}:
+        return Role.ADMINISTER
+    groups: tuple[int, ...] = ()
+    with contextlib.suppress(OSError):  # ERANGE
+        packed = client.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, GROUPS_BYTES)
+        groups = struct.unpack(f"={len(packed) // 4}I", packed)
+    return Role.OPERATE if group in {own_group, *groups} else Role.READ
 
 
 class Request(Struct, frozen=True):
@@ -86,7 +122,8 @@ class RequestError(Exception):
 class ControlServer:
     """Answers requests in threads of its own. `handlers` run there: they only read, or hand on.
 
-    Whoever may connect to the socket may ask everything; over the one at `reading` only what `readers` names.
+    Whoever may connect to the socket may ask what `roles` grants to it (`role_of`); a request that it does not name
+    is for administrators. Over the socket at `reading` everybody only reads; the daemon works without that socket.
     """
 
     def __init__(
@@ -95,17 +132,16 @@ class ControlServer:
         handlers: Mapping[str, Handler],
         talks: Mapping[str, Callable[[dict[str, Any]], Conversation]] | None = None,
         *,
+        roles: Mapping[str, Role] | None = None,
         reading: Path | None = None,
-        readers: Collection[str] = (),
     ) -> None:
         self._handlers = handlers
         self._talks = talks or {}
-        self._readers = frozenset(readers)
-        self._paths = [path] if reading is None else [path, reading]
-        self._listeners = [
-            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-            for _ in self._paths
-        ]
+        self._roles = roles or {}
+        self._path = path
+        self._reading = reading
+        self._group = -1
+        self._listeners: dict[socket.socket, Path] = {}
         self._seats = threading.BoundedSemaphore(MAX_CLIENTS)
         self._watching_seats = threading.BoundedSemaphore(MAX_CLIENTS - COMMAND_SEATS)
         self._clients: set[socket.socket] = set()
@@ -113,27 +149,42 @@ class ControlServer:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._failed = ""
+        self._unread = ""
         self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
 
     def start(self) -> None:
-        """Open the sockets and answer. Raises OSError when one cannot be made."""
+        """Open the sockets and answer. Raises OSError when the control socket cannot be made."""
+        self._listen(self._path)
+        self._group = self._path.stat().st_gid
+        if self._reading is not None:
+            try:
+                self._listen(self._reading)
+            except OSError as error:
+                self._unread = f"the display cannot ask at {self._reading}: {error.strerror}"
+                log.error("%s", self._unread)  # noqa: TRY400 - its words say it all
+        self._thread.start()
+
+    def _listen(self, path: Path) -> None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         before = os.umask(0o777 & ~MODE)
         try:
-            for path, listener in zip(self._paths, self._listeners, strict=True):
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()  # left by a daemon that was killed; the state lock proves that none runs
-                listener.bind(str(path))
-                listener.listen(MAX_CLIENTS)
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()  # left by a daemon that was killed; the state lock proves that none runs
+            listener.bind(str(path))
+            listener.listen(MAX_CLIENTS)
+        except BaseException:
+            listener.close()
+            raise
         finally:
             os.umask(before)
-        self._thread.start()
+        self._listeners[listener] = path
 
     @property
     def trouble(self) -> str | None:
         """Why nobody, or somebody, cannot ask the daemon; None when all is well."""
         if self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set():
             return "the control socket is not served any more: restart the daemon"
-        return self._failed or None
+        return self._failed or self._unread or None
 
     def show(self, event: Mapping[str, Any]) -> None:
         """Show an event to everybody who watches. Never waits."""
@@ -148,7 +199,7 @@ class ControlServer:
     def stop(self) -> None:
         """Close the sockets and hang up on everybody: what is asked later is the next life's to answer."""
         self._stopping.set()
-        for path in self._paths:
+        for path in self._listeners.values():
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
         if self._thread.ident is not None:
@@ -165,7 +216,7 @@ class ControlServer:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            ready, _, _ = select.select(self._listeners, [], [], LISTEN_SECONDS)
+            ready, _, _ = select.select([*self._listeners], [], [], LISTEN_SECONDS)
             for listener in ready:
                 self._accept(listener)
 
@@ -182,9 +233,11 @@ class ControlServer:
         if not self._seats.acquire(blocking=False):
             client.close()
             return
-        reads_only = len(self._listeners) > 1 and listener is self._listeners[1]
         thread = threading.Thread(
-            target=self._attend, args=(client, reads_only), name="control-client", daemon=True
+            target=self._attend,
+            args=(client, self._listeners[listener] == self._reading),
+            name="control-client",
+            daemon=True,
         )
         with self._lock:
             self._clients.add(client)
@@ -210,8 +263,9 @@ class ControlServer:
     def _attend(self, client: socket.socket, reads_only: bool) -> None:  # noqa: FBT001 - a thread's argument
         conversations: list[Conversation] = []
         try:
+            role = Role.READ if reads_only else role_of(client, self._group)
             for request in _lines(client):
-                answer, watches = self._answer(request, conversations, reads_only=reads_only)
+                answer, watches = self._answer(request, conversations, role)
                 client.settimeout(CLIENT_SECONDS)
                 client.sendall(msgspec.json.encode(answer) + b"\n")
                 if watches:
@@ -227,9 +281,7 @@ class ControlServer:
                 conversation.close()
             self._dismiss(client)
 
-    def _answer(
-        self, line: bytes, conversations: list[Conversation], *, reads_only: bool
-    ) -> tuple[dict[str, Any], bool]:
+    def _answer(self, line: bytes, conversations: list[Conversation], role: Role) -> tuple[dict[str, Any], bool]:
         """Return the answer to one request, and whether the client watches from now on.
 
         `conversations`: the one this connection holds, if any; it is added and removed here.
@@ -241,8 +293,7 @@ class ControlServer:
                 if conversations[0].over:
                     conversations.clear()
                 return answer, False
-            if reads_only and request.do not in self._readers:
-                raise RequestError(f"not over this socket; it answers: {', '.join(sorted(self._readers))}")  # noqa: TRY301 - answered below
+            self._permit(request.do, role)
             if request.do == "watch":
                 if not self._watching_seats.acquire(blocking=False):
                     raise RequestError("too many watch already; end one of them")  # noqa: TRY301
@@ -257,6 +308,16 @@ class ControlServer:
             log.exception("control request failed")
             answer = {"ok": False, "error": f"{type(error).__name__}: see the daemon's log"}
         return answer, False
+
+    def _permit(self, do: str, role: Role) -> None:
+        """Raise RequestError for what this role may not ask."""
+        known = do in self._handlers or do in self._talks or do == "watch"
+        if known and role < self._roles.get(do, Role.ADMINISTER):
+            granted = sorted(name for name, least in self._roles.items() if least <= role)
+            who = "root" if role is Role.OPERATE else "root, and partly for the group scangate"
+            raise RequestError(
+                f"that is for {who}, over {self._path}; here you may ask: {', '.join(granted) or 'nothing'}"
+            )
 
     def _talk(self, do: str, conversations: list[Conversation]) -> Handler:
         """Return what begins a conversation. Raises RequestError for a request that nobody knows."""
@@ -343,13 +404,21 @@ class Talk:
         except OSError as error:
             raise DaemonUnreachableError(self._path, error) from error
 
+    def close(self) -> None:
+        """Close what reads the answers, which keeps the connection open."""
+        self._answers.close()
+
 
 @contextlib.contextmanager
 def talk(path: Path) -> Iterator[Talk]:
     """Keep a connection. Raises DaemonUnreachableError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         _connect(server, path)
-        yield Talk(path, server)
+        made = Talk(path, server)
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 @contextlib.contextmanager

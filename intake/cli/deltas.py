@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 SENT_SECONDS: Final = 10.0
 """The running service looks every second."""
 LISTED: Final = 200
+IDS: Final = {
+    "recall": "what a release will name it by: the number of the field safety notice",
+    "release": "the recall to lift, of the article named or else of all; without it, a block",
+}
 RAW: Final = argparse.RawDescriptionHelpFormatter
 
 RECALL = """examples:
-  scangate-intake recall --source jeeves-miv --di 09520001000102 --lot L2A0417 --reason "FSN 17" \\
-      --database postgresql://intake@db/scangate
+  scangate-intake recall --source jeeves-miv --id FSN-17 --di 09520001000102 --lot L2A0417 \\
+      --serial-range SN0998 SN1002 --database postgresql://intake@db/scangate
+  scangate-intake release --source jeeves-miv --id FSN-17 --database postgresql://intake@db/scangate
   scangate-intake affected --di 09520001000102 --lot L2A0417 --database postgresql://intake@db/scangate
 """
 
@@ -34,11 +39,13 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name fo
     for name, what in (
         ("recall", "recall an article, or some of its devices, on every box"),
         ("block", "block an article on every box"),
-        ("release", "lift blocks and recalls of an article on every box"),
+        ("release", "lift a recall or a block on every box"),
     ):
         parser = commands.add_parser(name, help=what, epilog=RECALL, formatter_class=RAW)
         _add_source(parser)
-        _add_article(parser)
+        _add_article(parser, required=name != "release")
+        if name != "block":
+            parser.add_argument("--id", metavar="ID", help=IDS[name])
         if name != "release":
             parser.add_argument("--reason", help="one line for the operator")
             parser.add_argument("--from", dest="from_", metavar="DATE", help="first day in force (at once)")
@@ -73,8 +80,8 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_article(parser: argparse.ArgumentParser) -> None:
-    named = parser.add_mutually_exclusive_group(required=True)
+def _add_article(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    named = parser.add_mutually_exclusive_group(required=required)
     named.add_argument("--di", metavar="DI", help="device identifier (GTIN, HIBC ...)")
     named.add_argument("--article", metavar="NUMBER", help="the owner's article number")
     parser.add_argument("--issuer", choices=("GS1", "HIBCC", "ICCBBA", "IFA"), help="where the DI is ambiguous")
@@ -83,6 +90,15 @@ def _add_article(parser: argparse.ArgumentParser) -> None:
 def _add_restrictions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lot", action="append", default=[], metavar="LOT", help="only this lot; may be repeated")
     parser.add_argument("--serial", action="append", default=[], metavar="SERIAL", help="only this serial number")
+    for option, what in (("lot-range", "lots"), ("serial-range", "serial numbers")):
+        parser.add_argument(
+            f"--{option}",
+            action="append",
+            nargs=2,
+            default=[],
+            metavar=("FIRST", "LAST"),
+            help=f"only {what} from FIRST to LAST, which differ in their last digits only; may be repeated",
+        )
     for option in ("manufactured-from", "manufactured-to", "expires-from", "expires-to"):
         parser.add_argument(f"--{option}", metavar="DATE")
 
@@ -93,23 +109,36 @@ def _send_one(chosen: argparse.Namespace) -> int:
     named = {"device_identifier": chosen.di, "article_number": chosen.article, "issuer": chosen.issuer}
     change: Change
     if chosen.op == "release":
-        change = Release(**named)
+        change = Release(**named, id=chosen.id)
     elif chosen.op == "block":
         change = Block(**named, reason=chosen.reason, from_=chosen.from_)
     else:
         change = Recall(
             **named,
+            **_restrictions(chosen),
+            id=chosen.id,
             reason=chosen.reason,
             from_=chosen.from_,
             to=chosen.to,
-            lots=tuple(chosen.lot),
-            serials=tuple(chosen.serial),
-            manufactured_from=chosen.manufactured_from,
-            manufactured_to=chosen.manufactured_to,
-            expires_from=chosen.expires_from,
-            expires_to=chosen.expires_to,
         )
     return _store(chosen, [change])
+
+
+def _restrictions(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return which of an article's devices are meant, as both Recalls name it."""
+    from gateway.model import NumberRange
+
+    lots, serials = (
+        tuple(NumberRange(first=first, last=last) for first, last in ranges)
+        for ranges in (chosen.lot_range, chosen.serial_range)
+    )
+    days = ("manufactured_from", "manufactured_to", "expires_from", "expires_to")
+    return {
+        "lots": tuple(chosen.lot),
+        "lot_ranges": lots,
+        "serials": tuple(chosen.serial),
+        "serial_ranges": serials,
+    } | {name: getattr(chosen, name) for name in days}
 
 
 def _publish(chosen: argparse.Namespace) -> int:
@@ -155,7 +184,7 @@ def _list(chosen: argparse.Namespace) -> int:
         taken, boxes = taken_by(engine)
     finally:
         engine.dispose()
-    listed = [(row, sum(number >= row.number for number in taken.get(row.source, ()))) for row in rows]
+    listed = [(row, sum(held.has(row.number) for held in taken.get(row.source, ()))) for row in rows]
     if chosen.json:
         names = ("source", "number", "issued", "sent", "summary")
         print_json(
@@ -180,16 +209,11 @@ def _affected(chosen: argparse.Namespace) -> int:
     from gateway.model import Recall
     from intake.affected import affected
     from intake.cli.output import print_json, table
+    from intake.deltas import Recall as RecallChange
+    from intake.deltas import checked
 
-    recall = Recall(
-        source="",
-        lots=tuple(chosen.lot),
-        serials=tuple(chosen.serial),
-        manufactured_from=chosen.manufactured_from,
-        manufactured_to=chosen.manufactured_to,
-        expires_from=chosen.expires_from,
-        expires_to=chosen.expires_to,
-    )
+    recall = Recall(source="", **_restrictions(chosen))
+    checked(RecallChange(device_identifier=chosen.di, article_number=chosen.article, **_restrictions(chosen)))
     engine, _ = _open(chosen)
     try:
         found = list(affected(engine, recall, device_identifier=chosen.di, article_number=chosen.article))

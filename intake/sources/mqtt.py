@@ -46,7 +46,8 @@ KEEPALIVE_SECONDS: Final = 15
 TURN_SECONDS: Final = 0.5
 """How long the network thread waits for the network before it looks whether it is to stop."""
 FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 5.0
+"""Between two tries to connect. A tenant has a few intakes, and every box holds its events until one is back."""
 SESSION_SECONDS: Final = 30 * 86_400
 """How long the broker keeps what comes while the intake is away: a month, the time a box keeps it, too."""
 RECEIVE_MAXIMUM: Final = QUEUE

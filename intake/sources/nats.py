@@ -50,7 +50,8 @@ HEARTBEAT_SECONDS: Final = 5
 """The server says that a request still stands; three missing ones end it."""
 API_SECONDS: Final = 10.0
 FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 15.0
+LONGEST_PAUSE: Final = 5.0
+"""Between two tries to connect, as for MQTT."""
 NO_CLUSTER: Final = 10074
 """JetStream's error code: more than one replica where there is one server."""
 ENDED: Final = frozenset({"404", "408"})

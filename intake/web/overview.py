@@ -61,7 +61,7 @@ def read_overview(engine: sa.Engine, now: datetime) -> Overview:
         uses=tuple((one, counted.get(one, 0)) for one in days),
         unknown=tuple((row.device_identifier, row.events) for row in unknown),
         recalls=tuple(
-            Recall(delta=row, taken=sum(n >= row.number for n in taken.get(row.source, ())), boxes=boxes)
+            Recall(delta=row, taken=sum(held.has(row.number) for held in taken.get(row.source, ())), boxes=boxes)
             for row in deltas
         ),
     )

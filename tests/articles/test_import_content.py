@@ -11,8 +11,10 @@ import pytest
 
 from gateway.articles.errors import SourceFileError
 from gateway.articles.identifiers import IdentifierError, read_identifier
+from gateway.articles.importers.packaging import MAX_DEPTH
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.model import Issuer
+from gateway.udi.checks import gs1_check_digit
 from tests.articles.conftest import NOW, Importing
 from tests.articles.reading import judged, rows
 
@@ -443,3 +445,59 @@ def test_accessgudid_says_what_is_an_implant(flag: object, *, implant: bool) -> 
     content = json.dumps({"identifiers": {"identifier": identifier}, "implantFlag": flag}).encode()
     articles, _ = judged(rows("accessgudid", content))
     assert articles[GTIN].implant is implant
+
+
+def contained(*chain: tuple[str, int | None], status: str = "on-the-market") -> bytes:
+    """The public detail of a device with packages around it, the smallest first: identifier and content."""
+    inner: dict[str, Any] | None = None
+    for code, count in reversed(((GTIN, None), *chain)):
+        inner = {
+            "uuid": "00000000-0000-4000-8000-000000000002",
+            "itemIdentifier": {"code": code, "issuingAgency": {"code": "refdata.issuing-agency.gs1"}},
+            "numberOfItems": count,
+            "itemStatus": {"code": f"refdata.device-model-status.{status}"} if count else None,
+            "containedItems": [] if inner is None else [inner],
+        }
+    agency = {"code": "refdata.issuing-agency.gs1"}
+    device = {"primaryDi": {"code": GTIN, "issuingAgency": agency}, "reference": "R-1", "containedItem": inner}
+    return json.dumps(device).encode()
+
+
+def test_eudamed_s_packages_are_found_with_what_they_hold(importing: Importing, directory: Path) -> None:
+    """EUDAMED data dictionary, container package: its UDI-DI, and the quantity of items of the level below in it."""
+    importing(contained((CASE, 10), (PALLET, 12), status="no-longer-placed-on-the-market"), format="eudamed")
+    with ArticleMaster(directory) as master:
+        found = {code: master.look_up("", code).article for code in (GTIN, CASE, PALLET)}
+    shown = {
+        code: one and (one.base_device_identifier, one.base_quantity, one.status) for code, one in found.items()
+    }
+    assert shown == {
+        GTIN: (None, 1, "active"),
+        CASE: (GTIN, 10, "discontinued"),
+        PALLET: (GTIN, 120, "discontinued"),
+    }
+    assert {one and one.catalog_number for one in found.values()} == {"R-1"}
+
+
+@pytest.mark.parametrize(
+    ("chain", "taken", "column"),
+    [
+        (((GTIN, 10),), [GTIN], "containedItem"),  # registered with the identifier of the device itself
+        (((CASE, 10), (CASE, 5)), [GTIN, CASE], "containedItem"),
+        ((("", 10),), [GTIN], "containedItem"),
+        (((CASE, None),), [GTIN], "baseQuantity"),
+        (((CASE, 0),), [GTIN], "baseQuantity"),
+    ],
+)
+def test_eudamed_s_packages_that_do_not_tell_what_they_hold_are_rejected(
+    chain: tuple[tuple[str, int | None], ...], taken: list[str], column: str
+) -> None:
+    articles, (rejected,) = judged(rows("eudamed", contained(*chain)))
+    assert (list(articles), rejected.column) == (taken, column)
+
+
+def test_a_circle_of_eudamed_s_packages_ends() -> None:
+    chain = tuple((f"{body}{gs1_check_digit(body)}", 2) for body in (f"{9520001:08d}{n:05d}" for n in range(40)))
+    articles, (rejected,) = judged(rows("eudamed", contained(*chain)))
+    assert len(articles) == MAX_DEPTH + 1
+    assert rejected.column == "containedItem"

@@ -55,8 +55,13 @@ class Box:
     def sync(
         self, *sources: SourceSettings, names: Sequence[str] = (), force: bool = False, watch: Watch | None = None
     ) -> list[Outcome]:
+        return list(self.running(*sources, names=names, force=force, watch=watch))
+
+    def running(
+        self, *sources: SourceSettings, names: Sequence[str] = (), force: bool = False, watch: Watch | None = None
+    ) -> Iterator[Outcome]:
         watch = watch or Watch(pace=HURRIED, wait=lambda _: None)
-        return list(sync(self.directory, sources, now=lambda: self.now, names=names, force=force, watch=watch))
+        return sync(self.directory, sources, now=lambda: self.now, names=names, force=force, watch=watch)
 
     def results(self, *sources: SourceSettings, names: Sequence[str] = (), force: bool = False) -> list[SyncResult]:
         return [outcome.state.result for outcome in self.sync(*sources, names=names, force=force)]

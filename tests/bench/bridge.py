@@ -19,7 +19,6 @@ from tests.bench.harness import (
     answers,
     broker,
     ended,
-    free_port,
     mosquitto_environment,
     sink,
     wait_until,
@@ -27,6 +26,7 @@ from tests.bench.harness import (
 )
 from tests.bench.rows import Benchmark, Row, row
 from tests.bench.subscriber import Subscriber
+from tests.ports import free_port
 
 ROUNDS = 3
 

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from gateway.system.control_socket import DaemonUnreachableError, ask
 from tests.bench import samples
+from tests.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 READY_SECONDS: Final = 30.0
@@ -105,14 +106,6 @@ def make_certificates(folder: Path) -> Certificates:
     return made
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 class Broker(Struct, frozen=True, kw_only=True):
     """A running mosquitto."""
 
@@ -150,7 +143,7 @@ def mosquitto_environment() -> dict[str, str]:
 
 
 def answers(port: int) -> bool:
-    """Tell whether somebody listens there."""
+    """Return whether somebody listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.printing.station_sheet import GROUPS
+from drivers.model import Signal
+from gateway.languages import vocabulary
+from gateway.printing.station_sheet import GROUPS, KEYED_GROUPS
 from gateway.station.control_codes import COMMANDS, ControlCodes
 from tests.cli.conftest import Run
 from tests.printing.printed import symbols_of_pdf, symbols_of_svg, text_of_pdf
@@ -79,7 +81,9 @@ def test_the_captions_language(
 
 
 def test_every_command_is_on_the_sheet() -> None:
-    assert {one for groups in GROUPS.values() for group in groups.values() for one in group} == set(COMMANDS)
+    assert {
+        one for groups in (*GROUPS.values(), KEYED_GROUPS) for group in groups.values() for one in group
+    } == set(COMMANDS)
 
 
 def test_without_a_key_it_says_how_to_make_one(run: Run, config: Path) -> None:
@@ -142,3 +146,25 @@ def test_no_half_pair_of_keys(run: Run, tmp_path: Path, present: str) -> None:
     (tmp_path / present).write_text("old")
     assert run("station", "key", "seal", "-o", tmp_path / "new").code == 2
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {present: "old"}
+
+
+def test_the_signals_are_listed_without_a_daemon(run: Run, config: Path, tmp_path: Path) -> None:
+    ran = run("station", "signals", "-c", config, "--list", "--socket", tmp_path / "none")
+    assert ran.code == 0, ran.err
+    assert len(ran.out.splitlines()) == 2 * len(Signal)
+    assert max(map(len, ran.out.splitlines())) <= 80
+    words = vocabulary("sv")
+    for signal in Signal:
+        assert words.headlines[signal] in ran.out
+        assert words.signals[signal].deed in ran.out
+
+
+def test_signals_that_no_daemon_plays(run: Run, config: Path, tmp_path: Path) -> None:
+    ran = run("station", "signals", "-c", config, "--socket", tmp_path / "none")
+    assert ran.code == 3
+    assert ran.out == ""
+
+
+@pytest.mark.parametrize("arguments", [("--pause", "-1"), ("--pause", "nan"), ("--only", "loud")])
+def test_wrong_usage_of_signals(run: Run, config: Path, arguments: tuple[str, ...]) -> None:
+    assert run("station", "signals", "-c", config, *arguments).code == 2

@@ -15,7 +15,9 @@ def view(**other: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
         "station": "op3",
         "profile": "operating-room",
         "language": "sv",
+        "scanners": [],
         "action": "consume",
+        "defaultAction": "consume",
         "reason": None,
         "actionExpiresAt": None,
         "quantity": 1,
@@ -59,6 +61,23 @@ def scan(signal: Signal = Signal.ACCEPTED, **data: Any) -> dict[str, Any]:  # no
     }
 
 
+def chosen(scanner: str = "front", **other: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """What holds on one scanner, as the view of its station has it."""
+    return {
+        "scanner": scanner,
+        "action": "consume",
+        "reason": None,
+        "quantity": None,
+        "oneItem": False,
+        "locked": False,
+        "destination": None,
+        "count": None,
+        "expiresAt": None,
+        "fellBack": None,
+        **other,
+    }
+
+
 def code(signal: Signal, **news: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     """What is told of a scan that is no event."""
     return {
@@ -80,13 +99,19 @@ def findings(*named: tuple[str, str]) -> dict[str, Any]:
     }
 
 
+def behind(waiting: int, unsent: int | None = None) -> dict[str, int]:
+    """So many scans are not delivered, and so many of them not sent."""
+    unsent = waiting if unsent is None else unsent
+    return {"stored": 500, "published": 500 - unsent, "delivered": 500 - waiting, "waiting": waiting}
+
+
 def status(**other: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     """What the request `status` answers."""
     return {
         "ok": True,
         "alarms": [],
-        "sequence": {"stored": 12, "delivered": 12, "waiting": 0},
-        "broker": {"url": "mqtts://central:8883"},
+        "sequence": {"stored": 12, "published": 12, "delivered": 12, "waiting": 0},
+        "broker": {"url": "mqtts://central:8883", "acksAwaited": False},
         "scanners": [{"name": "front", "link": "connected", "failure": None}],
         **other,
     }

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from drivers.model import Signal
-from gateway.display.words import Language
 from tests.display.browser import Browser
 from tests.display.daemon_messages import code, findings, scan, status, view
 
@@ -64,7 +63,7 @@ def _items(add: Callable[..., None]) -> None:
         add(f"{signal} unknown", scan(signal, article=None, **LONGEST))
 
 
-def states(language: Language) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+def states(language: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """Return name -> message of the daemon, and what it answers to `status`; the largest texts there are."""
     found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 

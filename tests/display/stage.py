@@ -13,7 +13,6 @@ from gateway.display.follower import Follower
 from gateway.display.screen import Screen
 from gateway.display.server import DisplayServer
 from gateway.display.settings import DisplaySettings
-from gateway.display.words import Language
 from gateway.system.control_socket import ControlServer
 from tests.display.daemon_messages import status, view
 from tests.end_to_end.plant import wait_for
@@ -22,14 +21,14 @@ from tests.end_to_end.plant import wait_for
 class Stage:
     """`tell` is what the daemon tells, `status` and `view` what it answers."""
 
-    def __init__(self, directory: Path, language: Language, result_seconds: float) -> None:
+    def __init__(self, directory: Path, language: str, result_seconds: float, *, sound: bool) -> None:
         self.status = status()
         self.view: dict[str, Any] | None = view(language=language)
         self.asked = 0
         """How often the display has asked for the status."""
         self.path = directory / "control.sock"
         self.follower = Follower(self.path, Screen(language=language, result_seconds=result_seconds))
-        self.server = DisplayServer(DisplaySettings(listen="127.0.0.1:0"), self.follower, language)
+        self.server = DisplayServer(DisplaySettings(listen="127.0.0.1:0", sound=sound), self.follower, language)
         self.url = f"http://127.0.0.1:{self.server.port}/"
         self._control: ControlServer | None = None
 
@@ -60,9 +59,11 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path, language: Language = "sv", result_seconds: float = 30) -> Iterator[Stage]:
+def stage(
+    directory: Path, language: str = "sv", result_seconds: float = 30, *, sound: bool = False
+) -> Iterator[Stage]:
     """Play a daemon and show it."""
-    one = Stage(directory, language, result_seconds)
+    one = Stage(directory, language, result_seconds, sound=sound)
     patch = pytest.MonkeyPatch()
     patch.setattr(follower, "ASK_SECONDS", 0.05)
     one.follower.start()

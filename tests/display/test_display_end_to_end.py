@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.display.browser import browser, installed
-from tests.end_to_end.plant import MOSQUITTO, ROOT, Gateway, free_port, label, plant
+from tests.end_to_end.plant import MOSQUITTO, ROOT, Gateway, label, plant
+from tests.ports import free_port
 
 EXPIRED = b"]d2010952000100010217200131" + b"10L9\x1d21S9\r"
 READY = "['ready', 'limited'].includes(document.body.dataset.state)"
@@ -63,12 +64,10 @@ def test_from_the_scanner_to_the_screen(tmp_path: Path) -> None:
             gateway.wire.write(label(1))
             chrome.until(ACCEPTED, "a scan")
             assert "S000001" in chrome.value("document.getElementById('facts').innerText")
-            chrome.until("document.getElementById('delivery').textContent === 'Sparat – 1 väntar'", "it waits")  # noqa: RUF001
+            chrome.until("document.getElementById('delivery').textContent === 'Sparat, 1 ej skickade'", "it waits")
             one.broker.start()
             one.listen()
-            chrome.until(
-                "document.getElementById('delivery').textContent === 'Allt sparat och levererat'", "sent", 90
-            )
+            chrome.until("document.getElementById('delivery').textContent === 'Allt skickat'", "sent", 90)
             gateway.wire.write(EXPIRED)
             chrome.until("document.body.dataset.state === 'warning'", "an expired article")
             assert chrome.value("document.getElementById('reason').innerText") == "Utgången. Ta en annan."

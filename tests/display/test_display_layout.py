@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.display.words import Language
 from tests.display.browser import Browser, browser, installed
-from tests.display.daemon_messages import status
+from tests.display.daemon_messages import behind, status
 from tests.display.layout import COMPOUND, MEASURE, NAME, SIZES, faults, resize, states
 from tests.display.stage import Stage, stage
 from tests.end_to_end.plant import wait_for
@@ -35,18 +34,19 @@ def show(one: Stage, chrome: Browser, told: dict[str, Any], answer: dict[str, An
     wait_for(lambda: one.asked > before + 1, "the status is asked for")
     expected = one.follower.page()
     panel = expected.now or expected.idle
-    shown = {"headline": panel.headline, "reason": panel.reason, "action": expected.action}
+    actions = "".join(row.text for row in expected.actions)
+    shown = {"headline": panel.headline, "reason": panel.reason, "action": actions}
     for place, text in shown.items():
         chrome.until(f"document.getElementById('{place}').textContent === {json.dumps(text)}", text)
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])
-def test_nothing_that_matters_is_cut_off_or_too_small(chrome: Browser, tmp_path: Path, language: Language) -> None:
+def test_nothing_that_matters_is_cut_off_or_too_small(chrome: Browser, tmp_path: Path, language: str) -> None:
     table = states(language)
     assert len(table) >= LEAST_STATES
     wrong = []
     with stage(tmp_path, language) as one:
-        busy = status(alarms=["x"], sequence={"waiting": 123})
+        busy = status(alarms=["x"], sequence=behind(123))
         chrome.go(one.url)
         # What shows no scan first: a scan stays for its time.
         for name, (told, answer) in sorted(table.items(), key=lambda item: item[1][0]["signal"] is not None):

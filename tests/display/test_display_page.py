@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from gateway.display.words import State
+from gateway.display.state import State
 
 PAGE = files("gateway.display") / "page"
 LEAST = 7.0
@@ -80,7 +80,7 @@ def test_every_state_has_a_shape_of_its_own() -> None:
     assert set(re.findall(r'<symbol id="shape-(\w+)"', text("index.html"))) == set(shapes.values())
 
 
-@pytest.mark.parametrize("name", ["index.html", "page.css", "page.js", "icon.svg"])
+@pytest.mark.parametrize("name", ["index.html", "page.css", "page.js", "sound.js", "icon.svg"])
 def test_nothing_comes_from_elsewhere(name: str) -> None:
     content = text(name).replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?:|//[a-z0-9-]+\.[a-z]|@import|url\(|data:", content)
@@ -88,9 +88,11 @@ def test_nothing_comes_from_elsewhere(name: str) -> None:
 
 def test_there_is_nothing_that_the_policy_forbids_or_that_makes_markup_of_text() -> None:
     page = text("index.html")
-    assert re.findall(r"<script[^>]*>", page) == ['<script src="page.js" defer>']
+    names = ("sound.js", "page.js")
+    assert re.findall(r"<script[^>]*>", page) == [f'<script src="{name}" defer>' for name in names]
     assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:", page)
     script = text("page.js").replace('root.style.setProperty("--arc", ', "")  # a number that the page computed
+    script += text("sound.js")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(|\.style\b", script)
 
 

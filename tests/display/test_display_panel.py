@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from drivers.model import Signal
 from gateway.display.daemon_messages import Event, read
 from gateway.display.panel import MAX_NOTES, MAX_TEXT, Panel, clean, panel_of
-from gateway.display.words import Language, State
+from gateway.display.state import State
+from gateway.languages import vocabulary
 from tests.display.daemon_messages import CASE, PATIENT, PERFORMER, code, findings, scan, view
 
 
-def shown(told: dict[str, Any], language: Language = "sv") -> Panel:
-    panel = panel_of(read(told, Event), "14:32:07", language)
+def shown(told: dict[str, Any], language: str = "sv") -> Panel:
+    panel = panel_of(read(told, Event), "14:32:07", vocabulary(language))
     assert panel is not None
     return panel
 
@@ -33,6 +34,7 @@ def test_an_accepted_article() -> None:
             ("", "Förbruka"),
         ),
         time="14:32:07",
+        signal="accepted",
         scanner="front",
     )
     assert shown(scan(), "en").facts[1] == ("Expires", "31 Dec 2045")
@@ -91,7 +93,7 @@ WAITING = [{"scanner": "front", "symbols": 1, "missing": ["lot", "expiry"], "exp
         ),
         (code(Signal.ACCEPTED, control="cancel"), State.CHOSEN, "Påbörjat är avbrutet", ""),
         (code(Signal.ACCEPTED, context="case"), State.CHOSEN, "Ärende valt", ""),
-        (code(Signal.ACCEPTED, context="patient"), State.CHOSEN, "Tillhörigheten är vald", ""),
+        (code(Signal.ACCEPTED, context="patient"), State.CHOSEN, "Tillhörighet vald", ""),
         (code(Signal.MORE, control="who-am-i"), State.IDENTIFIED, "op3, front", ""),
         (code(Signal.ACCEPTED) | {"signal": "of-tomorrow"}, State.TROUBLE, "", "Skanna igen, eller ring support."),
     ],
@@ -129,8 +131,8 @@ def test_the_gravest_comes_first_and_nothing_twice() -> None:
     assert panel.reason == "Misread code. Scan again."
     assert panel.notes == (
         "Expired. Take another one.",
-        "Lot number is missing.",
-        "Consignment: the supplier's item.",
+        "Lot number missing. Read the label.",
+        "Consignment: the supplier's article.",
     )
     assert len(panel.notes) == MAX_NOTES
     assert shown(scan(verdict=findings(("CONSIGNMENT", "info"))), "en").reason == "", "an accepted item has remarks"
@@ -138,7 +140,7 @@ def test_the_gravest_comes_first_and_nothing_twice() -> None:
 
 @pytest.mark.parametrize("told", [{"station": view()}, {"link": {"scanner": "front", "link": "missing"}}, {}])
 def test_what_is_about_no_scan(told: dict[str, Any]) -> None:
-    assert panel_of(read(told, Event), "", "sv") is None
+    assert panel_of(read(told, Event), "", vocabulary("sv")) is None
 
 
 @given(
@@ -148,7 +150,7 @@ def test_what_is_about_no_scan(told: dict[str, Any]) -> None:
     language=st.sampled_from(["sv", "en"]),
 )
 @settings(max_examples=100, deadline=None)
-def test_whatever_a_label_says_fits_a_screen(signal: str, text: str, other: str | None, language: Language) -> None:
+def test_whatever_a_label_says_fits_a_screen(signal: str, text: str, other: str | None, language: str) -> None:
     told = scan(
         udi={"lotNumber": text, "serialNumber": other, "expirationDate": text, "deviceIdentifier": other},
         article={"tradeName": other, "articleNumber": None},

@@ -19,8 +19,8 @@ from gateway.display.screen import (
     after_unreadable,
     page,
 )
-from gateway.display.words import State
-from tests.display.daemon_messages import CASE, PATIENT, PERFORMER, code, scan, status, view
+from gateway.display.state import State
+from tests.display.daemon_messages import CASE, PATIENT, PERFORMER, behind, chosen, code, scan, status, view
 
 NOW = 1000.0
 
@@ -63,7 +63,7 @@ def test_a_daemon_that_is_gone(screen: Screen) -> None:
     assert lost.now is None
     assert lost.idle.state is State.LOST
     assert lost.idle.reason == "Skanna inte. Ring support."
-    assert (lost.action, lost.delivery, lost.alarm, lost.waiting) == ("", "Leverans okänd", "", True)
+    assert (lost.actions, lost.delivery, lost.alarm, lost.waiting) == ((), "Leverans okänd", "", True)
 
 
 def test_a_daemon_that_comes_back_brings_no_old_result() -> None:
@@ -109,13 +109,20 @@ def test_what_is_listed(told: dict[str, Any], listed: list[tuple[State, str, str
     assert [(one.state, one.article, one.lot) for one in page(take(well(), told), NOW).recent] == listed
 
 
+ACKED = {"broker": {"acksAwaited": True}}
+
+
 @pytest.mark.parametrize(
     ("told", "delivery", "waiting"),
     [
-        ({}, "Allt sparat och levererat", False),
-        ({"sequence": {"waiting": 3}}, "Sparat – 3 väntar", True),  # noqa: RUF001 - as it is said
+        ({}, "Allt skickat", False),
+        ({"sequence": behind(3)}, "Sparat, 3 ej skickade", True),
         ({"broker": None}, "Allt sparat och exporterat", False),
-        ({"broker": None, "sequence": {"waiting": 3}}, "Sparat – 3 att exportera", False),  # noqa: RUF001
+        ({"broker": None, "sequence": behind(3)}, "Sparat, 3 ej exporterade", False),
+        (ACKED, "Allt bokfört", False),
+        ({**ACKED, "sequence": behind(5, 2)}, "Sparat, 2 ej skickade", True),
+        ({**ACKED, "sequence": behind(5, 0)}, "Skickat, 5 ej bokförda", True),
+        ({"sequence": behind(2, 0)}, "Sparat, 2 ej skickade", True),  # a PUBACK with a hole in front of it
     ],
 )
 def test_delivery(told: dict[str, Any], delivery: str, waiting: bool) -> None:  # noqa: FBT001 - a column
@@ -126,38 +133,130 @@ def test_delivery(told: dict[str, Any], delivery: str, waiting: bool) -> None:  
 @pytest.mark.parametrize(
     ("told", "delivery"),
     [
-        (scan(), "Sparat – 1 väntar"),  # noqa: RUF001 - as it is said
-        (scan(Signal.REFUSED), "Sparat – 1 väntar"),  # noqa: RUF001
-        (code(Signal.TROUBLE), "Allt sparat och levererat"),
+        (scan(), "Sparat, 1 ej skickade"),
+        (scan(Signal.REFUSED), "Sparat, 1 ej skickade"),
+        (scan() | {"stored": 14}, "Sparat, 2 ej skickade"),
+        (code(Signal.TROUBLE), "Allt skickat"),
     ],
 )
-def test_a_scan_is_not_called_delivered_before_the_daemon_says_so(told: dict[str, Any], delivery: str) -> None:
+def test_a_scan_is_not_called_sent_before_the_daemon_says_so(told: dict[str, Any], delivery: str) -> None:
     screen = take(well(), told)
     assert page(screen, NOW).delivery == delivery
-    assert page(after_answer(screen, read(status(), Status), None, NOW), NOW).delivery.endswith("levererat")
+    assert page(after_answer(screen, read(status(), Status), None, NOW), NOW).delivery == "Allt skickat"
 
 
 @pytest.mark.parametrize(
-    ("seen", "action", "context"),
+    ("published", "delivered", "broker", "stages"),
     [
-        (view(), "Nästa: Förbruka", ""),
-        (
-            view(action="discard", reason="expired", actionExpiresAt="2026-11-21T22:41:07.312+01:00"),
-            "Nästa: Kassera: utgången till 22:41",
-            "",
-        ),
-        (view(quantity=3, contextKinds=["case", "patient"]), "Nästa: Förbruka, 3 st", "Ärende valt · Patient vald"),
-        (
-            view(contextKinds=["case"], caseSince="2026-11-21T22:41:07.312+01:00"),
-            "Nästa: Förbruka",
-            "Ärende sedan 22:41",
-        ),
-        (view(contextKinds=["location", "performer"]), "Nästa: Förbruka", "Plats vald"),
+        (10, 10, {"acksAwaited": True}, ["sparad", "sparad"]),
+        (11, 10, {"acksAwaited": True}, ["sparad", "skickad"]),
+        (12, 11, {"acksAwaited": True}, ["skickad", "bokförd"]),
+        (12, 12, {"acksAwaited": True}, ["bokförd", "bokförd"]),
+        (12, 12, {"acksAwaited": False}, ["skickad", "skickad"]),
+        (12, 12, None, ["sparad", "sparad"]),
     ],
 )
-def test_what_the_next_scan_means(seen: dict[str, Any], action: str, context: str) -> None:
-    shown = page(take(well(), {"station": seen}), NOW)
-    assert (shown.action, shown.context) == (action, context)
+def test_how_far_each_scan_has_come(
+    published: int, delivered: int, broker: dict[str, Any] | None, stages: list[str]
+) -> None:
+    sequence = {"stored": 12, "published": published, "delivered": delivered, "waiting": 12 - delivered}
+    screen = take(well(sequence=sequence, broker=broker), scan() | {"stored": 11}, scan() | {"stored": 12})
+    assert [one.stage for one in page(screen, NOW).recent] == stages
+    assert [one.stage for one in page(after_loss(screen), NOW).recent] == ["", ""], "nobody can say"
+
+
+def test_what_is_no_event_is_at_no_stage() -> None:
+    assert [one.stage for one in page(take(well(), code(Signal.TROUBLE)), NOW).recent] == [""]
+
+
+EXPIRES = {"expiresAt": "2026-11-21T22:41:07.312+01:00"}
+DISCARD = chosen(action="discard", reason="expired", oneItem=True, **EXPIRES)
+BACK = chosen("back", action="receive", locked=True, **EXPIRES)
+FRONT_ONLY, TWO, FIVE = ("front",), ("front", "back"), ("front", "back", "left", "right", "table")
+
+
+@pytest.mark.parametrize(
+    ("names", "seen", "actions"),
+    [
+        (FRONT_ONLY, view(), ["Nästa: Förbruka"]),
+        (FRONT_ONLY, view(scanners=[DISCARD]), ["Nästa: Kassera: utgången (en artikel, till 22:41)"]),
+        (
+            FRONT_ONLY,
+            view(scanners=[chosen(quantity=3, **EXPIRES)]),
+            ["Nästa: Förbruka, 3 st (en artikel, till 22:41)"],
+        ),
+        (FRONT_ONLY, view(scanners=[BACK | {"scanner": "front"}]), ["Nästa: Ta emot (tills den avbryts)"]),
+        (
+            FRONT_ONLY,
+            view(scanners=[chosen(action="transfer", destination="https://id.gs1.org/414/7300009000009")]),
+            ["Nästa: Flytta (till 7300009000009)"],
+        ),
+        (FRONT_ONLY, view(scanners=[chosen(action="inventory", count="add")]), ["Nästa: Inventera (läggs till)"]),
+        (FRONT_ONLY, view(scanners=[chosen(fellBack="receive")]), ["Nästa: Förbruka"]),
+        (TWO, view(), ["Nästa: Förbruka"]),
+        (TWO, view(scanners=[DISCARD]), ["front: Kassera: utgången (en artikel, till 22:41)", "övriga: Förbruka"]),
+        (
+            TWO,
+            view(scanners=[BACK, DISCARD]),
+            ["back: Ta emot (tills den avbryts)", "front: Kassera: utgången (en artikel, till 22:41)"],
+        ),
+        (
+            FIVE,
+            view(scanners=[chosen(name, action="return") for name in FIVE]),
+            ["front: Returnera", "back: Returnera", "left: Returnera", "right: Returnera · table: Returnera"],
+        ),
+        # A daemon that says nothing of single scanners.
+        (
+            FRONT_ONLY,
+            {
+                **{key: value for key, value in view().items() if key not in {"scanners", "defaultAction"}},
+                "action": "discard",
+                "reason": "expired",
+                "actionExpiresAt": EXPIRES["expiresAt"],
+            },
+            ["Nästa: Kassera: utgången (till 22:41)"],
+        ),
+    ],
+)
+def test_what_the_next_scan_of_each_scanner_means(
+    names: tuple[str, ...], seen: dict[str, Any], actions: list[str]
+) -> None:
+    scanners = [{"name": name, "link": "connected", "failure": None} for name in names]
+    shown = page(take(well(scanners=scanners), {"station": seen}), NOW)
+    assert [one.text for one in shown.actions] == actions
+
+
+def test_the_row_of_the_scanner_that_has_scanned_is_the_last_to_give_way() -> None:
+    scanners = [{"name": name, "link": "connected", "failure": None} for name in TWO]
+    seen = view(scanners=[BACK])
+    after = take(well(scanners=scanners), scan() | {"station": seen})
+    assert [one.own for one in page(after, NOW).actions] == [False, True]
+    after = take(after, scan() | {"scanner": "back", "station": seen})
+    assert [one.own for one in page(after, NOW).actions] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("seen", "context"),
+    [
+        (view(), ""),
+        (view(contextKinds=["case", "patient"]), "Ärende valt · Patient vald"),
+        (view(contextKinds=["case"], caseSince="2026-11-21T22:41:07.312+01:00"), "Ärende sedan 22:41"),
+        (view(contextKinds=["location", "performer"]), "Plats vald"),
+        (view(contextKinds=["location"], location="https://id.gs1.org/414/7300009000009"), "Plats 7300009000009"),
+        (view(contextKinds=["patient"], asks=True), "Samma patient? · Patient vald"),
+    ],
+)
+def test_what_scans_belong_to(seen: dict[str, Any], context: str) -> None:
+    assert page(take(well(), {"station": seen}), NOW).context == context
+
+
+def test_a_signal_of_a_training_is_no_scan() -> None:
+    played = code(Signal.REFUSED, training=True, station=None)
+    shown = page(take(well(), played), NOW)
+    assert shown.now is not None
+    assert (shown.now.state, shown.now.article) == (State.REFUSED, "Övning")
+    assert shown.recent == ()
+    assert shown.delivery == "Allt skickat"
 
 
 def waits(*scanners: str) -> dict[str, Any]:
@@ -186,7 +285,9 @@ def linked(*scanners: tuple[str, str, str | None]) -> dict[str, Any]:
         ({"disk": {"room": "nearly-full"}}, view(), State.READY, "", ""),
         ({"clock": {"synchronised": False}}, view(), State.LIMITED, "Klockan ej ställd. Läs utgångsdatum.", ""),
         ({"master": {"version": None}}, view(), State.LIMITED, "Artikelregister saknas. Läs etiketten.", ""),
-        ({"broker": None, "sequence": {"waiting": 9}}, view(), State.READY, "", ""),
+        ({"broker": None, "sequence": behind(9)}, view(), State.READY, "", ""),
+        ({}, view(endedKinds=["case"]), State.READY, "Inget ärende. Skanna nästa ärende.", ""),
+        ({}, view(endedKinds=["case"], asks=True), State.QUESTION, "Avslutat. Skanna Samma patient?", ""),
     ],
 )
 def test_what_the_station_is_ready_for(

@@ -17,7 +17,7 @@ from gateway.display.server import HEADERS, MAX_CLIENTS, DisplayError, DisplaySe
 from gateway.display.settings import DisplaySettings
 from tests.end_to_end.plant import wait_for
 
-FILES = ["/", "/page.css", "/page.js", "/icon.svg"]
+FILES = ["/", "/page.css", "/page.js", "/sound.js", "/icon.svg"]
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def test_files(server: DisplayServer, path: str) -> None:
 
 def test_the_page_says_that_it_has_no_contact_before_it_has(server: DisplayServer) -> None:
     text = ask(server).read().decode()
-    assert '<html lang="sv" data-distance="2.0" data-diagonal="7.0">' in text
+    assert '<html lang="sv" data-distance="2.0" data-diagonal="7.0" data-sounds="">' in text
     assert "Ingen kontakt" in text
 
 

@@ -29,13 +29,17 @@ def test_the_unit_is_confined() -> None:
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        ("ExecStart", ["/opt/scangate/bin/scangate display"]),
+        (
+            "ExecStart",
+            ["/opt/scangate/bin/scangate display -c %d/scangate.toml --socket /run/scangate-display/read.sock"],
+        ),
         ("Type", ["notify"]),
         ("DynamicUser", ["yes"]),  # not the daemon's user, who owns the scans
         ("User", []),
-        ("SupplementaryGroups", ["scangate"]),  # the control socket's, and the configuration's
+        ("SupplementaryGroups", ["scangate-display"]),  # never scangate, which operates the daemon
         ("StateDirectory", []),
-        ("LoadCredential", []),
+        ("LoadCredential", ["scangate.toml:/etc/scangate/scangate.toml", "site.toml:/etc/scangate/site.toml"]),
+        ("SetCredential", ["site.toml:#"]),
         ("BindsTo", []),  # it stays when the daemon goes, to say so
         ("Requires", []),
         ("After", ["scangate.service"]),

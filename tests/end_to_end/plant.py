@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway import samples
 from gateway.outbox.reader import OutboxReader
 from gateway.system.control_socket import DaemonUnreachableError, ask, watch
+from tests.ports import free_port
 
 PATIENCE = 90.0
 """Seconds to wait for what must happen: the publisher may sit out a back-off of up to a minute."""
@@ -39,13 +40,6 @@ def wait_for(true: Callable[[], Any], what: str, seconds: float = PATIENCE) -> A
         assert time.monotonic() < until, f"{what}: not within {seconds:.0f} s"
         select.select([], [], [], 0.01)
     return result
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Broker:
@@ -159,6 +153,7 @@ class Gateway:
         self.wire = Wire(directory)
         self.config = directory / "scangate.toml"
         self.socket = directory / "control.sock"
+        self.reading = directory / "read.sock"
         self.state = directory / "state"
         self.log = directory / "log"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -203,7 +198,10 @@ min_free_bytes = 0
         environment = {**os.environ, "NOTIFY_SOCKET": str(self.directory / "notify"), "PYTHONPATH": str(ROOT)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "run", "-c", str(self.config), "--socket", str(self.socket)],
+                [
+                    *(sys.executable, "-m", "gateway", "run", "-c", str(self.config)),
+                    *("--socket", str(self.socket), "--reading-socket", str(self.reading)),
+                ],
                 stderr=log,
                 env=environment,
             )

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from drivers.dialects.ssi_packet import Op
 from tests.drivers.scripted import DatalogicScanner, HostAckScanner, ScriptedScanner, SsiScanner
-from tests.end_to_end.plant import Gateway, free_port, label, wait_for
+from tests.end_to_end.plant import Gateway, label, wait_for
+from tests.ports import free_port
 
 AnyScanner = TypeVar("AnyScanner", bound=ScriptedScanner)
 

@@ -15,9 +15,10 @@ import pytest
 
 from firmware_config.profiles import load
 from gateway.system.control_socket import CLIENT_SECONDS, DaemonUnreachableError, RequestError, Talk, talk
-from tests.end_to_end.plant import ROOT, Gateway, free_port, label, wait_for
+from tests.end_to_end.plant import ROOT, Gateway, label, wait_for
 from tests.end_to_end.wired import WiredDevice
 from tests.firmware_config.devices import DatalogicDevice, Device, HoneywellDevice, SlowDatalogicDevice, ZebraDevice
+from tests.ports import free_port
 
 XENON = {"TERMID": "130", "SUFBK2": "990D0A", "PREBK2": "", "BEPBEP": "1", "128ENA": "1", "IDMENA": "0"} | {
     "QRCENA": "1",

@@ -12,7 +12,8 @@ import pytest
 
 from gateway.devices.calibration import TEXT
 from gateway.system.control_socket import RequestError, ask
-from tests.end_to_end.plant import ROOT, Gateway, free_port, label, wait_for
+from tests.end_to_end.plant import ROOT, Gateway, label, wait_for
+from tests.ports import free_port
 
 SYMBOL = b"]d1" + TEXT.encode() + b"\r"
 

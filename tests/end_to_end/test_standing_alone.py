@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from gateway.system.control_socket import RequestError, ask
 from tests.end_to_end.plant import ROOT, Gateway, everything_arrived, label, plant, wait_for
 
 
@@ -72,6 +74,20 @@ def test_a_damaged_outbox_is_salvaged_and_named_until_it_is_looked_at(tmp_path: 
         for kept in gateway.state.glob("outbox.db.corrupt-*"):
             kept.unlink()
         wait_for(lambda: gateway.status()["ok"] or gateway.status()["sequence"]["deadLetters"], "the alarm ends")
+
+
+def test_over_the_displays_socket_nothing_is_changed(tmp_path: Path) -> None:
+    """Also after a reload, which opens it anew."""
+    with plant(tmp_path) as one:
+        gateway = one.gateway
+        gateway.start()
+        for _ in range(2):
+            assert ask(gateway.reading, "status")["sequence"]["stored"] == 0
+            for what in ("reload", "exported", "settle", "retry", "calibrate", "lend"):
+                with pytest.raises(RequestError, match=r"over .*control.sock; here you may ask: quality, scanners"):
+                    ask(gateway.reading, what)
+            assert ask(gateway.socket, "reload") == "reloading"
+            gateway._wait_ready()
 
 
 def test_a_second_daemon_is_refused(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ min_free_bytes = 0
         return not self.dead
 
     def connected(self) -> bool:
-        """Tell whether the daemon has its scanner."""
+        """Return whether the daemon has its scanner."""
         with suppress(DaemonUnreachableError, OSError):
             return bool(ask(self._socket, "scanners")[0]["link"] == "connected")
         return False
@@ -304,7 +304,7 @@ def _sequence(body: bytes) -> int:
 
 
 def _in_order(bodies: list[bytes]) -> bool:
-    """Tell whether the sequence grows within each epoch, and no epoch comes back."""
+    """Return whether the sequence grows within each epoch, and no epoch comes back."""
     places = [(event["epoch"], int(event["sequence"])) for event in map(msgspec.json.decode, bodies)]
     epochs = list(dict.fromkeys(epoch for epoch, _ in places))
     return places == sorted(places, key=lambda place: (epochs.index(place[0]), place[1]))

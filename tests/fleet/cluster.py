@@ -8,10 +8,8 @@ import contextlib
 import json
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from http import HTTPStatus
@@ -22,6 +20,7 @@ from typing import Final, Protocol
 from gateway.mqtt.settings import BrokerSettings
 from gateway.mqtt.subscriber import Subscriber
 from tests.bench.harness import BenchError, answers, mosquitto_environment, wait_until
+from tests.ports import free_port
 
 NODES: Final = 3
 HEALTHY_SECONDS: Final = 60.0
@@ -92,9 +91,9 @@ class Node(Server):
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory / name
         super().__init__(name, (_nats_server(), "-c", str(self._directory / "nats.conf")), self._directory / "log")
-        self.mqtt_port = steady_port()
-        self.route_port = steady_port()
-        self._monitor_port = steady_port()
+        self.mqtt_port = free_port()
+        self.route_port = free_port()
+        self._monitor_port = free_port()
 
     def configure(self, routes: list[int]) -> None:
         """Write its configuration; `routes`: the ports on which the nodes find each other."""
@@ -103,7 +102,7 @@ class Node(Server):
         (self._directory / "nats.conf").write_text(
             f"""
 server_name: {self.name}
-listen: 127.0.0.1:{steady_port()}
+listen: 127.0.0.1:{free_port()}
 http: 127.0.0.1:{self._monitor_port}
 jetstream {{ store_dir: "{self._directory}/jetstream", max_memory_store: 64MB, max_file_store: 4GB }}
 cluster {{ name: fleet, listen: 127.0.0.1:{self.route_port}, routes: [{peers}] }}
@@ -112,7 +111,7 @@ mqtt {{ listen: 127.0.0.1:{self.mqtt_port}, stream_replicas: {NODES}, max_ack_pe
         )
 
     def healthy(self) -> bool:
-        """Tell whether JetStream is there and up to date with the other nodes."""
+        """Return whether JetStream is there and up to date with the other nodes."""
         self.check()
         try:
             self._ask("healthz")
@@ -198,7 +197,7 @@ class Mosquitto:
 
     def __init__(self, directory: Path) -> None:
         self.name = "mosquitto, restarted"
-        self._port = steady_port()
+        self._port = free_port()
         directory.chmod(0o755)
         settings = directory / "mosquitto.conf"
         lines = (
@@ -244,19 +243,6 @@ class Mosquitto:
     def _answers(self) -> bool:
         self._server.check()
         return answers(self._port)
-
-
-def steady_port() -> int:
-    """Return a free port of 127.0.0.1 below those that the kernel gives to outgoing connections (ip(7)).
-
-    One of a thousand gateways might else be given the port of a broker that is away.
-    """
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
-    while True:
-        port = random.randrange(lowest // 2, lowest)  # noqa: S311 - two runs at once should not meet
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def _nats_server() -> str:

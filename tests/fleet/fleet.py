@@ -168,6 +168,12 @@ def go(process: "subprocess.Popen[bytes]") -> None:
         process.stdin.flush()
 
 
+def enough(process: "subprocess.Popen[bytes]") -> None:
+    """Let it scan no more: its standard input ends."""
+    if process.stdin is not None:
+        process.stdin.close()
+
+
 def _stored(outboxes: Path) -> Iterator[tuple[str, int]]:
     """Yield id and hash of the body of every event that a gateway has stored."""
     for path in sorted(outboxes.glob("*.db")):

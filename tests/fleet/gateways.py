@@ -1,10 +1,12 @@
 """Several gateways in one process: the real outbox, event and publisher code, without scanners.
 
 As a program: `python -m tests.fleet.gateways SETTINGS` (JSON of `Settings`). It says `connected` when every gateway
-has its broker, waits for a line, stores the scans, waits until all are delivered, and says a `Report` as JSON.
+has its broker, waits for a line, stores the scans (with `until_end`, on and on until its standard input ends),
+waits until all are delivered, and says a `Report` as JSON.
 """
 
 import random
+import select
 import sys
 import time
 from collections.abc import Sequence
@@ -48,6 +50,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     seconds: float
     """Over which each gateway's scans are spread."""
     window: int
+    until_end: bool = False
+    """Go on at this pace until standard input ends."""
     confirm: Literal["auto", "puback", "ack"] = "puback"
     """What delivers an event."""
 
@@ -119,6 +123,12 @@ def _peak_mib() -> float:
 
 def _scan(gateways: Sequence[Gateway], settings: Settings) -> None:
     """Let every gateway scan, each in its own time."""
+    while _scan_once(gateways, settings) and settings.until_end:
+        pass
+
+
+def _scan_once(gateways: Sequence[Gateway], settings: Settings) -> bool:
+    """Let each scan its number; False when told to end before."""
     began = time.monotonic()
     moments = sorted(
         (random.uniform(0, settings.seconds), gateway)  # noqa: S311 - people at work
@@ -127,7 +137,10 @@ def _scan(gateways: Sequence[Gateway], settings: Settings) -> None:
     )
     for number, (moment, gateway) in enumerate(moments):
         time.sleep(max(0.0, began + moment - time.monotonic()))
+        if settings.until_end and select.select([sys.stdin], [], [], 0)[0]:
+            return False
         gateways[gateway].scan(settings.first * settings.scans + number)
+    return True
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ own, so that a guest starts as fresh as the root, in two seconds. There are no u
 those.
 """
 
+import json
 import os
 import re
 import select
@@ -183,6 +184,10 @@ class Guest:
         found = re.search(r'"id": "([-0-9a-f]+)"', self.run("scangate outbox show 1"))
         assert found is not None
         return found[1]
+
+    def events(self) -> set[str]:
+        """Return the ids of all events that the outbox holds."""
+        return {one["id"] for one in json.loads(self.run("scangate outbox list --limit 1000 --json"))}
 
     def stored(self) -> int:
         """Return how many events the outbox holds."""

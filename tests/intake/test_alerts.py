@@ -17,16 +17,15 @@ from tests.intake.boxes import EPOCH, ROOT, source
 
 RULES = ROOT / "deploy/prometheus/scangate.rules.yml"
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/scangate.json").read_text())
+ALERTS = re.findall(r"- alert: (\w+)", RULES.read_text())
 NOW = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
 
 
 def promtool() -> str:
-    """Debian's, installed or unpacked into build/prometheus (`apt-get download prometheus`, `dpkg -x`)."""
+    """Debian's, installed or as `make test` unpacks it."""
     found = shutil.which("promtool") or shutil.which("promtool", path=str(ROOT / "build/prometheus/usr/bin"))
     if found is None:
-        pytest.skip(
-            "no promtool on this machine (Debian: apt-get download prometheus; dpkg -x it to build/prometheus)"
-        )
+        pytest.skip("no promtool on this machine: `make test` unpacks it from Debian's package prometheus")
     return found
 
 
@@ -64,6 +63,17 @@ def test_the_rules_are_valid() -> None:
 
 def test_each_alert_fires_when_it_should() -> None:
     check("test", "rules", "scangate.rules.test.yml")
+    text = (RULES.parent / "scangate.rules.test.yml").read_text()
+    tried = set(re.findall(r"alertname: (\w+)\n +exp_alerts:", text))
+    assert tried == set(ALERTS), "each of them is seen firing"
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_each_alert_says_what_to_do(alert: str) -> None:
+    """A command to type, or a thing to look at."""
+    description = re.search(rf"alert: {alert}\n.*?description: \"(.*?)\"\n", RULES.read_text(), re.DOTALL)
+    assert description is not None
+    assert re.search(r"`s\w|[Ll]ook |journal", description[1]), description[1]
 
 
 def test_rules_use_metrics_that_exist() -> None:

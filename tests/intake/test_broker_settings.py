@@ -12,11 +12,12 @@ import pytest
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.brokers import MOSQUITTO, free_port, wait_for
+from tests.brokers import MOSQUITTO, wait_for
 from tests.certificates import make_authority, make_certificate, openssl
 from tests.intake.boxes import ROOT, TENANT, body, topic
 from tests.intake.running import RunningIntake, status
 from tests.nats import nats_server
+from tests.ports import free_port
 
 Closing = Callable[[Callable[[], None]], None]
 

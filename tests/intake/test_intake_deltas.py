@@ -11,20 +11,27 @@ import msgspec
 import pytest
 from nacl.signing import SigningKey
 
+from gateway.articles.lookup.status_message import encode, status_message
 from gateway.articles.overlay.delta_message import read_delta
 from gateway.articles.overlay.signing import verifier
 from gateway.articles.overlay.statements import Delta
+from gateway.model import Issuer, NumberRange
 from gateway.model import Recall as ModelRecall
 from intake.affected import affected
+from intake.boxes import deltas_held
 from intake.database import open_database
 from intake.deltas import Block, Change, DeltaMessage, Deltas, Recall, Release, Upsert, checked, read_changes
 from intake.errors import RefusedError
 from intake.event import EventRow, read_event
 from intake.signing import Signer, SigningKeyError
 from intake.store import Batch, Store
+from tests.articles.conftest import Box as ArticlesBox
+from tests.articles.conftest import Importing, directory, importing
 from tests.brokers import Broker, wait_for
 from tests.intake.boxes import TENANT, Box, body, identity, topic
 from tests.intake.running import RunningIntake, command
+
+__all__ = ["directory", "importing"]
 
 Closing = Callable[[Callable[[], None]], None]
 NOW = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
@@ -34,11 +41,19 @@ DI = "09520001000102"
 @pytest.mark.parametrize(
     "change",
     [
-        Recall(device_identifier=DI, reason="FSN 17", lots=("L2A0417",), serials=("NS1",)),
+        Recall(device_identifier=DI, id="FSN-17", reason="breaks", lots=("L2A0417",), serials=("NS1",)),
+        Recall(
+            device_identifier=DI,
+            lot_ranges=(NumberRange(first="L0998", last="L1002"),),
+            serial_ranges=(NumberRange(first="7", last="12"), NumberRange(first="A07", last="A12")),
+        ),
+        Recall(device_identifier="110375286414", reason="a PPN with a PZN"),
         Recall(device_identifier=DI, from_="2026-11-01", to="2026-12-01", expires_from="2027-01-01"),
         Recall(article_number="VGR-1"),
         Block(article_number="VGR-2", reason="contract ended", from_="2026-12-01"),
-        Release(device_identifier=DI, issuer="GS1"),
+        Release(device_identifier=DI, issuer=Issuer.GS1),
+        Release(device_identifier=DI, id="FSN-17"),
+        Release(id="FSN-17"),
         Upsert(article={"deviceIdentifier": DI, "articleNumber": "VGR-1", "implant": True}),
     ],
 )
@@ -64,6 +79,15 @@ def test_a_box_reads_what_is_sent(change: Change, signed: bool) -> None:  # noqa
         (Recall(device_identifier=DI, from_="2026-02-30"), "no date"),
         (Recall(device_identifier=DI, from_="2026-02-02", to="2026-02-01"), "behind the last"),
         (Block(device_identifier=DI, reason="a\x1b[2Jb"), "control characters"),
+        (Recall(device_identifier=DI, lots=("L1", "L\x1d2")), "control characters"),
+        (Recall(device_identifier=DI, id=" "), "is empty"),
+        (Release(), "name the article"),
+        (Release(id="FSN-17", device_identifier=DI, article_number="x"), "name the article"),
+        (Recall(device_identifier="09520001000103"), "check digit 2 expected, got 3"),
+        (Upsert(article={"deviceIdentifier": "09520001000103"}), "check digit 2 expected"),
+        (Upsert(article={"deviceIdentifer": DI}), "no 'deviceIdentifer'"),
+        (Recall(device_identifier=DI, lot_ranges=(NumberRange(first="L2", last="L1"),)), "is no range"),
+        (Recall(device_identifier=DI, serial_ranges=(NumberRange(first="A1", last="B2"),)), "is no range"),
     ],
 )
 def test_what_a_box_would_refuse_is_not_stored(change: Change, reason: str) -> None:
@@ -87,7 +111,11 @@ def test_numbers_go_up_by_one_in_each_source(database_url: str) -> None:
     assert dict(deltas.newest()) == {"a": 3, "b": 4711}
     with pytest.raises(RefusedError, match="the newest is 4711"):
         deltas.add("b", [change], 12)
-    assert [row.number for row in deltas.behind("a", 1, 10)] == [2, 3]
+    with pytest.raises(RefusedError, match="no name of a source"):
+        deltas.add("självägande", [change])
+    assert [row.number for row in deltas.wanted("a", [(2, 9)], 10)] == [2, 3]
+    assert [row.number for row in deltas.wanted("a", [(1, 1), (3, 3)], 10)] == [1, 3]
+    assert [row.number for row in deltas.wanted("a", [(1, 3)], 2)] == [2, 3]
     engine.dispose()
 
 
@@ -111,10 +139,10 @@ def test_a_recall_is_one_command_and_reaches_a_box_that_was_away(
     box = Box(broker.url, also=(f"udi/v1/{TENANT}/articles/#",))
     closing(box.close)
     wait_for(lambda: box.announcements, "an announcement")
-    asked = ("--source", "jeeves-miv", "--di", DI, "--lot", "L2A0417", "--reason", "FSN 17", "--database", database)
+    asked = ("--source", "jeeves-miv", "--di", DI, "--lot", "L2A0417", "--id", "FSN-17", "--database", database)
     code, out, err = command("recall", *asked)
     assert (code, err) == (0, "")
-    assert "delta 1 of jeeves-miv: recall 09520001000102 lots L2A0417: FSN 17" in out
+    assert "delta 1 of jeeves-miv: recall FSN-17 09520001000102 lots L2A0417" in out
     wait_for(lambda: deltas_at(box), "the delta at the box")
     envelope = deltas_at(box)[0]
     assert json.loads(b64decode(envelope["payload"]))["number"] == 1
@@ -135,6 +163,91 @@ def test_a_recall_is_one_command_and_reaches_a_box_that_was_away(
         return [(one["taken"], one["boxes"]) for one in listed] == [(1, 1)]
 
     wait_for(taken, "taken by the box")
+
+
+class Hospital:
+    """A box's overlay behind a broker: takes what comes, and says how far its deltas have come."""
+
+    def __init__(self, box: Box, articles: ArticlesBox) -> None:
+        self.box, self.articles, self._taken = box, articles, 0
+
+    def take(self, count: int, *, lost: int = 0) -> None:
+        """Wait for so many more deltas, apply them but the first `lost`, and say so."""
+        wait_for(lambda: len(deltas_at(self.box)) >= self._taken + count, "the deltas", 60)
+        for envelope in deltas_at(self.box)[self._taken + lost : self._taken + count]:
+            self.articles.apply(json.dumps(envelope).encode(), bytes(SigningKey(SEED).verify_key))
+        self._taken += count
+        self.box.say("articles", encode(status_message(self.articles.master.info(), 0)))
+
+    def refuses(self, lot: str, serial: str | None = None) -> str:
+        return self.articles.refuses(DI, lot, serial)
+
+
+SEED = bytes(range(32))
+
+
+def test_two_notices_on_one_article_end_each_by_its_own_release(
+    mosquitto: Callable[..., Broker], tmp_path: Path, closing: Closing, importing: Importing, directory: Path
+) -> None:
+    """From the command to the look-up of a scan: ids, ranges, and what was lost on the way.
+
+    Recalls are identified by the manufacturer's reference of the field safety notice (MDCG 2022-21; MEDDEV 2.12/1,
+    annex 5): two of one device are two, and end separately.
+    """
+    importing(f"deviceIdentifier;tradeName\n{DI};Stam\n")
+    broker = mosquitto(tmp_path)
+    database = f"sqlite:///{tmp_path / 'events.db'}"
+    key = tmp_path / "key"
+    key.write_text(SEED.hex())
+    intake = RunningIntake(tmp_path, database, "--broker", broker.url, "--sign-key", str(key)).start()
+    closing(intake.kill)
+    box = Box(broker.url, also=(f"udi/v1/{TENANT}/articles/#",))
+    closing(box.close)
+    wait_for(lambda: box.announcements, "an announcement")
+    articles = ArticlesBox(directory)
+    closing(articles.close)
+    hospital = Hospital(box, articles)
+
+    def send(op: str, *what: str) -> None:
+        code, _, err = command(op, "--source", "miv", *what, "--database", database)
+        assert (code, err) == (0, "")
+
+    send("recall", "--id", "FSN-A", "--di", DI, "--lot-range", "L0998", "L1002")
+    send("recall", "--id", "FSN-B", "--di", DI, "--serial-range", "S07", "S12")
+    hospital.take(2, lost=1)
+    assert (hospital.refuses("L1000", "S01"), hospital.refuses("L2000", "S08")) == ("free", "recalled")
+    assert articles.master.info().gaps == ("miv",)
+
+    # the one that was lost comes again, although a later one has come
+    hospital.take(1)
+    assert articles.master.info().gaps == ()
+    said = [("L1000", "S01"), ("L2000", "S08"), ("L1003", "S13")]
+    assert [hospital.refuses(*one) for one in said] == ["recalled", "recalled", "free"]
+
+    send("release", "--id", "FSN-A")
+    hospital.take(1)
+    assert [hospital.refuses(*one) for one in said] == ["free", "recalled", "free"]
+    send("release", "--id", "FSN-B", "--di", DI)
+    hospital.take(1)
+    assert [hospital.refuses(*one) for one in said] == ["free", "free", "free"]
+
+
+def test_what_a_box_lacks_is_what_never_came_and_what_is_newer() -> None:
+    text = '{"sources": [{"name": "a", "deltaNumber": 7, "missing": [[1, 2], [5, 5]]}, {"name": "b"}]}'
+    held = deltas_held(text)
+    assert held["a"].lacks(9) == ((1, 2), (5, 5), (8, 9))
+    assert held["a"].lacks(1) == ((1, 1),)
+    assert held["b"].lacks(3) == ((1, 3),)
+    assert [number for number in range(1, 10) if held["a"].has(number)] == [3, 4, 6, 7]
+
+
+def test_a_typing_error_names_nothing_and_is_said(tmp_path: Path) -> None:
+    """An empty answer would read as: nothing of it was used."""
+    database = f"sqlite:///{tmp_path / 'events.db'}"
+    open_database(database).dispose()
+    code, out, err = command("affected", "--di", "09520001000103", "--database", database)
+    assert (code, out) == (1, "")
+    assert "check digit 2 expected" in err
 
 
 def test_without_a_running_service_the_recall_waits(tmp_path: Path) -> None:

@@ -28,9 +28,10 @@ from intake.forward.mllp import MllpReceiver
 from intake.forward.projection import Form
 from intake.lock import ExclusiveLock
 from intake.store import Batch, Store
-from tests.brokers import free_port, wait_for
+from tests.brokers import wait_for
 from tests.intake.boxes import EPOCH, body, identity, source, topic
 from tests.intake.running import command
+from tests.ports import free_port
 
 NOW = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
 CASE = {"case": "orbit:OP-1", "location": None, "patient": None, "performer": None}

@@ -27,7 +27,9 @@ def analyze(*arguments: str) -> str:
 def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
     """Only the programs' paths are replaced: they are not installed where the tests run."""
     name = unit.name.replace("@.", "@epj.")
-    text = re.sub(r"/opt/scangate/bin/scangate-intake|/usr/local/bin/nats-server", "/bin/true", unit.read_text())
+    text = re.sub(
+        r"/opt/scangate-intake/bin/scangate-intake|/usr/local/bin/nats-server", "/bin/true", unit.read_text()
+    )
     (tmp_path / name).write_text(text)
     assert analyze("verify", "--man=no", str(tmp_path / name)) == ""
 

@@ -27,7 +27,14 @@ HEALTH = Health(
     ok=True,
     alarms=(),
     sequence=SequenceHealth(
-        epoch="e", epoch_begins=1, stored=4711, delivered=4700, waiting=11, oldest_waiting_seconds=7, dead_letters=0
+        epoch="e",
+        epoch_begins=1,
+        stored=4711,
+        published=4705,
+        delivered=4700,
+        waiting=11,
+        oldest_waiting_seconds=7,
+        dead_letters=0,
     ),
     disk=DiskHealth(room="free", used_bytes=123456789, free_bytes=5_000_000_000),
     broker=BrokerHealth(

@@ -6,11 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.mqtt import session
+from gateway.mqtt import publisher, session
 from gateway.outbox.writer import Outbox
 from tests.brokers import Broker, Subscriber, wait_for
 from tests.mqtt.courier import TOPICS, courier
 from tests.outbox.events import stored
+from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("hurried")
 Start = Callable[..., Broker]
@@ -360,3 +361,18 @@ def test_unsettled_times_are_asked_for(tmp_path: Path, mosquitto: Start, listen:
         outbox.seal(reading())
         one.publisher.wake()
         one.until_delivered()
+
+
+def test_a_round_of_brokers_is_one_failure(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box with three brokers is back as soon as one with one: the pause doubles once all have been tried."""
+    ceilings: list[float] = []
+
+    def uniform(_: float, ceiling: float) -> float:
+        ceilings.append(ceiling)
+        return 0.0
+
+    monkeypatch.setattr("gateway.mqtt.publisher.random.uniform", uniform)
+    with courier(outbox, urls=tuple(f"mqtt://127.0.0.1:{free_port()}" for _ in range(3))):
+        wait_for(lambda: len(ceilings) >= 9, "three rounds")
+    first, most = publisher.BACKOFF_FIRST, publisher.BACKOFF_MOST
+    assert ceilings[:9] == [first] * 3 + [2 * first] * 3 + [most] * 3

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import Client, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -18,7 +20,8 @@ from gateway.outbox.writer import Outbox
 from tests.brokers import Broker, Subscriber, wait_for
 from tests.mqtt.central import Central
 from tests.mqtt.courier import TOPICS, Courier, courier
-from tests.outbox.events import reading
+from tests.nats import NatsNode
+from tests.outbox.events import reading, stored
 
 pytestmark = pytest.mark.usefixtures("hurried")
 Start = Callable[..., Broker]
@@ -227,3 +230,30 @@ def test_a_message_too_large_is_not_read_and_events_flow(
         assert not one.dead
     assert taken == []
     wait_for(lambda: set(system.scans()) == set(range(1, 101)), "all arrive")
+
+
+def test_on_nats_acknowledgements_cost_no_consumer(tmp_path: Path, outbox: Outbox) -> None:
+    """NATS makes a JetStream consumer of each subscription with QoS 1 (docs.nats.io, MQTT): a command's only."""
+    node = NatsNode(tmp_path / "nats", "alone")
+    node.start()
+    try:
+        with commanded(outbox, urls=(node.mqtt_url,)) as one:
+            one.store(1)
+            one.until_delivered()
+            wait_for(lambda: node.consumers("$MQTT_msgs") >= 1, "the subscription to commands is there")
+            system = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
+            system.connect("127.0.0.1", node.mqtt_port)
+            system.loop_start()
+            system.publish(TOPICS.intake, b'{"acks": true, "since": "1"}', qos=1, retain=True)
+            wait_for(lambda: one.publisher.status.acks_awaited, "the announcement arrives all the same")
+            one.store(1)
+            wait_for(lambda: one.publisher.status.acknowledged == 2, "its PUBACK")
+            assert one.delivered == 1
+            epoch = json.loads(stored(outbox.path)[2])["epoch"]
+            system.publish(TOPICS.ack, json.dumps({"epoch": epoch, "upTo": 2}), qos=1)
+            one.until_delivered()
+            system.disconnect()
+            system.loop_stop()
+            assert node.consumers("$MQTT_msgs") == 1
+    finally:
+        node.kill()

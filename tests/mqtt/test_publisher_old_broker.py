@@ -14,9 +14,10 @@ from amqtt.broker import Broker as OldBroker
 from gateway.mqtt import session
 from gateway.mqtt.poison_detector import MAX_CONVICTIONS, PoisonDetector
 from gateway.outbox.writer import Outbox
-from tests.brokers import free_port, wait_for
+from tests.brokers import wait_for
 from tests.mqtt.courier import TOPICS, courier
 from tests.outbox.events import stored
+from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("hurried")
 

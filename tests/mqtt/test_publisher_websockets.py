@@ -14,9 +14,9 @@ from amqtt.broker import Broker as WebBroker
 
 from gateway.mqtt.tls import certificate_ends
 from gateway.outbox.writer import Outbox
-from tests.brokers import free_port
 from tests.certificates import make_authority, make_certificate
 from tests.mqtt.courier import courier
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.usefixtures("hurried"),

@@ -31,6 +31,7 @@ SCHEMA: Final = "gateway/outbox/schema.py"
 SALVAGE: Final = "gateway/outbox/salvage.py"
 MAINTENANCE: Final = "gateway/outbox/maintenance.py"
 BATCH: Final = "gateway/outbox/batch.py"
+WAL: Final = "gateway/outbox/wal_check.py"
 RETENTION: Final = "gateway/outbox/retention.py"
 EVENT: Final = "gateway/events/cloudevent.py"
 WINDOW: Final = "gateway/mqtt/inflight_window.py"
@@ -106,12 +107,23 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(SALVAGE, "max(cursor.published, cursor.delivered), 0))", "cursor.published, 0))"),
             Mutant(SALVAGE, 'remove(path, "-wal", "-shm")  #', "#"),
             Mutant(SALVAGE, "while aside.exists() and not aside.samefile(path):", "while False:"),
+            Mutant(SALVAGE, "_sound_items(source))", "{})"),
             Mutant(
                 SALVAGE,
-                'fresh.execute("INSERT OR IGNORE INTO open_item VALUES (?, ?, ?)", (*values, checksum))',
-                "pass",
+                "_set_aside(outbox.path, clock, at_work, outbox.under_way)",
+                "_set_aside(outbox.path, clock, at_work, None)",
             ),
+            Mutant(
+                SALVAGE, "outbox.identity, clock, at_work, outbox.under_way)", "outbox.identity, clock, at_work)"
+            ),
+            Mutant(SALVAGE, '{"lost": lost, **notes}', '{"lost": lost}'),
             Mutant(SALVAGE, "os.fsync(descriptor)", "pass"),
+            Mutant(WRITER, "            self.under_way = batch.leaves(self.under_way)", "            pass"),
+            Mutant(BATCH, " if scanner not in self.closed}", "}"),
+            Mutant(WRITER, "not (same_boot and end is End.COUNTED)", "end is not End.COUNTED"),
+            Mutant(WRITER, "not (same_boot and end is End.COUNTED)", "not same_boot"),
+            Mutant(WAL, "    if seen.frames <= seen.backfilled:", "    if False:"),
+            Mutant(WAL, "if len(head) == HEADER and seen.salts ==", "if True or seen.salts =="),
         ),
     ),
     "mqtt": Area(
@@ -328,7 +340,6 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(WORKER, "        if outcome.signal is not Signal.TROUBLE:\n", "        if True:\n"),
             Mutant(WORKER, "self._answered.again(scan) or ", ""),
             Mutant(WORKER, "if len(batch) < MAX_BATCH:", "if True:"),
-            Mutant(WORKER, "        if holds:\n", "        if False:\n"),
             Mutant(WORKER, "        self._outbox.left_open = left  #", "        #"),
             Mutant(WORKER, "self._pipeline.memory = before  # the symbols", "pass  # the symbols"),
             Mutant(WORKER, "if self._outbox.seal(clock):\n", "if not self._outbox.seal(clock):\n"),

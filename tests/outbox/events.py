@@ -14,7 +14,7 @@ S = 1_000_000_000
 NOW_NS = 1_795_300_867_000_000_000
 """2026-11-22, UTC."""
 BOOT = "0d7c0b5e6f7e4d3b9a550f3c6b1d2e4f"
-BOX = BoxIdentity(machine="m1", board="b1", gateway="urn:scangate:vgr:su:gw01")
+BOX = BoxIdentity(machine="m1", board="b1", gateway="urn:scangate:vgr:su:gw01", boot=BOOT)
 ROOMY = OutboxSettings(min_free_bytes=0)
 """The disk of a test machine may be nearly full; the tests of room set their own bounds."""
 

@@ -51,7 +51,8 @@ def test_a_machine_that_tells_nothing_is_no_other_box(tmp_path: Path, monkeypatc
     monkeypatch.setattr(box_identity, "MACHINE_ID", tmp_path / "none")
     monkeypatch.setattr(box_identity, "BOARD_SERIALS", ())
     monkeypatch.delenv("SCANGATE_MACHINE_ID", raising=False)
-    assert read_identity("urn:x") == BoxIdentity(machine=None, board=None, gateway="urn:x")
+    monkeypatch.setenv("SCANGATE_BOOT_ID", "b1")
+    assert read_identity("urn:x") == BoxIdentity(machine=None, board=None, gateway="urn:x", boot="b1")
 
 
 def test_the_unit_may_pass_the_machine_id(monkeypatch: pytest.MonkeyPatch) -> None:

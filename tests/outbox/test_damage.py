@@ -8,6 +8,8 @@ import os
 import random
 import shutil
 import sqlite3
+import struct
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -16,11 +18,12 @@ import pytest
 
 from gateway.events.cloudevent import PARKED_TYPE
 from gateway.outbox import wal_check
+from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.entry import Dead, DeliveryMarks
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import open_outbox, salvaged
 from gateway.outbox.schema import PAGE_BYTES, CorruptOutboxError
-from gateway.outbox.writer import Outbox
+from gateway.outbox.writer import UNPROVEN_END, Outbox
 from tests.outbox.events import BOX, ROOMY, draft, reading, stored
 
 BEFORE, BEHIND, DELIVERED = 10, 20, 4
@@ -149,6 +152,79 @@ def test_a_log_that_a_power_cut_ended_is_not_damage(whole: Whole) -> None:
     torn = (whole_frames[-size:])[: size // 2]
     wal.write_bytes(whole_frames + bytes(size) + torn)
     assert check(path, before, epoch) == "as it was"
+
+
+OTHER_BOOT = msgspec.structs.replace(BOX, boot="another boot")
+
+
+@pytest.mark.parametrize(
+    ("cut", "index", "box", "same"),
+    [
+        (0, "as it was", BOX, True),
+        (0, "as it was", OTHER_BOOT, False),
+        (0, "gone", BOX, False),
+        (0, "of an older log", BOX, False),
+        (3, "gone", BOX, False),
+        (3, "stale", OTHER_BOOT, False),
+        (None, "gone", OTHER_BOOT, False),
+    ],
+)
+def test_an_end_that_nothing_proves_begins_a_new_epoch(
+    whole: Whole, cut: int | None, index: str, box: BoxIdentity, *, same: bool
+) -> None:
+    """Storage that flushes late loses the newest events at a power cut, and their numbers had been sent.
+
+    The wal-index counts every frame, but is not flushed itself ("WAL-mode File Format", section 2): it bears witness
+    only in the boot that wrote it. `cut`: frames missing at the log's end, None: all of it.
+    """
+    path, before, epoch = whole
+    wal, shm = Path(f"{path}-wal"), Path(f"{path}-shm")
+    size = wal_check.FRAME_HEADER + PAGE_BYTES
+    data = wal.read_bytes()
+    wal.write_bytes(b"" if cut is None else data[: len(data) - cut * size])
+    if index == "gone":
+        shm.unlink()
+    elif index == "of an older log":
+        shm.write_bytes(restamped(shm.read_bytes(), salts=b"12345678"))
+    elif index == "stale":
+        shm.write_bytes(restamped(shm.read_bytes(), frames=2))
+    outbox = open_outbox(path, ROOMY, box, reading())
+    assert (outbox.epoch == epoch) is same
+    assert outbox.new_epoch_because == (None if same else UNPROVEN_END)
+    (number,) = outbox.append([draft(99)], reading(), seal=True)
+    assert (outbox.epoch, number) not in {(epoch, sequence) for sequence in before}
+    outbox.close(reading())
+    again = open_outbox(path, ROOMY, box, reading())
+    assert again.epoch == outbox.epoch, "closed in order, the epoch goes on"
+    again.abandon()
+
+
+def restamped(index: bytes, *, frames: int | None = None, salts: bytes | None = None) -> bytes:
+    """Change a wal-index's two headers, with the right checksum."""
+    head = bytearray(index[: wal_check.WAL_INDEX_HEADER])
+    if frames is not None:
+        head[16:20] = struct.pack("=I", frames)
+    if salts is not None:
+        head[32:40] = salts
+    head[40:48] = struct.pack("=2I", *wal_check._sums(bytes(head[:40]), (0, 0), big=sys.byteorder == "big"))
+    return bytes(head * 2) + index[2 * wal_check.WAL_INDEX_HEADER :]
+
+
+def test_what_the_database_itself_has_needs_no_witness(tmp_path: Path) -> None:
+    """The log was emptied while nobody scanned, and the daemon was killed: in the same boot nothing is doubtful."""
+    path = tmp_path / "outbox.db"
+    outbox = Outbox(path, ROOMY, BOX)
+    outbox.append([draft(1)], reading(), seal=True)
+    assert outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    left = tmp_path / "left"
+    left.mkdir()
+    for file in tmp_path.glob("outbox.db*"):
+        shutil.copy(file, left)
+    outbox.abandon()
+    again = open_outbox(left / "outbox.db", ROOMY, BOX, reading())
+    assert again.new_epoch_because is None
+    assert again.epoch == outbox.epoch
+    again.abandon()
 
 
 DAMAGES: list[tuple[str, str]] = [

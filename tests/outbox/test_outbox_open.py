@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from gateway.events import cloudevent
-from gateway.outbox.entry import JournalledSymbol, NewEvent
+from gateway.outbox import salvage as salvaging
+from gateway.outbox.entry import JournalledSymbol, NewEvent, StationNote
 from gateway.outbox.migrations import MIGRATIONS
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import open_outbox, salvaged
@@ -144,6 +145,58 @@ def test_open_items_survive_a_salvage(outbox: Outbox) -> None:
     again = salvaged(outbox, reading())
     assert [one.id for one in again.left_open] == ["id-2"]
     assert again.append([], reading(), seal=True) == [2]
+    again.abandon()
+
+
+def test_what_is_under_way_is_in_the_new_file_before_it_takes_the_old_ones_place(
+    outbox: Outbox, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The damaged file says less, or what is over; a power cut as the new file is put in place loses nothing.
+
+    A symbol is journalled the moment it is understood: what was signalled `more` is on the disk.
+    """
+    note = StationNote(key="context", text="a case")
+    outbox.append([hold(1), hold(2, scanner="back"), hold(3, scanner="side"), note], reading(), seal=True)
+    outbox.append([hold(4, 2, scanner="back"), item(1, 2, closes="front")], reading(), seal=True)
+    outbox._db.execute("DELETE FROM open_item WHERE scanner = 'side'")
+    outbox._db.execute("UPDATE open_item SET checksum = 1 WHERE scanner = 'back'")
+    outbox._db.execute("DELETE FROM meta WHERE key LIKE 'station.%'")
+    outbox._db.execute("INSERT INTO open_item VALUES ('front', x'7b', 1)")
+
+    class PowerCutError(BaseException):
+        pass
+
+    def cut(_path: Path) -> None:
+        raise PowerCutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(salvaging, "put_in_place", cut)
+        with pytest.raises(PowerCutError):
+            salvaged(outbox, reading())
+    again = open_outbox(path, ROOMY, BOX, reading())
+    assert {one.closes: one.raw for one in again.left_open} == {"back": (b"4-0", b"4-1"), "side": (b"3-0",)}
+    assert again.station_note("context") == "a case"
+    assert list(stored(path)) == [1]
+    again.abandon()
+
+
+def test_a_salvage_that_is_tried_again_knows_it_still(
+    outbox: Outbox, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full at the first try, and the file is found damaged again as it is opened."""
+    outbox.append([hold(1)], reading(), seal=True)
+    outbox._db.execute("UPDATE open_item SET checksum = 1")
+
+    def full(_directory: Path) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(salvaging, "flush", full)
+        with pytest.raises(OutboxError, match="cannot salvage"):
+            salvaged(outbox, reading())
+    path.with_name("outbox.db.salvaged").unlink()
+    again = salvaged(outbox, reading())
+    assert [one.id for one in again.left_open] == ["id-1"]
     again.abandon()
 
 

@@ -1,8 +1,10 @@
 """A damaged outbox: what can be read goes on, byte for byte, and the damaged file is kept."""
 
+import contextlib
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ import pytest
 from gateway.events.cloudevent import PARKED_TYPE
 from gateway.outbox import salvage as salvaging
 from gateway.outbox.checksums import of_event
+from gateway.outbox.dead_letters import DAMAGED
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.salvage import open_outbox, salvaged
 from gateway.outbox.schema import PAGE_BYTES, CorruptOutboxError, Cursor, OutboxError, open_writer, write_cursor
+from gateway.outbox.used_pieces import StationJournal
 from gateway.outbox.writer import Dead
 from tests.outbox.events import BOX, NOW_NS, ROOMY, draft, reading, stocked, stored
 
@@ -49,7 +53,7 @@ def quarantined(path: Path) -> list[Path]:
 
 
 def reads_through(path: Path) -> bool:
-    """Tell whether the publisher would get through the whole file."""
+    """Return whether the publisher would get through the whole file."""
     try:
         stored(path)
     except CorruptOutboxError:
@@ -247,6 +251,29 @@ def test_two_salvages_in_one_second_keep_both_files(path: Path) -> None:
     assert len(quarantined(path)) == 2
 
 
+def test_a_salvage_while_the_station_reads_the_journal(path: Path) -> None:
+    """It keeps its connection to the damaged file; closing that leaves the new file's log where it is.
+
+    SQLite, "How To Corrupt An SQLite Database File", section 2.4: a file that is replaced while it is open.
+    """
+    with closing(StationJournal(path)) as journal:
+        outbox = open_outbox(path, ROOMY, BOX, reading())
+        assert [one.sequence for one in journal.newest(2)] == [EVENTS - 1, EVENTS]
+        overwrite(path, leaf_page(path))
+        again = salvaged(outbox, reading())
+        again.append([draft(EVENTS + 1)], reading(), seal=True)
+        assert [one.sequence for one in journal.newest(2)] == [EVENTS, EVENTS + 1]
+        assert journal.used_by(("GS1", "09520001000102", f"S{EVENTS + 1:06}")) == f"id-{EVENTS + 1}"
+        again.append([draft(EVENTS + 2)], reading(), seal=True)
+        assert journal.used_by(("GS1", "09520001000102", f"S{EVENTS + 2:06}")) == f"id-{EVENTS + 2}"
+    killed = path.parent / "killed" / "outbox.db"
+    killed.parent.mkdir()
+    for file in ("", "-wal", "-shm"):
+        shutil.copy(f"{path}{file}", f"{killed}{file}")
+    assert max(stored(killed)) == EVENTS + 2
+    again.close(reading())
+
+
 def test_times_still_wait_for_their_correction(path: Path) -> None:
     """A clock learnt after the salvage still tells the true time of this boot's events."""
     outbox = open_outbox(path, ROOMY, BOX, reading())
@@ -256,3 +283,31 @@ def test_times_still_wait_for_their_correction(path: Path) -> None:
     again = salvaged(outbox, reading())
     assert again.clock_learnt(lambda: "c1", reading()) == [302]
     again.close(reading())
+
+
+def test_the_example_of_the_module(tmp_path: Path) -> None:
+    """What the head of salvage.py says of nine events, of which two cannot be read and one has a flipped bit."""
+    path = tmp_path / "outbox.db"
+    outbox = stocked(path, 9)
+    outbox.mark_delivered(3)
+    outbox.close(reading())
+    before = stored(path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("DELETE FROM event WHERE sequence IN (6, 7)")
+        flipped = before[8].replace(b"S000008", b"S000009")
+        db.execute("UPDATE event SET body = ? WHERE sequence = 8", (flipped,))
+        db.commit()
+        db.execute("VACUUM")  # no old copy is left on a page
+    damaged = open_outbox(path, ROOMY, BOX, reading())
+    outbox = salvaged(damaged, reading())
+    reader = OutboxReader(path)
+    sent = reader.next(3, 100)
+    assert [sequence for sequence, _ in sent] == [4, 5, 6, 7, 8, 9]
+    assert [sequence for sequence, body in sent if PARKED_TYPE.encode() in body] == [6, 7, 8]
+    assert [stored(path)[sequence] for sequence in (1, 2, 3, 4, 5, 9)] == [before[n] for n in (1, 2, 3, 4, 5, 9)]
+    assert reader.dead() == [(8, DAMAGED)]
+    assert outbox.epoch != damaged.epoch
+    assert (outbox.last, outbox.epoch_begins) == (9, 10)
+    reader.close()
+    outbox.close(reading())

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway",),  # the package itself: the version and the day of its release
-    ("drivers",),
+    ("drivers", "gateway.languages"),
     ("gateway.model", "gateway.system"),
     ("firmware_config", "gateway.udi"),
     ("gateway.articles",),

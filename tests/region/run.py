@@ -2,8 +2,8 @@
 
 Three NATS nodes that sync every write, two intakes, PostgreSQL (SQLite where it is not installed), and gateways
 with the real outbox and publisher. While scans go on, a node, each intake and the database are killed in turn;
-then all nodes at once, and their storage is wiped. At the end every scan that a gateway has accepted must be in
-the database, as it was stored, once, and every box's frontier at its last number.
+then all nodes at once, and their storage is wiped; people scan on until all are back. At the end every scan that a
+gateway has accepted must be in the database, as it was stored, once, and every box's frontier at its last number.
 
 The last line is `N of N accepted scans are in the database`; the exit code is 0 only when both are the same.
 """
@@ -27,8 +27,8 @@ from intake.database import make_engine
 from intake.schema import event, stream
 from tests.bench.harness import LOG_CHARACTERS, BenchError, wait_until, workplace
 from tests.fleet.central import TENANT
-from tests.fleet.fleet import allow_many_files, gateways_of, go, line
-from tests.fleet.gateways import MOST, Report, Settings
+from tests.fleet.fleet import allow_many_files, enough, gateways_of, go, line
+from tests.fleet.gateways import MOST, PATIENCE_SECONDS, Report, Settings
 from tests.intake.running import RunningIntake, status
 from tests.nats import NatsCluster, NatsNode
 from tests.postgresql import PostgreSql, programs
@@ -45,9 +45,9 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     boxes: int
     scans: int
-    """Of each box."""
+    """Of each box within `seconds`."""
     seconds: float
-    """Over which they scan."""
+    """In which everything is killed in turn; where something takes longer to come back, they scan for longer."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -135,19 +135,27 @@ def run(folder: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
         stack.callback(region.close)
         stack.enter_context(_explained(region, outboxes))
         region.start()
-        wait_until(lambda: all("announced" in one.log.read_text() for one in region.intakes), "intakes are there")
+        wait_until(
+            lambda: all("announced" in one.log.read_text() for one in region.intakes),
+            "intakes are there",
+            PATIENCE_SECONDS,
+        )
         say(f"three NATS nodes, two intakes, {region.database.split(':')[0]}")
         gateways = [stack.enter_context(gateways_of(one)) for one in _shares(outboxes, region, plan)]
         for each in gateways:
             line(each)
-        say(f"{plan.boxes} boxes are connected, and scan for {plan.seconds:.0f} s")
+        say(
+            f"{plan.boxes} boxes are connected, and scan {plan.boxes * plan.scans / plan.seconds:.0f} times a second"
+        )
         for each in gateways:
             go(each)
         returned = _strike(region, plan, say)
         for each in gateways:
+            enough(each)
+        for each in gateways:
             msgspec.json.decode(line(each), type=Report)
         recovery = time.monotonic() - returned
-        say(f"everything is acknowledged {recovery:.0f} s after the cluster's return")
+        say(f"everything is acknowledged {recovery:.0f} s after the cluster's return (aim {CONTAINED_SECONDS:.0f})")
         return _compare(outboxes, region.database, plan.boxes, recovery)
 
 
@@ -172,19 +180,18 @@ def _explained(region: Region, outboxes: Path) -> Iterator[None]:
 def _strike(region: Region, plan: Plan, say: Callable[[str], None]) -> float:
     """Kill one after the other while people scan; return when the last came back (CLOCK_MONOTONIC)."""
     strikes = list(region.strikes())
-    began, each = time.monotonic(), plan.seconds / (len(strikes) + 1)
-    for number, (name, kill, back) in enumerate(strikes):
-        _sleep_until(began + each * (number + 0.5))
+    pause = plan.seconds / (2 * len(strikes) + 1)
+    returned = time.monotonic()
+    for name, kill, back in strikes:
+        time.sleep(pause)
         kill()
         say(f"killed: {name}")
-        _sleep_until(began + each * (number + 1))
+        time.sleep(pause)
         back()
+        returned = time.monotonic()
         say(f"back: {name}")
-    return time.monotonic()
-
-
-def _sleep_until(moment: float) -> None:
-    time.sleep(max(0.0, moment - time.monotonic()))
+    time.sleep(pause)
+    return returned
 
 
 def _shares(outboxes: Path, region: Region, plan: Plan) -> Iterator[Settings]:
@@ -198,6 +205,7 @@ def _shares(outboxes: Path, region: Region, plan: Plan) -> Iterator[Settings]:
             scans=plan.scans,
             seconds=plan.seconds,
             window=WINDOW,
+            until_end=True,
             confirm="auto",
         )
 

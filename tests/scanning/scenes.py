@@ -304,6 +304,20 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         ],
     ),
     (
+        "a screw that was thrown away by mistake is the one that was used, and another one is not",
+        THEATRE,
+        [(0, SCREW, ACCEPTED), (5, EXPIRED, ACCEPTED), (6, SCREW, WARNING), (10, UNDO, ACCEPTED),
+         (20, SCREW, WARNING), (25, EXPIRED, ACCEPTED), (26, SCREW, WARNING), (40, SCREW, ACCEPTED)],
+        [
+            "consume 09520001000409 lot=S1",
+            "discard expired 09520001000409 lot=S1 corrects id-1",
+            "undo id-3",
+            "consume 09520001000409 lot=S1 repeats id-1",
+            "discard expired 09520001000409 lot=S1 corrects id-1",
+            "consume 09520001000409 lot=S1",
+        ],
+    ),
+    (
         "the patient was forgotten, and the screw is scanned again: it is one screw",
         CLINIC,
         [(0, SCREW, ACCEPTED), (5, PATIENT, ACCEPTED), (9, SCREW, WARNING)],

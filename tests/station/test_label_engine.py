@@ -7,7 +7,7 @@ import pytest
 from gateway.model import Article, LookUp, Match
 from gateway.station.label_engine import Move, Placement, SymbolRead, own_number, place
 from gateway.station.pairing import joined
-from gateway.station.values import Item, Label, Meaning, Symbol
+from gateway.station.values import MAX_SYMBOLS, Item, Label, Meaning, Symbol
 from gateway.udi import decode
 from gateway.udi.checks import hibc_check_character
 
@@ -122,6 +122,10 @@ CLOSED: list[tuple[str, tuple[str, ...], str, Move]] = [
     ("HIBC, a month and the day in it", (hibc("+A123BJC5D6E71/$$1127L1"),), hibc("+$$3271130L1G"), Move.LATE),
     ("a text of nobody", (LINEAR, LOT_A), "VGR-200010", Move.NEW),
     ("a price code", (LINEAR, LOT_A), "]E02012345678903", Move.NEW),
+    # what is no label of an article, or is damaged, takes up nothing
+    ("a lot behind a damaged GTIN", ("]C10109520001000103",), LOT_A, Move.NEW),
+    ("an article behind a logistic unit", ("]C100106141412345678908",), LINEAR, Move.NEW),
+    ("a lot behind a GIAI", ("]d280040614141ABC123",), LOT_A, Move.NEW),
 ]
 
 
@@ -208,3 +212,19 @@ def test_a_label_remembers_the_symbols_that_said_nothing_new() -> None:
     assert made.label is not None
     assert [one.symbology for one in made.label.further] == ["]E0"]
     assert isinstance(made.label, Label)
+
+
+def test_a_label_has_a_bounded_number_of_symbols() -> None:
+    """One element string a symbol (GenSpecs 3.4): the ninth is a label of its own."""
+    dates = [f"]C1{ai}451231" for ai in ("11", "12", "13", "15", "16", "17")]
+    eight = (LINEAR, LOT_A, *dates)
+    assert len(eight) == MAX_SYMBOLS
+    assert against_open(eight[:-1], eight[-1]).move is Move.JOINS
+    assert against_open(eight, "]C121S").move is Move.NEW
+
+
+def test_symbols_stand_in_the_order_in_which_they_were_read() -> None:
+    """Also where one that was read before is placed after the other: what a consumer sees is the order of reading."""
+    made = place(read(LOT_A, 0.5), scanned(LINEAR, begun=1), (), window_ns=WINDOW, today=TODAY)
+    assert made.move is Move.JOINS
+    assert [one.text for one in made.symbols] == [LOT_A[3:], LINEAR[3:]]

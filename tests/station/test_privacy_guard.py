@@ -75,6 +75,10 @@ GTIN = "09520001000102"
         ("12345", "]C0", (), Kind.DIGITS),
         ("191212121212", None, (), Kind.PERSON_NUMBER),
         ("191212121212", "]A0", (), Kind.PERSON_NUMBER),
+        # in a lot, a serial number or a donation of another agency; GS1 elements of that kind are redacted before
+        ("+A99912345/$19121212-1212I", "]C0", (), Kind.PERSON_NUMBER),
+        ("9N111234567842\x1dS19810829M071", "]d2", (), Kind.PERSON_NUMBER),
+        ("&,119121212-1212", "]C0", (), Kind.PERSON_NUMBER),
         # what the station's own patterns let pass
         ("VGR104233", None, ("VGR[0-9]{6}",), None),
         ("VGR1042331", None, ("VGR[0-9]{6}",), Kind.TEXT),

@@ -21,7 +21,8 @@ def seen(*events: tuple[Key, str, int]) -> Repeats:
     """Remember events: key, id, seconds."""
     repeats = Repeats()
     for key, identity, seconds in events:
-        repeats = repeats.with_event(key, identity, seconds * S, WINDOW)
+        first = repeats.first_of(key, seconds * S, WINDOW) or identity
+        repeats = repeats.with_event(key, first, seconds * S, WINDOW)
     return repeats
 
 

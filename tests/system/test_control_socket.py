@@ -1,8 +1,12 @@
 """The control socket: whatever a client sends, it gets an answer or is hung up on, and the others go on."""
 
 import json
+import os
 import socket
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +22,7 @@ from gateway.system.control_socket import (
     ControlServer,
     DaemonUnreachableError,
     RequestError,
+    Role,
     ask,
     talk,
     watch,
@@ -231,6 +236,118 @@ class TestSocket:
         assert server
         with pytest.raises(RequestError, match="not now"):
             ask(path, "refuse")
+
+
+CLIENT = """
+import json, os, socket, sys
+os.setgroups([int(one) for one in sys.argv[4].split(",") if one])
+os.setgid(int(sys.argv[3]))
+os.setuid(int(sys.argv[2]))
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+lines = client.makefile("rwb")
+for name in ("look", "mend", "erase", "dictate", "watch"):
+    lines.write(json.dumps({"do": name, "args": {"title": "x"}}).encode() + b"\\n")
+    lines.flush()
+    print(name, json.loads(lines.readline())["ok"])
+    if name == "dictate":
+        lines.write(b'{"do": "all"}\\n')
+        lines.flush()
+        lines.readline()
+"""
+SOMEBODY, THEIRS, OPERATORS = 54_321, 54_321, 54_322
+ROLES = {"look": Role.READ, "watch": Role.READ, "mend": Role.OPERATE, "dictate": Role.OPERATE}
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """One that other users reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize(
+    ("user", "group", "groups", "reading", "may"),
+    [
+        (0, 0, "", False, {"look", "watch", "mend", "dictate", "erase"}),
+        (SOMEBODY, OPERATORS, "", False, {"look", "watch", "mend", "dictate"}),
+        (SOMEBODY, THEIRS, f"{THEIRS},{OPERATORS}", False, {"look", "watch", "mend", "dictate"}),
+        (SOMEBODY, THEIRS, "", False, {"look", "watch"}),
+        (SOMEBODY, OPERATORS, str(OPERATORS), True, {"look", "watch"}),
+        (0, 0, "", True, {"look", "watch"}),
+    ],
+    ids=["root", "its group", "a further group", "a stranger", "its group, reading", "root, reading"],
+)
+def test_what_somebody_may_ask_by_the_kernels_word(
+    open_directory: Path,
+    user: int,
+    group: int,
+    groups: str,
+    *,
+    reading: bool,
+    may: set[str],
+) -> None:
+    """SO_PEERCRED and SO_PEERGROUPS, unix(7): a process cannot lie about them."""
+    path, beside = open_directory / "control.sock", open_directory / "read.sock"
+    handlers = dict.fromkeys(("look", "mend", "erase"), lambda arguments: arguments)
+    made = ControlServer(path, handlers, {"dictate": Dictation}, roles=ROLES, reading=beside)
+    made.start()
+    try:
+        for one in (path, beside):
+            one.chmod(0o666)  # the socket's mode is not what is tried here
+        made._group = OPERATORS
+        command = [sys._base_executable, "-I", "-c", CLIENT, beside if reading else path]  # type: ignore[attr-defined]
+        done = subprocess.run(
+            [*command, str(user), str(group), groups], capture_output=True, text=True, timeout=60, check=True
+        )
+    finally:
+        made.stop()
+    said = dict(line.split() for line in done.stdout.splitlines())
+    assert {name for name, ok in said.items() if ok == "True"} == may
+    assert set(said) == {"look", "watch", "mend", "dictate", "erase"}
+
+
+def test_what_is_refused_says_who_may(path: Path) -> None:
+    beside = path.with_name("read.sock")
+    made = ControlServer(path, {"look": dict, "erase": dict}, roles=ROLES, reading=beside)
+    made.start()
+    try:
+        with pytest.raises(RequestError, match=r"for root.*, over .*control.sock; here you may ask: dictate|look"):
+            ask(beside, "erase")
+        with pytest.raises(RequestError, match="unknown request"):
+            ask(beside, "reboot")
+        assert ask(path, "erase") == {}, "the daemon's own user"
+    finally:
+        made.stop()
+    assert not beside.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_the_reading_socket_belongs_to_its_folders_group(open_directory: Path) -> None:
+    """A folder with the set-group-ID bit, inode(7), as systemd/tmpfiles.d makes it for the display."""
+    folder = open_directory / "scangate-display"
+    folder.mkdir()
+    os.chown(folder, SOMEBODY, OPERATORS)
+    folder.chmod(0o2750)
+    made = ControlServer(open_directory / "control.sock", {"look": dict}, reading=folder / "read.sock")
+    made.start()
+    try:
+        found = (folder / "read.sock").stat()
+        assert (found.st_gid, stat.S_IMODE(found.st_mode)) == (OPERATORS, 0o660)
+    finally:
+        made.stop()
+
+
+def test_without_its_folder_the_display_cannot_ask_and_all_else_works(path: Path) -> None:
+    made = ControlServer(path, {"look": dict}, reading=path.parent / "none" / "read.sock")
+    made.start()
+    try:
+        assert ask(path, "look") == {}
+        assert "the display cannot ask at" in (made.trouble or "")
+    finally:
+        made.stop()
 
 
 def test_a_conversation_has_the_connection_to_itself(server: ControlServer, path: Path) -> None:

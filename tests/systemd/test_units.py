@@ -57,7 +57,11 @@ def test_the_unit_is_confined() -> None:
 @pytest.mark.parametrize(
     ("key", "values"),
     [
-        ("ExecStart", ["/opt/scangate/bin/scangate run"]),  # where scripts/install.sh puts it
+        (  # where scripts/install.sh puts it; the folder is made by systemd/tmpfiles.d
+            "ExecStart",
+            ["/opt/scangate/bin/scangate run --reading-socket /run/scangate-display/read.sock"],
+        ),
+        ("ReadWritePaths", ["-/run/scangate-display"]),
         ("Type", ["notify"]),
         ("NotifyAccess", ["main"]),
         ("User", ["scangate"]),
@@ -169,6 +173,7 @@ def test_the_user_and_its_folders(tmp_path: Path) -> None:
         "etc/scangate": (0o750, 0),
         "etc/scangate/credentials": (0o700, 0),
         "var/lib/scangate": (0o700, uid),
+        "run/scangate-display": (0o2750, uid),
     }
     found = {
         name: ((tmp_path / name).stat().st_mode & 0o7777, (tmp_path / name).stat().st_uid) for name in expected

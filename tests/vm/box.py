@@ -217,6 +217,22 @@ class Box:
         file = self._write_reports(name, kind, data)
         self._gadget(f"break {name} {kind} {file}")
 
+    def pair(self, name: str, vendor: str, product: str, address: str) -> None:
+        """Let a Bluetooth scanner that types come into reach."""
+        self.agent.run(
+            f"modprobe uhid && rm -f {_fifo(name)} && systemd-run --collect --unit=ring-{name}"
+            f" python3 {STORE}/ring.py {vendor} {product} {address} {_fifo(name)}"
+        )
+        self.wait_for(lambda: not self.agent.try_run(f"test -p {_fifo(name)}").code, f"{name} is in reach")
+
+    def part(self, name: str) -> None:
+        """Let such a scanner go out of reach."""
+        self.agent.run(f"systemctl stop ring-{name}")
+
+    def typed(self, name: str, data: bytes) -> None:
+        """Let such a scanner send reports."""
+        self.agent.run(f"cat {self._write_reports(name, 'ring', data)} >{_fifo(name)}")
+
     def _write_reports(self, name: str, kind: str, data: bytes) -> str:
         file = f"/run/{name}-{kind}.reports"
         self.agent.write(file, data)
@@ -224,6 +240,10 @@ class Box:
 
     def _gadget(self, command: str) -> str:
         return self.agent.run(f"python3 {STORE}/gadget.py {command}")
+
+
+def _fifo(name: str) -> str:
+    return f"/run/ring-{name}"
 
 
 def port_of(number: int) -> str:

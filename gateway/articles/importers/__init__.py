@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gateway.articles.errors import SourceFileError
 from gateway.articles.importers.accessgudid import read_accessgudid
 from gateway.articles.importers.base import Batch, Changes, Importer, Read, Record
 from gateway.articles.importers.delimited import read_delimited
@@ -34,9 +35,38 @@ def tells_status(source: SourceSettings, record: Record) -> bool:
     return source.format in _TELL_STATUS or (source.format == "csv" and "status" in record.texts)
 
 
+_MAY_CHANGE = frozenset(("peppol", "hl7-mfn"))
+"""Formats of which a file may list changes only."""
+
+
+def may_change(source: SourceSettings) -> bool:
+    """Return whether a file of a source's format may list changes only, so that each one counts."""
+    return source.format in _MAY_CHANGE
+
+
+def is_whole(path: Path, source: SourceSettings) -> bool:
+    """Return whether a file lists all articles of its source; one that cannot be read does not. Raises OSError."""
+    with path.open("rb") as stream:
+        try:
+            return not isinstance(next(IMPORTERS[source.format](stream, source), None), Changes)
+        except SourceFileError:
+            return False
+
+
 def file_to_open(path: Path, source: SourceSettings) -> Path:
     """Return the file to open for what is to be imported: a GUDID release may be a folder."""
     return release_file(path) if source.format == "gudid" else path
 
 
-__all__ = ["IMPORTERS", "Batch", "Changes", "Importer", "Read", "Record", "file_to_open", "tells_status"]
+__all__ = [
+    "IMPORTERS",
+    "Batch",
+    "Changes",
+    "Importer",
+    "Read",
+    "Record",
+    "file_to_open",
+    "is_whole",
+    "may_change",
+    "tells_status",
+]

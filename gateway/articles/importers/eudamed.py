@@ -1,8 +1,8 @@
 """EUDAMED's JSON: devices as its public search (`content`) or its export (`value`) lists them, or a detail a line.
 
 A search result has the plain facts; the detail of a device adds which production identifiers its label carries and
-its other identifiers. How many pieces its packages hold is not among what is public. HIBC identifiers stand there
-without `+`.
+its other identifiers, and its packages: `containedItem` is a tree that begins with the device itself, and each item's
+`containedItems` are the packages that hold `numberOfItems` of it. HIBC identifiers stand there without `+`.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from gateway.articles.importers.base import Record, unusable
 from gateway.articles.importers.json_entries import JsonEntriesError, entries
+from gateway.articles.importers.packaging import MAX_DEPTH
 from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
 
@@ -65,6 +66,16 @@ class _ProductionIdentifiers(Struct, rename="camel"):
     expiration_date: bool | None = None
 
 
+class _Item(Struct, rename="camel"):
+    """The device, or a package."""
+
+    item_identifier: _Identifier | None = None
+    number_of_items: int | None = None
+    item_status: _Code | None = None
+    contained_items: list["_Item"] | None = None
+    """The packages that hold it."""
+
+
 class _Device(Struct, rename="camel"):
     primary_di: str | _Identifier
     issuing_agency: _Code | str | None = None
@@ -84,6 +95,7 @@ class _Device(Struct, rename="camel"):
     secondary_di: _Identifier | None = None
     direct_marking_di: _Identifier | None = None
     unit_of_use: _Identifier | None = None
+    contained_item: _Item | None = None
 
 
 def read_eudamed(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
@@ -101,7 +113,7 @@ def read_eudamed(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | 
         raise unusable(stream, source, str(error), "fetch it again") from error
 
 
-def _records(number: int, device: _Device) -> Iterator[Record]:
+def _records(number: int, device: _Device) -> Iterator[Record | Rejection]:
     if isinstance(device.primary_di, str):
         identifier, issuer = device.primary_di, _agency(device.issuing_agency) or _agency_of(device.basic_udi)
     else:
@@ -122,6 +134,38 @@ def _records(number: int, device: _Device) -> Iterator[Record]:
                 "baseDeviceIdentifier": identifier,
             }
             yield Record(number, {**texts, **more})
+    if device.contained_item is not None:
+        yield from _packages(number, texts, identifier, device.contained_item.contained_items or [], {identifier})
+
+
+def _packages(
+    number: int, texts: dict[Field, str], inside: str, packages: list[_Item], within: set[str]
+) -> Iterator[Record | Rejection]:
+    """Yield the packages that hold `inside`, and those that hold them. `within`: what is in each of them."""
+    for package in packages:
+        identifier = package.item_identifier or _Identifier()
+        code = identifier.code or ""
+        if not code or code in within or len(within) > MAX_DEPTH:
+            reason = f"a package of {inside[:40]} has the identifier of what is in it, or none"
+            yield Rejection(line=number, column="containedItem", reason=reason)
+            continue
+        more: dict[Field, str] = {
+            "deviceIdentifier": code,
+            "issuer": _agency(identifier.issuing_agency),
+            "packageLevel": "package",
+            "baseDeviceIdentifier": inside,
+            "baseQuantity": "" if package.number_of_items is None else str(package.number_of_items),
+        }
+        if package.item_status is not None:
+            more |= _status_texts(package.item_status, "")
+        yield Record(number, {**texts, **more})
+        yield from _packages(number, texts, code, package.contained_items or [], {*within, code})
+
+
+def _status_texts(status: _Code | None, when: str) -> dict[Field, str]:
+    word = _end(status)
+    barred, reason = STATUSES.get(word, (word, ""))
+    return {"status": barred, "statusReason": reason, "statusFrom": when if barred else ""}
 
 
 def _device_texts(device: _Device) -> dict[Field, str]:
@@ -130,8 +174,6 @@ def _device_texts(device: _Device) -> dict[Field, str]:
     if device.device_status is not None:
         status = device.device_status.type or status
         when = (device.device_status.status_date or "")[:10]
-    word = _end(status)
-    barred, reason = STATUSES.get(word, (word, ""))
     risk = _end(device.risk_class).removeprefix("class-")
     required = device.udi_pi_type or _ProductionIdentifiers()
     return {
@@ -146,9 +188,7 @@ def _device_texts(device: _Device) -> dict[Field, str]:
         "lotRequired": "1" if required.batch_number else "",
         "serialRequired": "1" if required.serialization_number else "",
         "expiryRequired": "1" if required.expiration_date else "",
-        "status": barred,
-        "statusReason": reason,
-        "statusFrom": when if barred else "",
+        **_status_texts(status, when),
     }
 
 

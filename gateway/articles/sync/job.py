@@ -4,11 +4,13 @@ One source that cannot be had does not keep the others from being synced.
 """
 
 import fcntl
+import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -17,13 +19,16 @@ import msgspec
 
 from gateway.articles.build.import_job import MAX_SHRINK, import_file
 from gateway.articles.errors import ArticlesError, ImportBusyError, SourceFileError
+from gateway.articles.importers import is_whole, may_change
 from gateway.articles.reports import ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
 from gateway.articles.sync.download import fetch, fetch_small, forget
 from gateway.articles.sync.http_get import PATIENT, DownloadError, Pace, UnreachableError
 from gateway.articles.sync.request import take_requests
-from gateway.articles.sync.source_files import Dropped, find, sha256_of
+from gateway.articles.sync.source_files import MAX_FILES, Dropped, find, sha256_of
 from gateway.articles.sync.state import (
+    FAILURES,
+    HandledFile,
     SourceState,
     SyncResult,
     SyncState,
@@ -83,8 +88,10 @@ def sync(
     force: bool = False,
     watch: Watch = Watch(),  # noqa: B008 - immutable
 ) -> Iterator[Outcome]:
-    """Look at the sources that are due, or were asked for, or at those named; yield what came of each.
+    """Look at the sources that are due, or were asked for, or at those named; yield what came of each file.
 
+    Of several files in a folder the newest counts; of a format that may list changes only, every one since the
+    newest that lists all, in the order of their times and names.
     `directory` is the articles directory; it is made if need be. `force`: import a file that did not change, or
     lacks many rows, too.
     Raises ImportBusyError when another sync runs, OSError when the state cannot be written.
@@ -99,12 +106,12 @@ def sync(
             if not wanted and (names or not is_due(source, state.sources.get(source.name), now())):
                 continue
             watch.source(source.name)
-            looked = _Look(directory, source, state.sources.get(source.name), watch, force=force, wanted=wanted)
-            outcome = looked.at(now)
-            state.sources[source.name] = outcome.state
+            look = _Look(directory, source, state.sources.get(source.name), watch, force=force, wanted=wanted)
             known = {one.name for one in sources}
-            write_state(directory, SyncState(sources={k: v for k, v in state.sources.items() if k in known}))
-            yield outcome
+            for outcome in look.at(now):
+                state.sources[source.name] = outcome.state
+                write_state(directory, SyncState(sources={k: v for k, v in state.sources.items() if k in known}))
+                yield outcome
 
 
 @contextmanager
@@ -139,50 +146,119 @@ class _Look:
         self._wanted = wanted
         self._settings = digest_of(source)
         self._known = known
-        same = known is not None and known.settings == self._settings and not force
-        self._comparable = known if same else None
-        """What is known of the file, where it would be imported in the same way."""
 
-    def at(self, now: Callable[[], datetime]) -> Outcome:
-        """Look, and import what is new."""
+    @property
+    def _comparable(self) -> SourceState | None:
+        """What is known of the file, where it would be imported in the same way."""
+        known = self._known
+        return known if known is not None and known.settings == self._settings and not self._force else None
+
+    def at(self, now: Callable[[], datetime]) -> Iterator[Outcome]:
+        """Look, and import what is new; yield what came of each file."""
         begun = now()
-        report: ImportReport | None = None
         try:
-            state, report = self._dropped(begun) if self._source.path is not None else self._fetched(begun)
+            looks = self._dropped(begun) if self._source.path is not None else iter((self._fetched(begun),))
+            for state, report in looks:
+                yield self._outcome(state, report)
         except (ArticlesError, OSError) as error:
             unreachable = isinstance(error, UnreachableError) or (
                 isinstance(error, SourceFileError) and error.recoverable
             )
-            state = self._state(begun, SyncResult.UNREACHABLE if unreachable else SyncResult.FAILED, str(error))
-        return Outcome(self._source.name, msgspec.structs.replace(state, tried=self._settings), report)
+            result = SyncResult.UNREACHABLE if unreachable else SyncResult.FAILED
+            yield self._outcome(self._state(begun, result, str(error)), None)
 
-    def _dropped(self, now: datetime) -> tuple[SourceState, ImportReport | None]:
+    def _outcome(self, state: SourceState, report: ImportReport | None) -> Outcome:
+        self._known = msgspec.structs.replace(state, tried=self._settings)
+        return Outcome(self._source.name, self._known, report)
+
+    def _dropped(self, now: datetime) -> Iterator[tuple[SourceState, ImportReport | None]]:
         pattern = self._source.path or ""
         found = find(pattern, self._source.format)
-        if found is None:
-            return self._state(now, SyncResult.NOTHING, f"no file at {pattern}"), None
+        if not found:
+            yield self._state(now, SyncResult.NOTHING, f"no file at {pattern}"), None
+            return
         known = self._comparable
-        if known is not None and known.fingerprint == found.fingerprint:
-            return self._unchanged(now, known), None
+        files = {} if known is None else dict(known.files)
+        series = self._series(found, files)
+        first = next((place for place, one in enumerate(series) if _key(one) not in files), len(series))
+        new = series[first:]
+        settled = list(takewhile(lambda one: self._is_settled(one, now), new))
+        for one in settled:
+            yield self._take(one, now, files, {_key(each) for each in series})
+        if len(settled) < len(new):
+            waiting = self._state(now, SyncResult.WAITING, f"{new[len(settled)].path} was written to just now")
+            seen = "\n".join(one.fingerprint for one in new[len(settled) :])
+            yield msgspec.structs.replace(waiting, seen=seen), None
+        elif not new and known is not None:
+            yield self._of_files(self._unchanged(now, known), files, {_key(each) for each in series}), None
+
+    def _series(self, found: list[Dropped], files: Mapping[str, HandledFile]) -> list[Dropped]:
+        """Return the files that count, in their order."""
+        if not may_change(self._source):
+            return found[-1:]
+        for place in reversed(range(len(found))):
+            handled = files.get(_key(found[place]))
+            if is_whole(found[place].path, self._source) if handled is None else handled.whole:
+                return found[place:]
+        return found
+
+    def _is_settled(self, found: Dropped, now: datetime) -> bool:
         fresh = any(0 <= now.timestamp() - moment < SETTLE_SECONDS for moment in found.written)
-        same = self._known is not None and self._known.seen == found.fingerprint
-        if fresh and not same and not self._wanted:
-            waiting = self._state(now, SyncResult.WAITING, f"{found.path} was written to just now")
-            return msgspec.structs.replace(waiting, seen=found.fingerprint), None
+        seen = "" if self._known is None else self._known.seen or ""
+        return not fresh or self._wanted or found.fingerprint in seen.split("\n")
+
+    def _take(
+        self, found: Dropped, now: datetime, files: dict[str, HandledFile], series: Collection[str]
+    ) -> tuple[SourceState, ImportReport | None]:
+        """Import one dropped file, unless it is a copy of one that has been looked at, and note it in `files`."""
+        known, key = self._comparable, _key(found)
         sha256 = found.sha256()
-        self._check(sha256, found.path, self._expected())
-        if known is not None and known.sha256 == sha256:
-            return msgspec.structs.replace(self._unchanged(now, known), fingerprint=found.fingerprint), None
-        report = self._import(found.path, now, None)
-        still = Dropped(found.path).fingerprint == found.fingerprint
-        state = self._after(now, report, sha256)
-        # written to in the meantime: whatever was read, the next run reads it again
-        return msgspec.structs.replace(state, fingerprint=found.fingerprint if still else None), report
+        self._check(sha256, found.path, self._expected(found.path.name))
+        changing = may_change(self._source)
+        former = {one.sha256: one for one in files.values()} if changing and key not in files else {}
+        copied = former.get(sha256)
+        if known is not None and (known.sha256 == sha256 if not changing else copied is not None):
+            result = SyncResult.IMPORTED if known.taken else known.result
+            files[key] = copied or HandledFile(found.modified_ns, sha256, result, known.message)
+            return self._of_files(self._unchanged(now, known), files, series), None
+        later = [one for other, one in files.items() if other not in series and one.modified_ns > found.modified_ns]
+        report = None
+        if changing and later:
+            message = (
+                f"{found.path} is older than files of changes that were taken and are gone: it would undo what they "
+                "said; if it is right, take it with --force"
+            )
+            state = self._state(now, SyncResult.REFUSED, message)
+        else:
+            try:
+                report = self._import(found.path, now, None)
+                state = self._after(now, report, sha256)
+            except SourceFileError as error:
+                if error.recoverable:
+                    raise
+                state = self._state(now, SyncResult.FAILED, str(error))
+        if Dropped(found.path).fingerprint == found.fingerprint:  # else the next run reads what was written since
+            whole = changing and is_whole(found.path, self._source)
+            if not changing:
+                files.clear()  # an earlier file that becomes the newest again is news
+            files[key] = HandledFile(found.modified_ns, sha256, state.result, state.message, whole)
+        else:
+            files.pop(key, None)
+        return self._of_files(msgspec.structs.replace(state, settings=self._settings), files, series), report
+
+    def _of_files(self, state: SourceState, files: dict[str, HandledFile], series: Collection[str]) -> SourceState:
+        """Return a state that remembers the files, and that is no better than the worst of those that count."""
+        bad = next((files[key] for key in series if key in files and files[key].result in FAILURES), None)
+        newest = sorted(files.items(), key=lambda item: item[1].modified_ns)[-MAX_FILES:]
+        state = msgspec.structs.replace(state, files=dict(newest))
+        if bad is None or state.result in FAILURES:
+            return state
+        return msgspec.structs.replace(state, result=bad.result, message=bad.message)
 
     def _fetched(self, now: datetime) -> tuple[SourceState, ImportReport | None]:
         url = self._source.url or ""
         known = self._comparable
-        expected = self._expected()
+        expected = self._expected(PurePosixPath(unquote(urlsplit(url).path)).name)
         if known is not None and expected is not None and known.sha256 == expected:
             return self._unchanged(now, known), None
         part = self._directory / f"download-{self._source.name}.part"
@@ -206,8 +282,8 @@ class _Look:
             return fetch(self._source, url, part, known, pace=watch.pace, progress=watch.fetched)
         return fetch(self._source, url, part, known, pace=watch.pace, wait=watch.wait, progress=watch.fetched)
 
-    def _expected(self) -> str | None:
-        """Return what the file's SHA-256 must be, where that is known. Raises DownloadError."""
+    def _expected(self, name: str) -> str | None:
+        """Return what the SHA-256 of the file of this name must be, where that is known. Raises DownloadError."""
         source = self._source
         if source.sha256_url is None:
             return source.sha256
@@ -217,7 +293,6 @@ class _Look:
             if wait is None
             else fetch_small(source, source.sha256_url, pace=pace, wait=wait)
         )
-        name = PurePosixPath(unquote(urlsplit(source.url or "").path) or source.path or "").name
         published = published_sha256(page, name)
         if published is None:
             raise DownloadError(
@@ -272,7 +347,6 @@ class _Look:
             state,
             settings=self._settings,
             sha256=sha256,
-            fingerprint=None,
             validators=None,
             taken=report.swapped,
         )
@@ -284,8 +358,10 @@ class _Look:
             return msgspec.structs.replace(
                 known, attempted=moment, succeeded=moment, result=SyncResult.UNCHANGED, message=""
             )
-        refused = known.message if known.result is SyncResult.REFUSED else "refused before, and unchanged since"
-        return msgspec.structs.replace(known, attempted=moment, result=SyncResult.REFUSED, message=refused)
+        if known.result in FAILURES:
+            return msgspec.structs.replace(known, attempted=moment)
+        message = "refused before, and unchanged since"
+        return msgspec.structs.replace(known, attempted=moment, result=SyncResult.REFUSED, message=message)
 
     def _state(self, now: datetime, result: SyncResult, message: str) -> SourceState:
         """Return what was known, with a new result."""
@@ -293,6 +369,11 @@ class _Look:
         if self._known is None:
             return SourceState(attempted=moment, result=result, message=message)
         return msgspec.structs.replace(self._known, attempted=moment, result=result, message=message)
+
+
+def _key(found: Dropped) -> str:
+    """Return what a dropped file is remembered by."""
+    return hashlib.blake2b(found.fingerprint.encode(), digest_size=8).hexdigest()
 
 
 def published_sha256(page: bytes, name: str) -> str | None:

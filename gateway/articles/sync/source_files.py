@@ -1,7 +1,9 @@
-"""Files that others put into a folder of this box: which one counts, and whether it is another than last time."""
+"""Files that others put into a folder of this box: which ones count, and whether they are others than last time."""
 
 import hashlib
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -10,7 +12,7 @@ from gateway.articles.errors import SourceFileError
 from gateway.articles.importers.gudid import DEVICES, IDENTIFIERS
 
 MAX_FILES: Final = 10_000
-"""Files of a folder or pattern that are looked at; who drops files must also clear them away."""
+"""Files of a folder or pattern; who drops files must also clear them away."""
 _MAGIC: Final = re.compile(r"[*?[]")
 _UNFINISHED: Final = (".part", ".tmp", ".filepart", ".crdownload", "~")
 """Ends of names that copying programs give a file until it is whole."""
@@ -33,30 +35,32 @@ class Dropped:
             f"{file}:{stat.st_size}:{stat.st_mtime_ns}" for file, stat in zip(files, stats, strict=True)
         )
         """Names, sizes and times: the same as long as nobody touched it."""
+        self.modified_ns = max(stat.st_mtime_ns for stat in stats)
+        """Nanoseconds since 1970 UTC: orders files of changes, together with the name."""
 
     def sha256(self) -> str:
         """Return the digest of the content; of a release, of its files one after the other."""
         return sha256_of(*self._files)
 
 
-def find(pattern: str, file_format: str) -> Dropped | None:
-    """Return the file that counts, None where none is there. Raises SourceFileError, OSError.
+def find(pattern: str, file_format: str) -> list[Dropped]:
+    """Return the files that are there, the oldest first. Raises SourceFileError, OSError.
 
     Links are not followed out of a folder: whoever may drop files there could have any file of this box read.
     """
     path = Path(pattern)
     if _MAGIC.search(pattern):
         root = Path(path.anchor)
-        return _newest(list(islice(root.glob(str(path.relative_to(path.anchor))), MAX_FILES)))
+        return _in_order(root.glob(str(path.relative_to(path.anchor))), path)
     if not path.exists():
         if path.parent.is_dir():
-            return None
+            return []
         raise SourceFileError(
             "look into", path.parent, "there is no such folder", "correct `path`, or mount it", recoverable=True
         )
     if not path.is_dir() or (file_format == "gudid" and _release(path)):
-        return Dropped(path)
-    return _newest(list(islice(path.iterdir(), MAX_FILES)))
+        return [Dropped(path)]
+    return _in_order(path.iterdir(), path)
 
 
 def sha256_of(*files: Path) -> str:
@@ -69,16 +73,25 @@ def sha256_of(*files: Path) -> str:
     return digest.hexdigest()
 
 
-def _newest(paths: list[Path]) -> Dropped | None:
-    files = [
+def _in_order(paths: Iterable[Path], place: Path) -> list[Dropped]:
+    listed = list(islice(paths, MAX_FILES + 1))
+    if len(listed) > MAX_FILES:
+        raise SourceFileError(
+            "look into", place, f"it has more than {MAX_FILES} files", "clear away the old ones", recoverable=True
+        )
+    wanted = [
         path
-        for path in paths
+        for path in listed
         if not path.is_symlink()
         and path.is_file()
         and not path.name.startswith(".")
         and not path.name.casefold().endswith(_UNFINISHED + _BESIDE)
     ]
-    return Dropped(max(files, key=lambda file: (file.stat().st_mtime_ns, file.name))) if files else None
+    files = []
+    for path in wanted:
+        with suppress(FileNotFoundError):  # moved away since
+            files.append(Dropped(path))
+    return sorted(files, key=lambda file: (file.modified_ns, file.path.name))
 
 
 def _release(folder: Path) -> list[Path]:

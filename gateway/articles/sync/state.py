@@ -15,8 +15,8 @@ from gateway.system.atomic_file import whole_file
 
 STATE: Final = "sync.json"
 STATE_MODE: Final = 0o640
-MAX_STATE_BYTES: Final = 1024 * 1024
-"""Some hundreds of sources; a larger file is none of ours."""
+MAX_STATE_BYTES: Final = 16 * 1024 * 1024
+"""Some hundreds of sources, and of some of them ten thousand files of changes; a larger file is none of ours."""
 RETRY_SECONDS: Final = 900
 """After a failure a source is due again so soon, where its interval is longer."""
 
@@ -42,6 +42,18 @@ class SyncResult(StrEnum):
 FAILURES: Final = frozenset({SyncResult.REFUSED, SyncResult.FAILED, SyncResult.UNREACHABLE})
 
 
+class HandledFile(Struct, frozen=True, array_like=True):
+    """A dropped file that has been looked at."""
+
+    modified_ns: int
+    sha256: str
+    result: SyncResult
+    """imported, refused or failed."""
+    message: str = ""
+    whole: bool = False
+    """It lists all articles of its source, and does not change some."""
+
+
 class SourceState(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What is known of one source. Moments are seconds since 1970 UTC."""
 
@@ -63,9 +75,9 @@ class SourceState(Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     sha256: str | None = None
     """Of the file that was looked at last."""
     seen: str | None = None
-    """Names, sizes and times of a dropped file that was waited for: the same at the next look, it is whole."""
-    fingerprint: str | None = None
-    """Names, sizes and times of a dropped file."""
+    """Names, sizes and times of dropped files that are waited for: the same at the next look, they are whole."""
+    files: dict[str, HandledFile] = {}
+    """Dropped files that have been looked at with these settings, by a digest of their names, sizes and times."""
     validators: Validators | None = None
     """Of a fetched one."""
     taken: bool = False

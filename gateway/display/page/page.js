@@ -7,10 +7,10 @@
   const SHAPES = {
     accepted: "check", warning: "triangle", refused: "octagon", invalid: "barred", more: "dots", trouble: "disk",
     deviating: "aside", question: "question", chosen: "arrow", undone: "back", identified: "place", ready: "code",
-    attention: "plug", limited: "half", unable: "full", lost: "cut",
+    attention: "plug", limited: "half", unable: "full", lost: "cut", closed: "folder",
   };
   // What is left out where the panel does not fit, one after the other, until it does.
-  const STEPS = ["no-list", "no-notes", "small-facts", "no-foot", "few-facts", "no-facts"];
+  const STEPS = ["no-list", "no-notes", "small-facts", "no-foot", "few-facts", "no-facts", "own-action"];
   const TAIL = 18; // characters of a name's end that stay: size, side, gauge
   const at = (id) => document.getElementById(id);
   let page = null; // the newest message
@@ -20,6 +20,7 @@
   let shown = ""; // what stands on the panel, so that a screen reader does not repeat it
   let drawn = null; // the panel that stands there
   let listed = "";
+  let acting = "";
   let lost = { state: "lost", headline: at("headline").textContent, article: "", facts: [], time: "", notes: [],
     reason: at("reason").textContent };
 
@@ -102,14 +103,21 @@
     }
   };
 
+  const showActions = () => {
+    const now = JSON.stringify(page.actions);
+    if (now === acting) return;
+    acting = now;
+    at("action").replaceChildren(...page.actions.map((one) => element("span", one.text, one.own ? "own" : "")));
+    fit(); // nothing else of the page takes space from the panel
+  };
+
   const showRest = () => {
     document.documentElement.lang = page.language;
     document.body.dataset.waiting = page.waiting ? "yes" : "no";
-    for (const id of ["action", "context", "alarm", "delivery"]) {
-      if (at(id).textContent === page[id]) continue;
-      at(id).textContent = page[id];
-      if (id === "action") fit(); // the others never take space from the panel
+    for (const id of ["context", "alarm", "delivery"]) {
+      if (at(id).textContent !== page[id]) at(id).textContent = page[id];
     }
+    showActions();
     const now = JSON.stringify([page.recent, page.recentTitle]);
     if (now === listed) return;
     listed = now;
@@ -118,7 +126,8 @@
       const row = document.createElement("li");
       row.dataset.state = one.state;
       row.append(shape(one.state, one.word), element("span", one.article, "name"),
-        element("span", one.lot, "lot"), element("time", one.time.slice(0, 5), "at"));
+        element("span", one.lot, "lot"), element("span", one.stage, "stage"),
+        element("time", one.time.slice(0, 5), "at"));
       return row;
     }));
   };
@@ -129,6 +138,7 @@
       page = null;
       showPanel(lost, 0);
       for (const id of ["action", "context", "alarm", "delivery", "time"]) at(id).textContent = "";
+      acting = listed = "";
     } else {
       showPanel(page.now !== null && now < until ? page.now : page.idle, page.number);
     }
@@ -138,7 +148,10 @@
     if (source !== null) source.close();
     source = new EventSource("events");
     source.onmessage = (message) => {
+      const before = page;
       page = JSON.parse(message.data);
+      // Not what was there before this page began to listen.
+      if (before !== null && page.number !== before.number && page.now !== null) sound.play(page.now.signal);
       lost = page.lost;
       heard = performance.now();
       until = heard + page.leftMs;
@@ -148,6 +161,10 @@
   };
 
   addEventListener("resize", fit);
+  const askForSound = () => sound.ask(() => { at("sound").hidden = sound.ready(); });
+  at("sound").addEventListener("click", askForSound);
+  addEventListener("pointerdown", askForSound);
+  askForSound();
   listen();
   setInterval(() => {
     show();
