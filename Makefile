@@ -12,13 +12,16 @@ LOCK = build/release/bin/uv pip compile --quiet --universal --python-version 3.1
 export PYTHON
 export PYTHONUNBUFFERED = 1
 
+# The central side reads no scanner, prints no page and has no station registry.
+BOX_ONLY := evdev pydyf pyserial tinydb xlsxwriter zxing-cpp
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo hl7 pictures test lint check deb install-test release bench vm-test fleet region faults soak mutants lock \
+.PHONY: help demo hl7 pictures test lint check deb install-test install-check release bench vm-test fleet region faults soak mutants lock \
 	wheelhouse sbom install uninstall clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after 20 events)
 	@scripts/environment.sh demo
@@ -26,7 +29,7 @@ demo: ## the whole chain on this machine, nothing to set up (COUNT=20 ends after
 
 # A file's tests stay in one worker, one after the other: they share its server or browser.
 test: ## every test that needs no special machine, on all cores (PYTEST_ARGS="-k gs1", WORKERS=0: one by one)
-	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb promtool
+	@scripts/environment.sh dev mosquitto systemd-analyze strace chromium-headless-shell initdb promtool sshd nginx
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: ## format, lint and types
@@ -60,6 +63,7 @@ faults: ## every fault at every point: SIGKILL, full disk, lying brokers, cut ne
 	@scripts/environment.sh dev mosquitto strace
 	@SCANGATE_DAMAGES=1000 $(BIN)/python -m pytest -q tests/outbox/test_damage.py
 	@$(BIN)/python -m tests.faults.run --write
+	@$(BIN)/python -m tests.faults.chaos 3
 
 soak: ## random faults for a while, counts at the end (MINUTES=60, SEED=n)
 	@scripts/environment.sh dev mosquitto strace
@@ -91,8 +95,8 @@ lock: ## the lock files from pyproject.toml (UPGRADE=1 takes the newest versions
 	$(LOCK) pyproject.toml --extra demo --extra gpio --no-emit-package evdev -c requirements/dev.txt \
 		-o requirements/demo.txt  # it needs a compiler, and the demo reads no keyboard
 	$(LOCK) pyproject.toml --extra gpio -c requirements/dev.txt -o requirements/run.txt
-	$(LOCK) pyproject.toml --extra intake --no-emit-package evdev -c requirements/dev.txt \
-		-o requirements/intake.txt  # the central side has no scanners
+	$(LOCK) pyproject.toml --extra intake $(addprefix --no-emit-package ,$(BOX_ONLY)) -c requirements/dev.txt \
+		-o requirements/intake.txt
 
 wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
 	@scripts/wheelhouse.sh $(or $(WHEELHOUSE),wheelhouse)
@@ -100,15 +104,19 @@ wheelhouse: ## a folder that installs without a network (WHEELHOUSE=wheelhouse)
 deb: ## Debian packages in build/deb (ARCH=arm64, SUITE=trixie: only these)
 	@scripts/environment.sh demo dpkg-deb mmdebstrap x86_64-linux-gnu-gcc aarch64-linux-gnu-gcc
 	@for suite in $(or $(SUITE),bookworm trixie); do for arch in $(or $(ARCH),amd64 arm64); do \
-		$(BIN)/python deploy/debian/build.py --suite $$suite --arch $$arch --out build/deb || exit; done; done
+		for package in scangate scangate-intake; do $(BIN)/python deploy/debian/build.py --package $$package \
+		--suite $$suite --arch $$arch --out build/deb || exit; done; done; done
 
 install-test: ## the packages in booted Debian 12 and 13, as root (SUITE=bookworm: only this one)
-	@scripts/environment.sh dev mosquitto mmdebstrap systemd-nspawn
-	@$(MAKE) --no-print-directory deb ARCH=amd64 $(if $(SUITE),SUITE=$(SUITE))
+	@scripts/environment.sh dev mosquitto mmdebstrap systemd-nspawn qemu-aarch64-static lintian gpg openssl ssh-keygen
+	@$(MAKE) --no-print-directory deb $(if $(SUITE),SUITE=$(SUITE))
 	@[ -x build/rollout/bin/ansible-playbook ] || { $(PYTHON) -m venv build/rollout && build/rollout/bin/pip \
 		--disable-pip-version-check install --quiet --require-hashes -r requirements/rollout.txt; }
 	@SCANGATE_INSTALL=1 $(if $(SUITE),SCANGATE_INSTALL_SUITES=$(SUITE)) \
 		$(BIN)/python -m pytest tests/install -v -p no:xdist $(PYTEST_ARGS)
+
+install-check: ## four minutes of install-test; says so where the machine cannot boot a guest
+	@scripts/install_check.sh
 
 release: ## what is published, signed: packages, apt repository, wheelhouse, SBOM, VEX (SIGN_WITH=KEY)
 	@scripts/environment.sh demo dpkg-deb gpg

@@ -41,10 +41,10 @@ trap - EXIT
 ln -sfn "$name" "$DESTDIR$app/next"
 mv -T "$DESTDIR$app/next" "$DESTDIR$app/current"
 ln -sfn current/bin "$DESTDIR$app/bin"
-mkdir -p "$DESTDIR/usr/local/bin" "$DESTDIR/etc/scangate/intake-credentials"
-chmod 0700 "$DESTDIR/etc/scangate/intake-credentials"
+mkdir -p "$DESTDIR/usr/local/bin" "$DESTDIR/etc/scangate-intake/credentials"
+chmod 0700 "$DESTDIR/etc/scangate-intake/credentials"
 ln -sfn "$app/bin/scangate-intake" "$DESTDIR/usr/local/bin/scangate-intake"
-[ -e "$DESTDIR/etc/scangate/intake.toml" ] || install -m 0644 deploy/intake.toml "$DESTDIR/etc/scangate/intake.toml"
+[ -e "$DESTDIR/etc/scangate-intake/intake.toml" ] || install -m 0644 deploy/intake.toml "$DESTDIR/etc/scangate-intake/intake.toml"
 for unit in scangate-intake.service scangate-intake-forward@.service; do
     install -D -m 0644 "deploy/systemd/$unit" "$units/$unit"
 done
@@ -52,5 +52,5 @@ if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     systemctl try-restart scangate-intake.service 'scangate-intake-forward@*.service'
 fi
-say "next: /etc/scangate/intake.toml, keys in /etc/scangate/intake-credentials, then  systemctl enable --now scangate-intake"
+say "next: /etc/scangate-intake/intake.toml, keys in /etc/scangate-intake/credentials, then  systemctl enable --now scangate-intake"
 say "the former version stays in $app: to go back, point $app/current at it and restart"

@@ -20,9 +20,10 @@ CREATE VIEW IF NOT EXISTS done AS SELECT *, body ->> '$.data.repeats' AS first, 
     body ->> '$.data.corrects' AS corrects, body ->> '$.data.quantity' AS quantity FROM event
     WHERE undoes IS NULL AND NOT refused AND NOT EXISTS (
         SELECT 1 FROM event AS undo WHERE undo.undoes = event.id AND undo.source = event.source);
-CREATE VIEW IF NOT EXISTS in_force AS SELECT *, max(0, quantity - (SELECT total(quantity) FROM done AS away
-    WHERE away.corrects = done.id AND action <> 'explant')) AS booked FROM done WHERE NOT EXISTS (SELECT 1
+CREATE VIEW IF NOT EXISTS once AS SELECT * FROM done WHERE NOT EXISTS (SELECT 1
     FROM done AS other WHERE other.sequence < done.sequence AND done.first IN (other.id, other.first));
+CREATE VIEW IF NOT EXISTS in_force AS SELECT *, max(0, quantity - (SELECT total(quantity) FROM once AS away
+    WHERE away.corrects = once.id AND action <> 'explant')) AS booked FROM once;
 CREATE TABLE IF NOT EXISTS poison (topic TEXT, body BLOB, error TEXT, UNIQUE (topic, body));
 CREATE TABLE IF NOT EXISTS settled (source TEXT, epoch TEXT, upto INTEGER, PRIMARY KEY (source, epoch));
 CREATE VIEW IF NOT EXISTS gap AS SELECT source, epoch, sequence + 1 AS first, following - 1 AS last FROM (

@@ -180,7 +180,8 @@ class SerialScanner(NodeScanner):
             )
         if number in FORBIDDEN:
             return ConnectionState.NO_PERMISSION, (
-                f"{path} may not be opened by this user: add the user to the group that owns it (usually dialout)"
+                f"{path} may not be opened by this user: add the user to the group that owns it (usually dialout); if"
+                " a login prompt ran on it, it has taken it over: unplug the scanner and plug it in again"
             )
         if number in _NO_PORT:
             raise DriverError(

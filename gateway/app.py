@@ -26,6 +26,7 @@ from gateway.devices.settings_monitor import SettingsMonitor
 from gateway.devices.station_registry import RegistryError, StationRegistry
 from gateway.events.cloudevent import gateway_source
 from gateway.events.topics import Topics
+from gateway.monitoring.audit_notes import AuditNotes
 from gateway.monitoring.identity_watch import IdentityWatch
 from gateway.monitoring.monitor import Monitor
 from gateway.mqtt.supervisor import PublisherSupervisor
@@ -36,14 +37,17 @@ from gateway.outbox.settings import OutboxSettings
 from gateway.outbox.used_pieces import StationJournal
 from gateway.outbox.writer import UNPROVEN_END, Outbox
 from gateway.scanning.carry_over import CarryOver
+from gateway.scanning.case_requests import Cases
 from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
 from gateway.scanning.retry_request import DeadLetters
 from gateway.scanning.worker import Worker
+from gateway.station.keys import read_keys
 from gateway.system.clock import Clock
 from gateway.system.control_socket import ControlServer, RequestError, Role
+from gateway.system.session_key import session_key
 from gateway.system.signed_envelope import Unseal, unsealed
 from gateway.system.systemd import ServiceManager
 from gateway.system.upgrade import taken_back
@@ -60,9 +64,11 @@ READERS_STOP_SECONDS: Final = 1.6
 WORKER_STOP_SECONDS: Final = 1.2
 PUBLISHER_STOP_SECONDS: Final = 1.8
 """Shares of the five seconds an ordered stop may take."""
+NOTED: Final = frozenset({"calibrate", "exported", "lend", "reload", "retry"})
+"""What changes something, and stands in the audit trail."""
 ROLES: Final = {
-    **dict.fromkeys(("status", "scanners", "station", "quality", "watch"), Role.READ),
-    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload"), Role.OPERATE),
+    **dict.fromkeys(("status", "scanners", "station", "quality", "case", "watch"), Role.READ),
+    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload", "close-case"), Role.OPERATE),
 }
 """Who may ask what of the control socket. Of the rest, `exported` makes events ones that may be removed by age."""
 DESCRIPTORS: Final = 96
@@ -164,16 +170,21 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         stack.enter_context(state_lock(state))
         clock = Clock()
         box = read_identity(source_of(config))
+        came_back = taken_back() is not None
+        if came_back:
+            _bring_recalls_back(config)
         outbox = open_outbox(
             state / "outbox.db",
             _kept(config),
             box,
             clock.now(),
             service_manager.at_work,
-            came_back=taken_back() is not None,
+            came_back=came_back,
         )
         clock.not_before(outbox.last_trusted_ns() or 0)
         alarms = _alarms_of_the_start(outbox)
+        notes = AuditNotes(state)
+        notes.configuration(config)
         # 2. The scan path, from the scanner's end to the operator's signal.
         inbox = Inbox()
         registry = stack.enter_context(contextlib.closing(_registry(state)))
@@ -183,7 +194,8 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
         pipeline = Pipeline(
             config,
             ArticleMaster(config.articles_directory, config.articles.priorities()),
-            journal=StationJournal(state / "outbox.db"),
+            read_keys(config.station.code_key_file, config.context, session_key(control_path.parent)),
+            StationJournal(state / "outbox.db"),
             station=carry_over.restore(config),
             completing=_completing(registry),
         )
@@ -216,6 +228,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             indicator=indicator,
             on_event=announce,
         )
+        cases = Cases(worker, pipeline, clock.now)
         feed = _feed(config, clock)
         identity = IdentityWatch(box.machine)
         # 3. Whoever asks.
@@ -226,6 +239,8 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                 "scanners": lambda _: monitor.scanners(),
                 "station": lambda _: worker.status.view,
                 "quality": lambda _: worker.quality.report(),
+                "case": lambda _: cases.look(),
+                "close-case": lambda _: cases.close(),
                 "calibrate": calibrator.begin,
                 "calibration": calibrator.look,
                 "signal": lambda args: _play(worker, args),
@@ -237,6 +252,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             {"lend": settings_monitor.lender.lend},
             roles=ROLES,
             reading=reading_path,
+            noted=dict.fromkeys(NOTED, notes.asked),
         )
         monitor = Monitor(
             config,
@@ -251,7 +267,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
             feed=feed,
             identity=identity,
             indicator=indicator,
-            troubles=lambda: (control.trouble,),
+            troubles=lambda: (control.trouble, registry.trouble, notes.trouble),
         )
         stack.enter_context(contextlib.closing(monitor))
         _open(control, control_path)
@@ -271,11 +287,14 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
 
             feed.resume()
             topics = _topics(config)
-            remote = Remote(config, worker, monitor.status, publisher.replay, lambda: _reload(check_reload, life))
+            remote = Remote(
+                config, worker, cases, monitor.status, publisher.replay, lambda: _reload(check_reload, life)
+            )
             publisher.start(
                 {
                     topics.commands: Commands(
-                        topics, remote.handlers(), clock.now, publisher.reply, publisher.memory, unseal
+                        topics,
+                        *(remote.handlers(), clock.now, publisher.reply, publisher.memory, unseal, notes.commanded),
                     ).take,
                     topics.deltas: feed.take,
                     topics.delta_state: feed.take_state,
@@ -362,6 +381,18 @@ def _kept(config: Config) -> OutboxSettings:
 def source_of(config: Config) -> str:
     """Return the URN of the configured box."""
     return gateway_source(config.gateway.tenant, config.gateway.site, config.gateway.id)
+
+
+def _bring_recalls_back(config: Config) -> None:
+    """Go on with the article changes that this version had, where a newer one has brought them forward."""
+    from gateway.articles.overlay.schema import bring_back
+    from gateway.articles.overlay.store import OVERLAY
+
+    try:
+        if bring_back(config.articles_directory / OVERLAY):
+            log.warning("article changes are those from before the upgrade: what came since is asked for again")
+    except OSError as error:  # the overlay's own alarm says that it is of a newer version
+        log.error("article changes cannot be brought back: %s", error)  # noqa: TRY400 - its words say it all
 
 
 def _alarms_of_the_start(outbox: Outbox) -> list[str]:

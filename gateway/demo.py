@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from paho.mqtt.client import Client, MQTTMessage, MQTTv311
@@ -26,6 +26,7 @@ from gateway import app, samples
 from gateway.articles.build.import_job import import_file
 from gateway.articles.settings import SourceSettings
 from gateway.config.loader import Config, parse
+from gateway.display.settings import DisplaySettings
 from gateway.events import cloudevent
 from gateway.events.topics import Topics
 from gateway.system.control_socket import DaemonUnreachableError
@@ -41,14 +42,22 @@ CASE: Final = '{"after_ms":300,"text":"]C0orbit:DEMO-1","note":"a case begins"}\
 """Where an intake is there: what is used for a case can be posted to its account."""
 
 
-@contextlib.contextmanager
-def demonstration(
-    database: Path | None = None,
-) -> Iterator[Iterator[tuple[cloudevent.ScanEvent, bytes]]]:
-    """Set everything up in a temporary directory and yield the events as they arrive; clean up at the end.
+class Show(NamedTuple):
+    """What there is to see."""
 
-    With `database`, an intake takes them into that SQLite file, too, and what it acknowledges counts as delivered.
-    Raises DaemonUnreachableError when no event arrives.
+    events: Iterator[tuple[cloudevent.ScanEvent, bytes]]
+    """Each as it arrives at a subscriber."""
+    page: str | None
+    """Address of the station's page; None without."""
+
+
+@contextlib.contextmanager
+def demonstration(database: Path | None = None, *, page: bool = False) -> Iterator[Show]:
+    """Set everything up in a temporary directory and yield what there is to see; clean up at the end.
+
+    With `database`, an intake takes the events into that SQLite file, too, and what it acknowledges counts as
+    delivered. `page`: the station's page is served on this machine. Its events raise DaemonUnreachableError when none
+    arrives.
     """
     with tempfile.TemporaryDirectory(prefix="scangate-demo-") as folder, contextlib.ExitStack() as stack:
         directory = Path(folder)
@@ -62,8 +71,9 @@ def demonstration(
         bodies = stack.enter_context(_subscribed(scans, port, "scangate-demo-consumer"))
         if database is not None:
             stack.enter_context(_intake(config, port, database))
+        address = stack.enter_context(_page(config, directory / "control.sock")) if page else None
         stack.enter_context(_daemon(config, directory / "control.sock"))
-        yield _events(bodies)
+        yield Show(_events(bodies), address)
 
 
 def _central(directory: Path) -> dict[str, dict[str, object]]:
@@ -84,7 +94,7 @@ def _config(directory: Path, port: int, changes: dict[str, dict[str, object]]) -
     return parse(
         {
             "gateway": {"tenant": "demo", "site": "hospital", "id": "gw01"},
-            "station": {"id": "op3", "profile": "operating-room"},
+            "station": {"id": "op3", "profile": "operating-room", "language": "en"},
             "state": {"directory": str(directory / "state")},
             "scanner": [scanner],
             "broker": broker,
@@ -174,6 +184,27 @@ def _intake(config: Config, port: int, database: Path) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(BROKER_SECONDS)
+
+
+@contextlib.contextmanager
+def _page(config: Config, control_path: Path) -> Iterator[str]:
+    """Serve the station's page on any free port of this machine; yield its address."""
+    from gateway.display.follower import Follower
+    from gateway.display.screen import Screen
+    from gateway.display.server import DisplayServer
+
+    language = config.station.language
+    follower = Follower(control_path, Screen(language=language, result_seconds=config.display.result_seconds))
+    with DisplayServer(DisplaySettings(listen="127.0.0.1:0"), follower, language) as server:
+        follower.start()
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="demo-page", daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.port}/"
+        finally:
+            follower.stop()
+            server.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager

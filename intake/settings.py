@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-DEFAULT_FILE: Final = Path("/etc/scangate/intake.toml")
+DEFAULT_FILE: Final = Path("/etc/scangate-intake/intake.toml")
 _Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
 
 

@@ -57,12 +57,16 @@ missing_packages() {
         aarch64-linux-gnu-gcc) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
         x86_64-linux-gnu-gcc) echo gcc libc6-dev ;;
         gpg) echo gnupg ;;
+        qemu-aarch64-static) echo qemu-user-static ;;
+        ssh-keygen) echo openssh-client ;;
         qemu-system-x86_64) echo qemu-system-x86 ;;
         qemu-img) echo qemu-utils ;;
         mke2fs) echo e2fsprogs ;;
         depmod) echo kmod ;;
         xz) echo xz-utils ;;
         initdb) echo postgresql ;;
+        sshd) echo openssh-server ;;
+        nginx) echo nginx-light ;;
         chromium-headless-shell) echo chromium-headless-shell fonts-dejavu-core ;;
         *) echo "$program" ;;
         esac
@@ -102,6 +106,10 @@ install_missing() {
         tail -n 20 "$log" >&2
         die "apt-get could not install $packages(all of its output: $log)"
     }
+    # The tests start their own; nobody asked for one that strangers can reach.
+    for service in ssh:openssh-server nginx:nginx-light; do
+        case " $packages" in *" ${service#*:} "*) $sudo systemctl disable --now "${service%:*}" >>"$log" 2>&1 || true ;; esac
+    done
     packages=$(missing_packages "$1" | tr '\n' ' ')
     [ -z "$packages" ] || die "still not found after installing: $packages(is $PYTHON Debian's own? name it: PYTHON=/usr/bin/python3)"
 }

@@ -31,7 +31,9 @@ rm -rf "$out"
 mkdir -p "$out/deb" "$out/apt/pool"
 for suite in $suites; do
     for arch in $archs; do
-        "$python" deploy/debian/build.py --suite "$suite" --arch "$arch" --out "$out/deb"
+        for package in scangate scangate-intake; do
+            "$python" deploy/debian/build.py --package "$package" --suite "$suite" --arch "$arch" --out "$out/deb"
+        done
     done
 done
 (cd "$out/deb" && sha256sum -- *.deb >SHA256SUMS)

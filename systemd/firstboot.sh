@@ -32,3 +32,6 @@ rm -rf "$from/scangate-credentials"
 mv "$from/scangate.toml" "$from/scangate.toml.taken"
 [ ! -f "$from/scangate-site.toml" ] || mv "$from/scangate-site.toml" "$from/scangate-site.toml.taken"
 echo "scangate: $from/scangate.toml is this box's configuration now"
+# Whoever wrote the card wants it to work; nobody is there to say so.
+systemctl enable --quiet scangate.service
+systemctl start --no-block scangate.service

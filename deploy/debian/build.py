@@ -1,12 +1,15 @@
-"""Builds the Debian package of scangate: `build.py --suite bookworm --arch arm64 --out build/deb`.
+"""Builds a Debian package: `build.py --suite bookworm --arch arm64 --out build/deb [--package scangate-intake]`.
 
-The package brings its own libraries in the versions of requirements/run.txt, checked against the hashes there.
+A package brings its own libraries in the versions of its lock file in requirements/, checked against the hashes there.
 Nothing is emulated: wheels are taken for the package's architecture. The same sources give the same bytes: times,
 owners, order and names come from SOURCE_DATE_EPOCH and from the lists below, never from the machine or the clock.
 
-    /usr/lib/scangate/VERSION/{bin,lib}   one version, whole
+    /usr/lib/scangate/VERSION/{bin,lib}   one version of a box's program, whole
     /usr/lib/scangate/trial.sh            switches versions (systemd/trial.sh); `current` is the switch
     /usr/bin/scangate                     -> /usr/lib/scangate/current/bin/scangate
+
+    /usr/lib/scangate-intake/{bin,lib}    the central side: a server has its own ways to go back
+    /usr/bin/scangate-intake              -> /usr/lib/scangate-intake/bin/scangate-intake
 """
 
 import argparse
@@ -19,7 +22,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import extension
 
@@ -30,11 +33,11 @@ PYTHONS: Final = {"bookworm": "3.11", "trixie": "3.13"}
 MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBCS: Final = ("2_34", "2_28", "2_17", "2_12", "2_5")
 """manylinux tags that both Debians (glibc 2.36, 2.41) run."""
-PACKAGES: Final = ("gateway", "drivers", "firmware_config")
 PROGRAM: Final = "/opt/scangate/bin/scangate"
 """Where the units look for the program of a wheelhouse."""
 UNITS: Final = ("*.service", "*.timer", "*.path")
 APP: Final = Path("usr/lib/scangate")
+INTAKE_APP: Final = Path("usr/lib/scangate-intake")
 SOURCE_ONLY: Final = "evdev=="
 """The one library without wheels: extension.py compiles it."""
 SYSROOTS: Final = ROOT / "build" / "sysroots"
@@ -42,24 +45,79 @@ UNREPRODUCIBLE: Final = ("RECORD", "REQUESTED", "direct_url.json", "INSTALLER")
 """What pip writes of an installation, beside the distribution's own metadata."""
 
 
+class Kind(NamedTuple):
+    """A package that is built here."""
+
+    lock: str
+    """Its file in requirements/."""
+    sources: tuple[str, ...]
+    """Our own packages in it."""
+    depends: str
+    """Beside Debian's own Python and libc."""
+    scripts: str
+    """The folder of its maintainer scripts, below this file's."""
+    description: str
+    """As Debian's control file has it: a line, then lines that begin with a space."""
+
+
+KINDS: Final = {
+    "scangate": Kind(
+        lock="run.txt",
+        sources=("gateway", "drivers", "firmware_config"),
+        depends="libstdc++6, systemd (>= 252), udev, openssl",
+        scripts=".",
+        description="""\
+edge gateway for barcode scanners in hospitals
+ Reads barcode scanners, understands the UDI on the label, checks it against a
+ local copy of the article master, answers the operator at once, stores the
+ scan durably and delivers it over MQTT as soon as the network allows.
+ .
+ For logistics and traceability; not a medical device.""",
+    ),
+    "scangate-intake": Kind(
+        lock="intake.txt",
+        sources=("intake", "gateway"),
+        depends="systemd (>= 252), ca-certificates",
+        scripts="intake",
+        description="""\
+takes the events of scangate boxes into a database
+ Takes what all scangate boxes of a tenant deliver over MQTT or NATS, commits
+ it to SQLite or PostgreSQL, acknowledges it, and hands it on as FHIR, HL7 v2
+ or EPCIS.
+ .
+ For logistics and traceability; not a medical device.""",
+    ),
+}
+
+
 def main() -> int:
     """Build one package; return the exit code."""
-    parser = argparse.ArgumentParser(description="Builds the Debian package of scangate.")
+    parser = argparse.ArgumentParser(description="Builds a Debian package of scangate.")
     parser.add_argument("--suite", choices=tuple(PYTHONS), required=True)
     parser.add_argument("--arch", choices=tuple(MACHINES), required=True)
+    parser.add_argument("--package", choices=tuple(KINDS), default="scangate")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--wheels", type=Path, default=ROOT / "build" / "wheels", help="where wheels are kept")
     chosen = parser.parse_args()
     os.umask(0o022)
-    stage = ROOT / "build" / "stage" / f"{chosen.suite}-{chosen.arch}"
+    name, kind, python = chosen.package, KINDS[chosen.package], PYTHONS[chosen.suite]
+    stage = ROOT / "build" / "stage" / f"{name}-{chosen.suite}-{chosen.arch}"
     shutil.rmtree(stage, ignore_errors=True)
     version = f"{project_version()}~{chosen.suite}"
-    install_libraries(stage / APP / version / "lib", chosen.suite, chosen.arch, chosen.wheels)
-    lay_out(stage, version, PYTHONS[chosen.suite])
-    write_control(stage, version, chosen.suite, chosen.arch)
+    lib = stage / (APP / version if name == "scangate" else INTAKE_APP) / "lib"
+    install_libraries(lib, kind, chosen.suite, chosen.arch, chosen.wheels)
+    if name == "scangate":
+        lay_out_box(stage, version, python)
+    else:
+        lay_out_intake(stage, python)
+    doc = stage / "usr/share/doc" / name
+    write(doc / "copyright", filled(HERE / "copyright", NAME=name))
+    write_gzip(doc / "changelog.gz", changelog(name, version))
+    write(stage / "usr/share/lintian/overrides" / name, filled(HERE / "lintian-overrides", NAME=name))
+    write_control(stage, name, version, chosen.suite, chosen.arch)
     clamp_times(stage)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    package = chosen.out / f"scangate_{version}_{chosen.arch}.deb"
+    package = chosen.out / f"{name}_{version}_{chosen.arch}.deb"
     subprocess.run(
         ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", stage, package],
         check=True,
@@ -86,7 +144,7 @@ def source_date() -> int:
     return int(subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
 
 
-def install_libraries(lib: Path, suite: str, arch: str, wheels: Path) -> None:
+def install_libraries(lib: Path, kind: Kind, suite: str, arch: str, wheels: Path) -> None:
     """Put the locked libraries and our own packages into a folder."""
     python = PYTHONS[suite]
     target = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
@@ -97,30 +155,36 @@ def install_libraries(lib: Path, suite: str, arch: str, wheels: Path) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     with tempfile.TemporaryDirectory() as work:
-        wheel_list, source_list = split_lock(Path(work))
+        wheel_list, source_list = split_lock(ROOT / "requirements" / kind.lock, Path(work))
         locked = ["--require-hashes", "--no-deps", "-r", str(wheel_list)]
         subprocess.run(
             [*pip, "download", *target, *locked, "--find-links", str(kept), "--dest", str(kept)], check=True
         )
         offline = ["--no-index", "--find-links", str(kept), "--no-compile"]
         subprocess.run([*pip, "install", *target, *locked, *offline, "--target", str(lib)], check=True)
-        sources = Path(work) / "sources"
-        unbuilt = ["--no-binary", ":all:", "--no-build-isolation", "--require-hashes", "--no-deps"]
-        subprocess.run([*pip, "download", *unbuilt, "-r", str(source_list), "--dest", str(sources)], check=True)
-        (source,) = sources.glob("evdev-*.tar.gz")
-        root = extension.sysroot(suite, arch, python, SYSROOTS)
-        (Path(work) / "unpacked").mkdir()
-        extension.install(source, lib, root, arch, python, Path(work) / "unpacked")
-    for name in PACKAGES:
+        if source_list.read_text():
+            compile_extension(source_list, lib, suite, arch, Path(work))
+    for name in kind.sources:
         shutil.copytree(ROOT / name, lib / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(lib / "bin", ignore_errors=True)  # programs of the libraries
     for path in [path for name in UNREPRODUCIBLE for path in lib.glob(f"*.dist-info/{name}")]:
         path.unlink()
 
 
-def split_lock(work: Path) -> tuple[Path, Path]:
+def compile_extension(source_list: Path, lib: Path, suite: str, arch: str, work: Path) -> None:
+    """Put the library that comes as source, compiled, into the folder of libraries."""
+    python, sources, unpacked = PYTHONS[suite], work / "sources", work / "unpacked"
+    unbuilt = ["--no-binary", ":all:", "--no-build-isolation", "--require-hashes", "--no-deps"]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "download", *unbuilt, "-r", str(source_list), "--dest", str(sources)], check=True)
+    (source,) = sources.glob("evdev-*.tar.gz")
+    unpacked.mkdir()
+    extension.install(source, lib, extension.sysroot(suite, arch, python, SYSROOTS), arch, python, unpacked)
+
+
+def split_lock(lock: Path, work: Path) -> tuple[Path, Path]:
     """Write the locked requirements as two files: those that come as wheels, and the one that comes as source."""
-    text = (ROOT / "requirements/run.txt").read_text()
+    text = lock.read_text()
     entries = re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"(?m)^ *#.*\n", "", text))
     wheel_list, source_list = work / "wheels.txt", work / "source.txt"
     wheel_list.write_text("\n".join(one for one in entries if not one.startswith(SOURCE_ONLY)))
@@ -128,34 +192,60 @@ def split_lock(work: Path) -> tuple[Path, Path]:
     return wheel_list, source_list
 
 
-def lay_out(stage: Path, version: str, python: str) -> None:
-    """Put everything beside the libraries in its place."""
+def lay_out_box(stage: Path, version: str, python: str) -> None:
+    """Put everything of a box beside the libraries in its place."""
     app = stage / APP
-    launcher = app / version / "bin" / "scangate"
-    launcher.parent.mkdir(parents=True)
-    launcher.write_text(filled(HERE / "launcher", PYTHON=f"/usr/bin/python{python}", MODULE="gateway.cli"))
-    launcher.chmod(0o755)
+    write_launcher(app / version / "bin" / "scangate", python, "gateway.cli")
     for script in ("trial.sh", "firstboot.sh"):
         shutil.copyfile(ROOT / "systemd" / script, app / script)
         (app / script).chmod(0o755)
-    (stage / "usr/bin").mkdir(parents=True)
-    (stage / "usr/bin/scangate").symlink_to("../lib/scangate/current/bin/scangate")
+    link(stage / "usr/bin/scangate", "../lib/scangate/current/bin/scangate")
     for unit in sorted(path for kind in UNITS for path in (ROOT / "systemd").glob(kind)):
         text = unit.read_text().replace(PROGRAM, f"/{APP}/current/bin/scangate").replace("/opt/scangate", f"/{APP}")
-        write(stage / "usr/lib/systemd/system" / unit.name, text)
+        write(stage / SYSTEM_UNITS / unit.name, text)
     for source, place in (
         ("60-scangate.rules", "usr/lib/udev/rules.d/60-scangate.rules"),
         ("sysusers.d/scangate.conf", "usr/lib/sysusers.d/scangate.conf"),
         ("tmpfiles.d/scangate.conf", "usr/lib/tmpfiles.d/scangate.conf"),
     ):
         write(stage / place, (ROOT / "systemd" / source).read_text())
-    doc = stage / "usr/share/doc/scangate"
-    write(doc / "copyright", filled(HERE / "copyright"))
-    write_gzip(doc / "changelog.gz", changelog(version))
-    write(stage / "usr/share/lintian/overrides/scangate", (HERE / "lintian-overrides").read_text())
     for kind, place in COMPLETIONS.items():
-        write(stage / place, scangate("completion", kind))
-    write_gzip(stage / "usr/share/man/man1/scangate.1.gz", scangate("man"))
+        write(stage / place, printed("-m", "gateway", "completion", kind))
+    write_gzip(stage / "usr/share/man/man1/scangate.1.gz", printed("-m", "gateway", "man"))
+
+
+def lay_out_intake(stage: Path, python: str) -> None:
+    """Put everything of the central side beside the libraries in its place."""
+    write_launcher(stage / INTAKE_APP / "bin" / "scangate-intake", python, "intake.cli")
+    link(stage / "usr/bin/scangate-intake", "../lib/scangate-intake/bin/scangate-intake")
+    for unit in sorted((ROOT / "deploy/systemd").glob("scangate-intake*.service")):
+        text = unit.read_text().replace("/opt/scangate-intake/bin", f"/{INTAKE_APP}/bin")
+        write(stage / SYSTEM_UNITS / unit.name, text)
+    write(stage / "usr/lib/tmpfiles.d/scangate-intake.conf", (HERE / "intake/tmpfiles.conf").read_text())
+    for name in ("intake.toml", "prometheus/scangate.rules.yml", "grafana/scangate.json"):
+        example = stage / "usr/share/doc/scangate-intake/examples" / Path(name).name
+        write(example, (ROOT / "deploy" / name).read_text())
+    write_gzip(stage / "usr/share/man/man1/scangate-intake.1.gz", printed("-c", INTAKE_MANUAL))
+
+
+SYSTEM_UNITS: Final = "usr/lib/systemd/system"
+INTAKE_MANUAL: Final = """\
+from gateway.cli.documentation import manual
+from intake.cli import parser
+print(manual(parser(), "/etc/scangate-intake/intake.toml, /var/lib/scangate-intake"), end="")
+"""
+
+
+def write_launcher(path: Path, python: str, module: str) -> None:
+    """Write the program: it runs a module with the libraries beside it and nothing else's."""
+    write(path, filled(HERE / "launcher", PYTHON=f"/usr/bin/python{python}", MODULE=module))
+    path.chmod(0o755)
+
+
+def link(path: Path, target: str) -> None:
+    """Make a symbolic link, and the folders that lead to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
 
 
 COMPLETIONS: Final = {
@@ -165,19 +255,19 @@ COMPLETIONS: Final = {
 }
 
 
-def scangate(*arguments: str) -> str:
-    """Return what a command of these sources prints."""
-    command = [sys.executable, "-m", "gateway", *arguments]
+def printed(*arguments: str) -> str:
+    """Return what Python prints with these sources."""
+    command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def changelog(version: str) -> str:
-    """Return the Debian changelog: where the changes are told."""
+def changelog(name: str, version: str) -> str:
+    """Return the Debian changelog: where the changes are described."""
     stamp = subprocess.run(
         ["date", "--utc", "--rfc-email", f"--date=@{source_date()}"], capture_output=True, text=True, check=True
     ).stdout.strip()
     return (
-        f"scangate ({version}) stable; urgency=medium\n\n  * See CHANGELOG.md of the sources.\n\n"
+        f"{name} ({version}) stable; urgency=medium\n\n  * See CHANGELOG.md of the sources.\n\n"
         f" -- {MAINTAINER}  {stamp}\n"
     )
 
@@ -185,34 +275,31 @@ def changelog(version: str) -> str:
 MAINTAINER: Final = "scangate maintainers <scangate@example.org>"
 
 
-def write_control(stage: Path, version: str, suite: str, arch: str) -> None:
+def write_control(stage: Path, name: str, version: str, suite: str, arch: str) -> None:
     """Write what dpkg reads."""
-    debian = stage / "DEBIAN"
+    debian, kind = stage / "DEBIAN", KINDS[name]
     debian.mkdir()
     size = sum(path.lstat().st_size for path in stage.rglob("*") if path.is_file()) // 1024
     python = PYTHONS[suite]
     (debian / "control").write_text(
         f"""\
-Package: scangate
+Package: {name}
 Version: {version}
 Architecture: {arch}
 Maintainer: {MAINTAINER}
 Installed-Size: {size}
-Depends: python{python}, libc6 (>= 2.36), libstdc++6, systemd (>= 252), udev, openssl
+Depends: python{python}, libc6 (>= 2.36), {kind.depends}
 Recommends: systemd-timesyncd | time-daemon
 Section: misc
 Priority: optional
-Description: edge gateway for barcode scanners in hospitals
- Reads barcode scanners, understands the UDI on the label, checks it against a
- local copy of the article master, answers the operator at once, stores the
- scan durably and delivers it over MQTT as soon as the network allows.
- .
- For logistics and traceability; not a medical device.
+Description: {kind.description}
 """
     )
     for script in ("preinst", "postinst", "prerm", "postrm"):
-        (debian / script).write_text(filled(HERE / script, VERSION=version, PYTHON=f"/usr/bin/python{python}"))
-        (debian / script).chmod(0o755)
+        template = HERE / kind.scripts / script
+        if template.exists():
+            (debian / script).write_text(filled(template, VERSION=version, PYTHON=f"/usr/bin/python{python}"))
+            (debian / script).chmod(0o755)
 
 
 def filled(template: Path, **values: str) -> str:

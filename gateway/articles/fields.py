@@ -94,7 +94,7 @@ class _Row:
         return self.texts[field]
 
     def number(self, field: Field) -> str | None:
-        return _printable(_without_wrapping(self.text(field)), MAX_NUMBER)
+        return _printable(without_wrapping(self.text(field)), MAX_NUMBER)
 
     def prose(self, field: Field, limit: int) -> str | None:
         """Running text: line breaks, tabs and no-break spaces count as a space."""
@@ -115,7 +115,7 @@ class _Row:
         return words[word]
 
     def identifier(self, field: Field, issuer: Issuer | None) -> tuple[Issuer, str]:
-        text = _without_wrapping(self.text(field))
+        text = without_wrapping(self.text(field))
         if len(text) > MAX_IDENTIFIER + len("+C"):
             raise _BadCellError(f"{_quoted(text)} is longer than {MAX_IDENTIFIER} characters")
         return read_identifier(text, issuer)
@@ -218,7 +218,7 @@ def _read(row: _Row) -> Article:
     )
 
 
-def _without_wrapping(text: str) -> str:
+def without_wrapping(text: str) -> str:
     """Return a number without what says that it is one."""
     parts = _AS_TEXT.fullmatch(text)
     return text if parts is None else next((part for part in parts.groups() if part is not None), "")

@@ -35,7 +35,7 @@ class ImportReport(Struct, frozen=True, kw_only=True, rename="camel"):
     """Rows with content, without the header: accepted + duplicates + rejected."""
     accepted: int
     duplicates: int
-    """Rows that only repeat an earlier one, word for word. They do no harm and are left out."""
+    """Rows that only repeat an earlier one, word for word but for the status, of which the strictest counts."""
     rejected: int
     rejections: tuple[Rejection, ...]
     """The first MAX_REJECTIONS_KEPT of the rejected rows."""

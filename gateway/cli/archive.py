@@ -38,7 +38,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     backup.add_argument("--with-secrets", action="store_true", help=f"what lies in {CREDENTIALS}, too; as root")
     backup.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its first line, instead of asking")
     add_config(backup)
-    backup.set_defaults(run=_backup)
+    backup.set_defaults(run=_backup, audited="backup")
     restore = commands.add_parser(
         "restore",
         help="make this box the one of a backup; the daemon must be stopped",
@@ -50,7 +50,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     restore.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its first line, instead of asking")
     restore.add_argument("--force", action="store_true", help="replace a configuration that is there")
     add_config(restore)
-    restore.set_defaults(run=_restore)
+    restore.set_defaults(run=_restore, audited="restore")
     support = commands.add_parser(
         "support",
         help="an archive for whoever helps: how this box is, without scans and secrets",
@@ -68,7 +68,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     add_config(support)
     add_socket(support)
-    support.set_defaults(run=_support)
+    support.set_defaults(run=_support, audited="support")
 
 
 def _backup(arguments: argparse.Namespace) -> int:

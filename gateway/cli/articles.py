@@ -50,7 +50,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         epilog="example: scangate articles rollback",
     )
     add_box(rollback)
-    rollback.set_defaults(run=_rollback)
+    rollback.set_defaults(run=_rollback, audited="articles rollback")
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -81,7 +81,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         help="whatever the source's deltas up to this number say is known otherwise: none of them is missing",
     )
     add_box(parser)
-    parser.set_defaults(run=_import)
+    parser.set_defaults(run=_import, audited="articles import")
     profile = actions.add_parser(
         "profile",
         help="propose the [[articles.source]] of an unknown file: columns, encoding, delimiter, words",

@@ -43,7 +43,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     add_config(sync)
     add_json(sync)
-    sync.set_defaults(run=_sync)
+    sync.set_defaults(run=_sync, audited="articles sync")
     sources = actions.add_parser(
         "sources",
         help="where the articles come from: last sync, result, next",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli import exits
+from gateway.events.visible_text import visible_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,11 +28,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "demo",
         help="the whole chain on this machine with nothing set up",
         description="Starts an embedded broker, imports a sample article master, plays recorded scans through the "
-        "real pipeline, and shows each event as a subscriber receives it.",
+        "real pipeline, and shows each event as a subscriber receives it. The station's screen is served as a page "
+        "whose address is printed.",
         epilog="examples: scangate demo --count 20; scangate demo --count 20 --intake",
     )
     demo.add_argument("--count", type=_count, metavar="N", help="end after N events (default: go on until Ctrl-C)")
     demo.add_argument("--raw", action="store_true", help="print each event's JSON as it came, one a line")
+    demo.add_argument("--no-page", action="store_true", help="do not serve the station's page")
     demo.add_argument(
         "--intake",
         nargs="?",
@@ -64,18 +67,16 @@ def _demo(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    if not arguments.raw:
-        console.print("A hospital in miniature: recorded scans -> decode -> judge -> store -> MQTT -> this screen.")
-        console.print("Each line is one event as a subscriber received it. Ctrl-C ends.", style="dim")
-        console.print("(A few seconds: MQTT 5 is tried first, and this broker speaks only 3.1.1.)\n", style="dim")
     seen = 0
     mentioned: set[str] = set()
     database = arguments.intake.absolute() if arguments.intake is not None else None
-    with demonstration(database) as events:
-        for event, body in events:
+    with demonstration(database, page=not arguments.no_page) as show:
+        if not arguments.raw:
+            _introduce(console, show.page)
+        for event, body in show.events:
             seen += 1
             if arguments.raw:
-                print(body.decode(), flush=True)
+                print(visible_json(body.decode()), flush=True)
             else:
                 _show(console, event, mentioned)
             if seen == arguments.count:
@@ -85,6 +86,14 @@ def _demo(arguments: argparse.Namespace) -> int:
     if not arguments.raw:
         console.print(f"\n{seen} events. The same chain with your scanner: scangate init; scangate run.")
     return exits.DONE
+
+
+def _introduce(console: "Console", page: str | None) -> None:
+    console.print("A hospital in miniature: recorded scans -> decode -> judge -> store -> MQTT -> this terminal.")
+    if page is not None:
+        console.print(f"The station's screen, for a browser on this machine: {page}")
+    console.print("Each line is one event as a subscriber received it. Ctrl-C ends.", style="dim")
+    console.print("(A few seconds: MQTT 5 is tried first, and this broker speaks only 3.1.1.)\n", style="dim")
 
 
 def _show_use(console: "Console", database: Path, events: int) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from gateway import RELEASED, VERSION
 from gateway.cli import exits
 
-PROGRAM: Final = "scangate"
+FILES: Final = "/etc/scangate/scangate.toml, /etc/scangate/site.toml, /var/lib/scangate"
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parser: argparse.ArgumentParser) -> None:
@@ -39,15 +39,16 @@ def commands_of(
                 yield from commands_of(inner, (*words, name))
 
 
-def manual(parser: argparse.ArgumentParser) -> str:
-    """Return the manual page: man-pages(7), one section for each command."""
-    lines = [f'.TH SCANGATE 1 "{RELEASED}" "scangate {VERSION}" "User Commands"']
-    lines += [".SH NAME", rf"scangate \- {_roff(_first_small(parser.description or ''))}"]
-    lines += [".SH SYNOPSIS", ".B scangate", r"COMMAND [\fIOPTION\fR]...", ".SH COMMANDS"]
+def manual(parser: argparse.ArgumentParser, files: str = FILES) -> str:
+    """Return the manual page of a program: man-pages(7), one section for each command."""
+    program = parser.prog
+    lines = [f'.TH {program.upper()} 1 "{RELEASED}" "scangate {VERSION}" "User Commands"']
+    lines += [".SH NAME", rf"{program} \- {_roff(_first_small(parser.description or ''))}"]
+    lines += [".SH SYNOPSIS", f".B {program}", r"COMMAND [\fIOPTION\fR]...", ".SH COMMANDS"]
     for words, command in commands_of(parser):
         if not words or list(_children(command)):
             continue
-        lines += [f'.SS "{" ".join((PROGRAM, *words))}"', _roff(command.description or _help_of(parser, words))]
+        lines += [f'.SS "{" ".join((program, *words))}"', _roff(command.description or _help_of(parser, words))]
         for action in command._actions:  # noqa: SLF001
             if action.help is argparse.SUPPRESS or action.dest == "help":
                 continue
@@ -60,7 +61,7 @@ def manual(parser: argparse.ArgumentParser) -> str:
         if command.epilog:
             lines += [".PP", ".nf", _roff(command.epilog), ".fi"]
     lines += [".SH EXIT STATUS", _roff(parser.epilog or "")]
-    lines += [".SH FILES", "/etc/scangate/scangate.toml, /etc/scangate/site.toml, /var/lib/scangate"]
+    lines += [".SH FILES", files]
     return "\n".join(lines) + "\n"
 
 

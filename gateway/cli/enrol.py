@@ -5,13 +5,17 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.cli import exits
 from gateway.cli.box import add_config
 from gateway.config.loader import Config, client_id_of, load
 from gateway.system.credentials import CREDENTIALS
 from gateway.system.enrolment import CERTIFICATE, KEY, accept, request
+
+if TYPE_CHECKING:
+    from gateway.mqtt.connection import Message
+    from gateway.mqtt.subscriber import Subscriber
 
 ANSWER_SECONDS: Final = 10.0
 """For one round trip over a slow line."""
@@ -33,7 +37,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     enrol.add_argument("--certificate", type=Path, metavar="FILE", help="the signed certificate, PEM; - reads it")
     enrol.add_argument("--folder", type=Path, default=CREDENTIALS, metavar="DIR", help="default %(default)s")
     add_config(enrol)
-    enrol.set_defaults(run=_enrol)
+    enrol.set_defaults(run=_enrol, audited="enrol")
     gone = commands.add_parser(
         "decommission",
         help="remove what the broker keeps of this box, when it is taken out of service",
@@ -43,7 +47,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     gone.add_argument("--yes", action="store_true", help="this box is out of service")
     add_config(gone)
-    gone.set_defaults(run=_decommission)
+    gone.set_defaults(run=_decommission, audited="decommission")
 
 
 def _enrol(arguments: argparse.Namespace) -> int:
@@ -79,18 +83,39 @@ def _decommission(arguments: argparse.Namespace) -> int:
         print("scangate: this takes the box out of service at the broker: give --yes", file=sys.stderr)
         return exits.USAGE
     if config.broker is None:
+        print("no [broker] is configured: there is none that keeps anything of this box", file=sys.stderr)
         return exits.DONE
     topics = Topics.of(config.gateway.tenant, config.gateway.site, config.gateway.id)
-    token = uuid.uuid4().hex.encode()
+    own = (topics.status, topics.health, topics.articles)
     client_id = f"{client_id_of(config, config.broker)}-doctor"
     with state_lock(config.state_directory), Subscriber(config.broker, client_id) as subscriber:
         subscriber.subscribe(topics.doctor)
-        for topic in (topics.status, topics.health, topics.articles):
+        for topic in own:
             subscriber.connection.retain(topic, b"", qos=1)
-        # What was sent before is done when this comes back.
-        subscriber.connection.publish(topics.doctor, token)
-        if not any(message.body == token for message in subscriber.messages(ANSWER_SECONDS)):
-            print("scangate: the broker did not answer: is what it keeps of this box still there?", file=sys.stderr)
-            return exits.UNREACHABLE
+        _round_trip(subscriber, topics.doctor)
+        # A broker may drop what its access list forbids without a word: so look what stands there now.
+        for topic in own:
+            subscriber.connection.subscribe(topic)
+        found = _round_trip(subscriber, topics.doctor)
+    left = sorted({message.topic for message in found if message.retained and message.body} & set(own))
+    if left:
+        print(f"scangate: the broker keeps {', '.join(left)}: does its access list allow that?", file=sys.stderr)
+        return exits.NOT_WELL
     print("the broker keeps nothing of this box any more", file=sys.stderr)
     return exits.DONE
+
+
+def _round_trip(subscriber: "Subscriber", topic: str) -> "list[Message]":
+    """Send something and wait until it is back: what was asked before is done. Return what came before it."""
+    from gateway.mqtt.subscriber import BrokerUnreachableError
+
+    token = uuid.uuid4().hex.encode()
+    subscriber.connection.publish(topic, token)
+    before: list[Message] = []
+    for message in subscriber.messages(ANSWER_SECONDS):
+        if message.body == token:
+            return before
+        before.append(message)
+    raise BrokerUnreachableError(
+        f"the broker did not answer on {topic} within {ANSWER_SECONDS:.0f} s: it may keep what it had; try again"
+    )

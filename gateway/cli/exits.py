@@ -1,5 +1,6 @@
 """Exit codes, and which error leads to which."""
 
+import os
 import sys
 from typing import Final
 
@@ -10,6 +11,9 @@ USAGE: Final = 2
 """Wrong usage or configuration."""
 UNREACHABLE: Final = 3
 """A device, daemon or broker could not be reached."""
+
+FILE_ERRORS: Final = (PermissionError, FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
+"""Of files that a person named, or may not use. Where a command knows better what to say, it does."""
 
 _CODES: Final = {
     ("gateway.config.loader", "ConfigError"): USAGE,
@@ -43,4 +47,14 @@ def code_for(error: Exception) -> int | None:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(error, kind):
             return code
+    if isinstance(error, FILE_ERRORS) and error.filename is not None:
+        return UNREACHABLE
     return None
+
+
+def words_for(error: Exception) -> str:
+    """Return an error's message for people."""
+    if not isinstance(error, FILE_ERRORS):
+        return str(error)
+    hint = "; run it as root" if isinstance(error, PermissionError) and os.geteuid() != 0 else ""
+    return f"{error.filename}: {error.strerror}{hint}"

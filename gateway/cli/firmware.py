@@ -51,6 +51,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "put back. Settings that no manual confirms are left alone. Scans go on meanwhile.",
         _apply,
     )
+    apply.set_defaults(audited="firmware apply")
     apply.add_argument("--dry-run", action="store_true", help="show the bytes and what they mean; write nothing")
     page = group.add_parser(
         "page",
@@ -143,6 +144,7 @@ def _apply(arguments: argparse.Namespace) -> int:
     with _scanner(arguments) as (config, settings, profile, borrowed):
         report = found = _look(arguments, config, settings, profile, borrowed)
         if found.differences and not arguments.dry_run:
+            arguments.written = ", ".join(one.setting.name for one in found.differences)  # for the audit trail
             report = apply(
                 borrowed.port,
                 profile,

@@ -87,7 +87,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--output", type=Path, default=DEFAULT_PATH, metavar="FILE", help=f"default {DEFAULT_PATH}; - prints it"
     )
     init.add_argument("--force", action="store_true", help="replace a file that is there")
-    init.set_defaults(run=_init)
+    init.set_defaults(run=_init, audited="init")
 
 
 def _init(arguments: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     retry.add_argument("--all", action="store_true", help="every dead letter")
     add_config(retry)
     add_socket(retry)
-    retry.set_defaults(run=_retry)
+    retry.set_defaults(run=_retry, audited="outbox retry")
 
 
 def _dead(arguments: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     export.add_argument("--excel", action="store_true", help="csv with byte order mark and semicolons")
     add_config(export)
     add_socket(export)
-    export.set_defaults(run=run)
+    export.set_defaults(run=run, audited="outbox export")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     backup.add_argument("file", type=Path, metavar="FILE")
     add_config(backup)
-    backup.set_defaults(run=_backup)
+    backup.set_defaults(run=_backup, audited="outbox backup")
     restore = actions.add_parser(
         "restore",
         help="go on with the scans of a backup; the daemon must be stopped",
@@ -31,7 +31,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     restore.add_argument("file", type=Path, metavar="FILE")
     add_config(restore)
-    restore.set_defaults(run=_restore)
+    restore.set_defaults(run=_restore, audited="outbox restore")
 
 
 def _backup(arguments: argparse.Namespace) -> int:

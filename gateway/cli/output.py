@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.events.visible_text import visible, visible_json
+
 WHOLE: Final = 16
 """Characters: a column whose cells are all this short is never broken; it holds times, states and short names."""
 
@@ -47,7 +49,7 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_js
 
 def print_json(value: object) -> None:
     """Print a value as indented JSON."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    print(visible_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def _cell(value: object) -> str:
@@ -61,4 +63,4 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return "\n".join(map(_cell, value))
-    return "".join(one if one.isprintable() else f"<{ord(one):02X}>" for one in str(value))
+    return visible(str(value))

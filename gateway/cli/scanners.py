@@ -10,7 +10,7 @@ from typing import Any, Final
 from gateway.cli import exits
 from gateway.cli.box import add_config, add_socket
 from gateway.cli.output import add_json, print_json, show
-from gateway.cli.pages import add_page, write_page
+from gateway.cli.pages import add_languages, add_page, languages_of, write_page
 
 SECONDS: Final = 60
 
@@ -58,6 +58,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="the calibration symbol as a page to print",
         epilog="example: scangate scanners sheet -o calibration.pdf",
     )
+    add_languages(sheet)
     add_page(sheet)
     sheet.set_defaults(run=_sheet)
     allow = actions.add_parser(
@@ -74,7 +75,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     allow.add_argument("--remove", action="store_true", help="allow them no longer")
     allow.add_argument("--file", type=Path, help="another rules file than the site's own")
     add_json(allow)
-    allow.set_defaults(run=_allow)
+    allow.set_defaults(run=_allow, audited="scanners allow")
 
 
 def _add_test(
@@ -94,7 +95,7 @@ def _add_test(
     )
     add_socket(test)
     add_json(test)
-    test.set_defaults(run=_test, store=store)
+    test.set_defaults(run=_test, store=store, audited="scanners calibrate" if store else None)
 
 
 def _device(text: str) -> tuple[str, str]:
@@ -233,9 +234,10 @@ def _tell(answer: Mapping[str, Any], *, stored: bool) -> None:
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
-    from gateway.printing.calibration_sheet import TITLE, cells
+    from gateway.printing.calibration_sheet import cells, title
 
-    return write_page(arguments, TITLE, list(cells()))
+    languages = languages_of(arguments)
+    return write_page(arguments, title(languages), list(cells(languages)))
 
 
 def _allow(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`station`: the sheets to print, the signals for training, and the keys of a site."""
+"""`station`: the sheets to print, the signals for training, the keys of a site, the case that is set."""
 
 import argparse
 import sys
@@ -8,26 +8,26 @@ from typing import Final
 
 from drivers.model import Signal
 from drivers.signal_forms import FORMS, drawn
-from gateway.cli import exits
+from gateway.cli import exits, station_case
 from gateway.cli.box import add_config, add_socket
-from gateway.cli.pages import add_page, write_page
+from gateway.cli.pages import add_languages, add_page, languages_of, write_page
 from gateway.languages import LANGUAGES
 from gateway.station.rules import PROFILES
 
 PAUSE_SECONDS: Final = 4.0
 """Between two signals: to hear one, look up, and say what it was."""
 MAX_PAUSE_SECONDS: Final = 600.0
-BOTH: Final = ("sv", "en")
-"""The languages of a sheet in two languages."""
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the commands."""
-    station = commands.add_parser("station", help="sheets to print, the signals for training, the keys of a site")
+    station = commands.add_parser("station", help="sheets to print, signals for training, keys of a site, the case")
     group = station.add_subparsers(metavar="COMMAND", required=True)
     _add_sheet(group)
+    _add_guide(group)
     _add_signals(group)
     _add_key(group)
+    station_case.add(group)
 
 
 def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -40,12 +40,7 @@ def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         epilog="example: scangate station sheet -o codes.pdf",
     )
     add_config(sheet)
-    sheet.add_argument(
-        "--language",
-        choices=(*LANGUAGES, "both"),
-        default="both",
-        help="of the captions (default: Swedish and English)",
-    )
+    add_languages(sheet)
     sheet.add_argument(
         "--keyed",
         action="store_true",
@@ -54,6 +49,23 @@ def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     sheet.add_argument("--profile", choices=PROFILES, help="of the place the page is for (default: this station's)")
     add_page(sheet)
     sheet.set_defaults(run=_sheet)
+
+
+def _add_guide(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    guide = group.add_parser(
+        "guide",
+        help="the quick guide to print: signals, what to do, the codes needed most",
+        description="Makes one page for the wall: what each colour and sound means, what to do, and the control "
+        "codes that are needed most (with [station] code_key_file). Print it at 100 %; laminated matt it can be "
+        "wiped, and its codes are still read.",
+        epilog="examples: scangate station guide -o guide.pdf; scangate station guide --language en --paper A5 "
+        "-o guide-a5.pdf",
+    )
+    add_config(guide)
+    guide.add_argument("--language", choices=LANGUAGES, help="of the page (default: this station's)")
+    guide.add_argument("--profile", choices=PROFILES, help="of the place the page is for (default: this station's)")
+    add_page(guide)
+    guide.set_defaults(run=_guide)
 
 
 def _add_signals(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -99,7 +111,7 @@ def _add_key(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     key.add_argument("kind", choices=("control", "seal", "hmac"))
     key.add_argument("-o", "--output", type=Path, metavar="FILE", required=True)
     key.add_argument("--id", metavar="ID", help="hmac: name of the key in events, such as 2026-11")
-    key.set_defaults(run=_key)
+    key.set_defaults(run=_key, audited="station key")
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
@@ -112,9 +124,28 @@ def _sheet(arguments: argparse.Namespace) -> int:
     site = config.gateway.site
     codes = ControlCodes(site, control_key_of(config.station.code_key_file))
     profile = arguments.profile or config.station.profile
-    languages = BOTH if arguments.language == "both" else (arguments.language,)
+    languages = languages_of(arguments)
     page = keyed_cells(codes, languages) if arguments.keyed else cells(codes, languages, profile)
     return write_page(arguments, title(site, languages), list(page))
+
+
+def _guide(arguments: argparse.Namespace) -> int:
+    from gateway.config.loader import load
+    from gateway.languages import vocabulary
+    from gateway.printing.quick_guide import entries
+    from gateway.station.control_codes import ControlCodes
+    from gateway.station.keys import control_key_of
+
+    config = load(arguments.config)
+    words = vocabulary(arguments.language or config.station.language)
+    codes = None
+    if config.station.code_key_file is None:
+        print("scangate: without [station] code_key_file the guide has no codes", file=sys.stderr)
+    else:
+        codes = ControlCodes(config.gateway.site, control_key_of(config.station.code_key_file))
+    profile = arguments.profile or config.station.profile
+    title = f"{words.guide_title}: {config.gateway.site}"
+    return write_page(arguments, title, list(entries(words, codes, profile)))
 
 
 def _signals(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import sys
 
 from gateway.cli import exits
 from gateway.cli.box import add_config
+from gateway.events.visible_text import visible, visible_json
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,9 +39,9 @@ def _tail(arguments: argparse.Namespace) -> int:
             text = message.body.decode(errors="replace")
             if not arguments.json:
                 kept = " (retained)" if message.retained else ""
-                print(f"{message.topic}{kept} {text}", flush=True)
+                print(visible(f"{message.topic}{kept} {text}"), flush=True)
             elif text.startswith("{"):
-                print(text, flush=True)
+                print(" ".join(visible_json(text).splitlines()), flush=True)
             seen += 1
             if seen == arguments.count:
                 break

@@ -41,7 +41,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     new.add_argument("--rehearse", type=Path, metavar="COPY", help=argparse.SUPPRESS)  # for the package's postinst
     add_config(new)
     add_socket(new)
-    new.set_defaults(run=_upgrade)
+    new.set_defaults(run=_upgrade, audited="upgrade")
     former = commands.add_parser(
         "rollback",
         help="go back to the former version",
@@ -49,14 +49,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         epilog="example: scangate rollback",
     )
     add_socket(former)
-    former.set_defaults(run=_rollback)
+    former.set_defaults(run=_rollback, audited="rollback")
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
-    if arguments.check is not None:
-        return _check(arguments.check, arguments.socket)
-    if arguments.rehearse is not None:
-        return _rehearse(arguments)
+    if arguments.check is not None or arguments.rehearse is not None:
+        arguments.audited = None  # the trial's own looks are nobody's act
+        return _rehearse(arguments) if arguments.check is None else _check(arguments.check, arguments.socket)
+    import gateway.system.audit  # noqa: F401 - this version's files go while dpkg works
+
     if arguments.file is None:
         print("scangate: name the package: scangate upgrade FILE.deb", file=sys.stderr)
         return exits.USAGE

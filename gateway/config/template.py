@@ -162,7 +162,7 @@ profile = {profile}
 # `scangate articles sync` fetches what has a path or a url, by timer.
 #[[articles.source]]
 #name = "master"
-# csv, gudid, accessgudid, eudamed, peppol, hl7-mfn or fhir.
+# csv, gudid, accessgudid, eudamed, peppol, hl7-mfn, fhir, gs1-cin or gs1-firstbase.
 #format = "csv"
 #path = "/srv/articles/*.csv"
 # Where two sources know the same article, the lower number wins.

@@ -119,6 +119,34 @@ class LinkChange(Struct, frozen=True, kw_only=True):
     link: str
 
 
+class UnresolvedScan(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A scan of a case that somebody must sort out."""
+
+    name: str
+    lot_number: str | None = None
+    serial_number: str | None = None
+    why: tuple[str, ...] = ()
+
+
+class UsedArticle(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was used of one article."""
+
+    name: str
+    quantity: int
+
+
+class Case(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a case comes to: `gateway.scanning.case_summary.CaseSummary`."""
+
+    used: int = 0
+    wasted: int = 0
+    returned: int = 0
+    explanted: int = 0
+    unresolved: int = 0
+    unresolved_scans: tuple[UnresolvedScan, ...] = ()
+    used_articles: tuple[UsedArticle, ...] = ()
+
+
 class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     """One message of the stream `watch`."""
 
@@ -141,6 +169,8 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     discarded: str | None = None
     """Why a frame was thrown away unread."""
     link: LinkChange | None = None
+    closed: Case | None = None
+    """What a case comes to that was closed."""
     stored: int | None = None
     """Of a scan: the highest sequence number on disk, its own or one behind it."""
     training: bool = False
@@ -213,7 +243,7 @@ class Status(Struct, frozen=True, kw_only=True):
     master: Master | None = None
 
 
-Message = TypeVar("Message", Event, View, Status)
+Message = TypeVar("Message", Case, Event, View, Status)
 
 
 def read(message: Any, kind: type[Message]) -> Message:  # noqa: ANN401 - whatever JSON the daemon sent

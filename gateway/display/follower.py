@@ -10,8 +10,17 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from gateway.display.daemon_messages import Event, Status, View, read
-from gateway.display.screen import Page, Screen, after_answer, after_event, after_loss, after_unreadable, page
+from gateway.display.daemon_messages import Case, Event, Status, View, read
+from gateway.display.screen import (
+    Page,
+    Screen,
+    after_answer,
+    after_case,
+    after_event,
+    after_loss,
+    after_unreadable,
+    page,
+)
 from gateway.system.control_socket import DaemonUnreachableError, RequestError, ask, watch
 
 log = logging.getLogger(__name__)
@@ -31,6 +40,8 @@ class Follower:
         self._news = threading.Condition()
         self._version = 0
         self._over = threading.Event()
+        self._asked_at: int | None = None
+        """Number of the result after which the case was asked for; None: there is no case."""
 
     def start(self) -> None:
         """Begin to follow the daemon, whether it runs or not."""
@@ -94,7 +105,22 @@ class Follower:
                     log.warning("an answer of the daemon is not understood: %s", error)
             else:
                 self._answered(status, view)
+                self._ask_for_case()
             self._over.wait(ASK_SECONDS)
+
+    def _ask_for_case(self) -> None:
+        """Ask what the case comes to, once after each result: the daemon goes through its journal for it."""
+        screen = self._screen
+        number = screen.number if screen.has_case else None
+        if number == self._asked_at:
+            return
+        try:
+            answer = ask(self._path, "case") if screen.has_case else None
+            case = None if answer is None else read(answer, Case)
+        except _NO_ANSWER:
+            case = None  # an older daemon does not know the question
+        self._asked_at = number
+        self._change(lambda screen: after_case(screen, case))
 
     def _answered(self, status: Status, view: View | None) -> None:
         self._change(lambda screen: after_answer(screen, status, view, time.monotonic()))

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.display.daemon_messages import Data, Event, View
+from gateway.display.daemon_messages import Case, Data, Event, UnresolvedScan, View
 from gateway.display.state import State
 from gateway.languages.form import Vocabulary
 
@@ -15,6 +15,8 @@ MAX_TEXT: Final = 120
 """Characters of one text; what is longer does not fit the screen. A lot number has 20, a serial number 20 (GS1)."""
 MAX_NOTES: Final = 3
 """Sentences under a result: more are not read at two metres."""
+OTHER_PATIENT: Final = "wristband of another"
+"""What a wristband was that clashes with the case of the central system: an input of `gateway.station.workflow`."""
 _SEVERITIES: Final = ("error", "warning", "info")
 _QUIET: Final = frozenset(
     {
@@ -37,7 +39,19 @@ _SIGNALS: Final[Mapping[str, State]] = {
 }
 
 
+REFUSED: Final = "REFUSED"
+"""Why a scan of a case is unresolved: it was refused, and neither booked all the same nor read again."""
 _OF_ITEMS: Final = frozenset({State.ACCEPTED, State.WARNING, State.DEVIATING, State.REFUSED, State.UNDONE})
+
+
+class CaseRow(Struct, frozen=True, kw_only=True):
+    """One line of a case."""
+
+    mark: str
+    """How many pieces; `?`: to be sorted out."""
+    name: str
+    detail: str = ""
+    """Lot or serial number, and what is wrong."""
 
 
 class Panel(Struct, frozen=True, kw_only=True):
@@ -56,6 +70,10 @@ class Panel(Struct, frozen=True, kw_only=True):
     """Further findings, the gravest first; left out where there is no space."""
     time: str = ""
     """When, by the display's own clock."""
+    rows: tuple[CaseRow, ...] = ()
+    """What a case comes to, what is to be sorted out first. Where they do not fit, they are shown in turn."""
+    pages: str = ""
+    """Form of `1 of 3`."""
     signal: str = ""
     """What the operator was signalled; empty where nothing was scanned or played."""
     scanner: str = ""
@@ -75,6 +93,8 @@ def panel_of(event: Event, time: str, words: Vocabulary) -> Panel | None:
 
 
 def _of_scan(event: Event, scanner: str, time: str, words: Vocabulary) -> Panel:
+    if event.closed is not None:
+        return case_panel(event.closed, State.CLOSED, words, time=time, scanner=clean(scanner))
     state = _state(event)
     headline = words.headlines[state]
     if event.data is not None and state in _OF_ITEMS:
@@ -87,6 +107,8 @@ def _of_scan(event: Event, scanner: str, time: str, words: Vocabulary) -> Panel:
             article = clean(f"{event.station.station}, {scanner}" if event.station else scanner)
         case State.MORE:
             reason = missing_of(event.station, scanner, words)
+        case State.QUESTION if event.input == OTHER_PATIENT:
+            reason = words.other_patient
         case State.QUESTION:
             reason = question_of(event.station, words)
         case State.WARNING if event.data is None:
@@ -98,10 +120,38 @@ def _of_scan(event: Event, scanner: str, time: str, words: Vocabulary) -> Panel:
     return Panel(state=state, headline=headline, reason=reason, article=article, time=time, scanner=clean(scanner))
 
 
+def case_panel(case: Case, state: State, words: Vocabulary, *, time: str = "", scanner: str = "") -> Panel:
+    """Return what a case comes to, to be read out: what is unresolved, the counts, article by article."""
+    counts = {name: getattr(case, name) for name in ("used", "wasted", "returned", "explanted")}
+    shown = [(name, count) for name, count in counts.items() if count or name == "used"]
+    return Panel(
+        state=state,
+        headline=words.headlines[state],
+        reason=words.case_counts["unresolved"].format(case.unresolved) if case.unresolved else "",
+        facts=tuple(("", words.case_counts[name].format(count)) for name, count in shown),
+        rows=(
+            *(_unresolved(one, words) for one in case.unresolved_scans),
+            *(CaseRow(mark=str(one.quantity), name=clean(one.name or words.no_name)) for one in case.used_articles),
+        ),
+        pages=words.case_pages,
+        time=time,
+        scanner=scanner,
+    )
+
+
+def _unresolved(one: UnresolvedScan, words: Vocabulary) -> CaseRow:
+    number = one.lot_number or one.serial_number
+    named = f"{words.lot if one.lot_number else words.serial} {clean(number)}. " if number else ""
+    why = "" if not one.why else words.refused_unsettled if one.why[0] == REFUSED else sentence(one.why[0], words)
+    return CaseRow(mark="?", name=clean(one.name or words.no_name), detail=f"{named}{clean(why)}")
+
+
 def _state(event: Event) -> State:
     signalled = _SIGNALS.get(event.signal or "", State.TROUBLE)
     if event.control == "who-am-i":
         return State.IDENTIFIED
+    if event.input == OTHER_PATIENT:
+        return State.QUESTION
     if signalled is State.REFUSED and event.data is None:
         return State.INVALID
     if signalled is State.ACCEPTED and event.data is not None and event.data.action == "undo":

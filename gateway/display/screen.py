@@ -10,9 +10,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.display.daemon_messages import Event, LinkChange, Status, View, Waiting
+from gateway.display.daemon_messages import Case, Event, LinkChange, Status, View, Waiting
 from gateway.display.next_actions import NextAction, next_actions
-from gateway.display.panel import Panel, article_name, clean, missing_of, panel_of, question_of
+from gateway.display.panel import Panel, article_name, case_panel, clean, missing_of, panel_of, question_of
 from gateway.display.stages import of_all, stage_of
 from gateway.display.state import State
 from gateway.languages import LANGUAGES, vocabulary
@@ -22,6 +22,8 @@ MAX_RECENT: Final = 10
 """Scans in the list."""
 HEARD_SECONDS: Final = 5.0
 """A daemon that has not answered for so long is taken to be gone: it is asked every second."""
+READ_OUT_SECONDS: Final = 300.0
+"""How long a closed case is shown, unless something is scanned: it is read out before the team parts."""
 MAX_COUNTDOWN_MS: Final = 60_000
 """Of an open label: a display whose clock differs from the daemon's must not count for hours."""
 _LISTED: Final = frozenset(
@@ -87,6 +89,8 @@ class Screen(Struct, frozen=True, kw_only=True):
     now_until: float = 0.0
     recent: tuple[Recent, ...] = ()
     view: View | None = None
+    case: Case | None = None
+    """What the open case comes to so far."""
     status: Status | None = None
 
     @property
@@ -94,6 +98,11 @@ class Screen(Struct, frozen=True, kw_only=True):
         """The language in force: the daemon's, unless it is one that this display does not have."""
         spoken = None if self.view is None else self.view.language
         return spoken if spoken in LANGUAGES else self.language
+
+    @property
+    def has_case(self) -> bool:
+        """Whether a case, or a patient without one, is set."""
+        return self.view is not None and not {"case", "patient"}.isdisjoint(self.view.context_kinds)
 
 
 def after_event(screen: Screen, event: Event, time: str, now: float) -> Screen:
@@ -105,7 +114,8 @@ def after_event(screen: Screen, event: Event, time: str, now: float) -> Screen:
     panel = panel_of(event, time, words)
     if panel is None:
         return screen
-    screen = replace(screen, number=screen.number + 1, now=panel, now_until=now + screen.result_seconds)
+    seconds = max(screen.result_seconds, READ_OUT_SECONDS) if panel.state is State.CLOSED else screen.result_seconds
+    screen = replace(screen, number=screen.number + 1, now=panel, now_until=now + seconds)
     if event.data is not None and screen.status is not None:  # stored, and until the next answer not sent
         sequence = screen.status.sequence
         stored = max(sequence.stored, event.stored if event.stored is not None else sequence.stored + 1)
@@ -144,9 +154,14 @@ def after_answer(screen: Screen, status: Status, view: View | None, now: float) 
     return replace(screen, status=status, view=view or screen.view, heard_at=now)
 
 
+def after_case(screen: Screen, case: Case | None) -> Screen:
+    """Take what the open case comes to so far."""
+    return replace(screen, case=case)
+
+
 def after_loss(screen: Screen) -> Screen:
     """The daemon is gone: nothing of it is new any more. The list of what was scanned stays."""
-    return replace(screen, watching=False, heard_at=None, now=None, view=None, status=None)
+    return replace(screen, watching=False, heard_at=None, now=None, view=None, case=None, status=None)
 
 
 def after_unreadable(screen: Screen) -> Screen:
@@ -230,6 +245,8 @@ def _idle(screen: Screen, words: Vocabulary, wall: float) -> Panel:
         state, reason = State.LIMITED, words.problems["clock"]
     elif status is not None and status.master is not None and status.master.version is None:
         state, reason = State.LIMITED, words.problems["master"]
+    elif screen.case is not None and screen.has_case:
+        return case_panel(screen.case, state, words)
     elif view is not None and view.ended_kinds:
         reason = words.problems["ended"]
     return Panel(state=state, headline=words.headlines[state], reason=reason, article=names, until_ms=until)

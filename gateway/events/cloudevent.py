@@ -215,7 +215,7 @@ class CaseQuestion(Struct, frozen=True, kw_only=True, rename="camel"):
     """Its id."""
     why: tuple[str, ...]
     """Codes of its findings (INCOMPLETE_LABEL, ARTICLE_UNKNOWN, LABELS_INTERLEAVED), or REFUSED: it was refused,
-    and neither booked all the same nor read again."""
+    and neither booked all the same, read again nor taken back."""
     device_identifier: str | None = None
     lot_number: str | None = None
     serial_number: str | None = None

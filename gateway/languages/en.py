@@ -186,6 +186,7 @@ VOCABULARY: Final = Vocabulary(
     trouble="Scan again, or call support.",
     repeat="Label was scanned just now.",
     asked="Scan Same patient, or the new one.",
+    other_patient="Not the patient of this case.",
     asked_ended="Ended. Scan Same patient?",
     asked_restored="Restart. Scan Same patient?",
     cancelled="Cancelled. Nothing was booked.",
@@ -230,7 +231,6 @@ VOCABULARY: Final = Vocabulary(
     to_send="Stored, {} not sent",
     to_book="Sent, {} not booked",
     unknown_stage="Delivery unknown",
-    case_title="The case",
     case_counts={
         "used": "{} used",
         "wasted": "{} discarded",
@@ -238,7 +238,7 @@ VOCABULARY: Final = Vocabulary(
         "explanted": "{} taken out",
         "unresolved": "{} to sort out",
     },
-    case_unresolved="Sort out",
+    refused_unsettled="Refused. Scan again, or Used despite the stop.",
     case_pages="{} of {}",
     signals={
         "accepted": Guidance(meaning="Stored. Nothing to remark.", deed="Use the article. Scan the next one."),

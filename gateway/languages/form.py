@@ -61,6 +61,8 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     repeat: str
     asked: str
     asked_ended: str
+    other_patient: str
+    """A wristband of another patient than that of the case which the central system has set."""
     asked_restored: str
     cancelled: str
     used_despite: str
@@ -106,11 +108,12 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     unknown_stage: str
 
     # What a case comes to
-    case_title: str
     case_counts: Words
     """used, wasted, returned, explanted, unresolved: a number and what it counts."""
-    case_unresolved: str
+    refused_unsettled: str
+    """Of a scan that was refused, and neither booked all the same nor read again."""
     case_pages: str
+    """Page of pages."""
 
     # Signals
     signals: Mapping[str, Guidance]

@@ -186,6 +186,7 @@ VOCABULARY: Final = Vocabulary(
     trouble="Skanna igen, eller ring support.",
     repeat="Etiketten skannades nyss.",
     asked="Skanna Samma patient, eller den nya.",
+    other_patient="Annan patient än ärendets.",
     asked_ended="Avslutat. Skanna Samma patient?",
     asked_restored="Omstart. Skanna Samma patient?",
     cancelled="Avbrutet. Inget bokfördes.",
@@ -230,7 +231,6 @@ VOCABULARY: Final = Vocabulary(
     to_send="Sparat, {} ej skickade",
     to_book="Skickat, {} ej bokförda",
     unknown_stage="Leverans okänd",
-    case_title="Ärendet",
     case_counts={
         "used": "{} förbrukade",
         "wasted": "{} kasserade",
@@ -238,7 +238,7 @@ VOCABULARY: Final = Vocabulary(
         "explanted": "{} uttagna",
         "unresolved": "{} att reda ut",
     },
-    case_unresolved="Reda ut",
+    refused_unsettled="Stoppad. Skanna igen, eller Använd trots stopp.",
     case_pages="{} av {}",
     signals={
         "accepted": Guidance(meaning="Sparad. Inget att anmärka.", deed="Använd artikeln. Skanna nästa."),

@@ -14,6 +14,7 @@ from gateway.outbox.capacity import Capacity
 from gateway.outbox.salvage import quarantined, set_aside
 from gateway.scanning.reader import Reader
 from gateway.scanning.worker_status import WorkerStatus
+from gateway.station.view import StationView
 from gateway.system.clock import NS, local_rfc3339
 
 CERTIFICATE_SECONDS: Final = 30 * 86_400
@@ -46,6 +47,15 @@ def storing(worker: WorkerStatus, state: Path) -> Iterator[str]:
         yield f"dead letters: {worker.dead_letters}: see `scangate outbox dead`"
 
 
+def attributing(view: StationView | None) -> Iterator[str]:
+    """Whether what is scanned belongs to the case that the central system has set."""
+    if view is not None and view.clash_since is not None:
+        yield (
+            f"station {view.station}: since {view.clash_since[11:16]} another patient's wristband than that of the "
+            "case set by the central system: scan the right one, the case, or 'same patient'"
+        )
+
+
 UNTERMINATED_RULE: Final = 3
 """So many codes in a row without their terminator are no accident, but how the scanner is set up."""
 
@@ -62,11 +72,15 @@ def delivering(
     if status.problem:
         yield f"not delivering: {status.problem}"
     if stalled_seconds >= WAITING_SECONDS:
-        why = "see above" if status.problem else "the broker is connected and takes none"
+        why = "see above" if status.problem else status.broke_because or "the broker is connected and takes none"
         yield f"events have waited for delivery for {stalled_seconds / 60:.0f} minutes: {why}"
     breaks = sum(now - at < FLAPPING_SECONDS for at in status.breaks)
     if breaks >= FLAPPING_BREAKS:
-        yield f"the connection to the broker broke {breaks} times in {FLAPPING_SECONDS / 60:.0f} minutes"
+        why = f" ({status.broke_because})" if status.broke_because else ""
+        yield (
+            f"the connection to the broker broke {breaks} times in {FLAPPING_SECONDS / 60:.0f} minutes{why}: look for "
+            "a bad network, or another client with this box's client id"
+        )
     if status.taken_over_at is not None and now - status.taken_over_at < FLAPPING_SECONDS:
         yield "another client connects with this box's client id: two boxes must not share one"
     said = (

@@ -1,7 +1,9 @@
 """Notices another machine that works under this box's identity: a cloned card, a configuration copied by hand.
 
 Each box hears its own health topic: what comes there live from a machine that is not this one was sent by another.
-What stands there retained may be of the machine that was replaced, and counts for nothing.
+What stands there retained at first may be of the machine that was replaced, and counts for nothing. Once this box has
+heard itself, another machine's health in its place was sent after that: two that share a client identifier take the
+connection from each other, and never hear each other live.
 """
 
 import time
@@ -33,16 +35,19 @@ class IdentityWatch:
         """`machine`: what this box says of itself in its health."""
         self.machine = machine
         self._seen_at: float | None = None
+        self._heard_itself = False
 
     def take(self, message: "Message") -> None:
         """Look at a health message on this box's own topic."""
-        if message.retained or self.machine is None:
+        if self.machine is None:
             return
         try:
             other = _decoder.decode(message.body).machine
         except UNREADABLE:
             return
-        if other is not None and other != self.machine:
+        if other == self.machine:
+            self._heard_itself = True
+        elif other is not None and (self._heard_itself or not message.retained):
             self._seen_at = time.monotonic()
 
     @property

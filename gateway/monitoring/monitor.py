@@ -205,6 +205,7 @@ class Monitor:
                 client_certificate_ends=self._client_certificate_ends,
                 now=now,
             ),
+            *alarms.attributing(worker.view),
             *alarms.impersonated(seen=self._identity.seen),
             *alarms.scanning(self._readers.values()),
             *alarms.drifting(self._settings_troubles),

@@ -8,6 +8,7 @@ from gateway.articles.sync.request import request_sync
 from gateway.config.loader import Config
 from gateway.mqtt.command_envelope import Call, CommandError, Handler
 from gateway.mqtt.delivery_memory import ReplayRange
+from gateway.scanning.case_requests import Cases
 from gateway.scanning.worker import Worker
 from gateway.system.control_socket import RequestError
 
@@ -23,6 +24,7 @@ class Remote:
         self,
         config: Config,
         worker: Worker,
+        cases: Cases,
         status: Callable[[], dict[str, object]],
         replay: Callable[[ReplayRange], bool],
         reload: Callable[[], str],
@@ -30,6 +32,7 @@ class Remote:
         """`status`: the box's health; `replay` and `reload` begin what they say."""
         self._config = config
         self._worker = worker
+        self._cases = cases
         self._status = status
         self._replay = replay
         self._reload = reload
@@ -42,6 +45,7 @@ class Remote:
             "articles-sync": lambda call: self.sync(call.args),
             "outbox-replay": self.replay,
             "reload": lambda _: self.reload(),
+            "case": lambda call: self.case(call.args),
         }
 
     def identify(self, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +97,13 @@ class Remote:
         if not self._replay(wanted):
             raise CommandError("too many replays wait; try again later")
         return {"from": first, "to": wanted.last, "done": False}
+
+    def case(self, args: Mapping[str, Any]) -> dict[str, str]:
+        """Set a case at the station for a time, or withdraw it."""
+        try:
+            return self._cases.push(args)
+        except RequestError as error:
+            raise CommandError(str(error)) from error
 
     def reload(self) -> str:
         """Begin again with the configuration as it is now."""

@@ -80,13 +80,17 @@ class BufferedSocket:
         return passed
 
     def send(self, data: bytes | bytearray) -> int:
-        """Take bytes that leave with the next `flush`. Raises BlockingIOError when the network does not keep up."""
+        """Take bytes that leave with the next `flush`. Raises BlockingIOError when the network does not keep up.
+
+        Nor is anything taken once the connection is broken: what the broker has said last (why it ends the
+        connection) is to be read first, and reading shows the end.
+        """
         if len(self._gathered) >= GATHER_BYTES:
             self.flush()
             if len(self._gathered) >= GATHER_BYTES:
                 raise BlockingIOError
         if self.error is not None:
-            raise ConnectionError("the connection is broken")
+            raise BlockingIOError
         self._gathered += data
         return len(data)
 

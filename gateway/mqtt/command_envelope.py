@@ -85,8 +85,13 @@ class Commands:
         send: Callable[[Outgoing], None],
         memory: DeliveryMemory,
         unseal: Unseal,
+        note: Callable[[str, str | None, str | None], None],
     ) -> None:
-        """`memory` knows the commands of earlier lives; `unseal` opens, and checks, what is signed."""
+        """`memory` knows the commands of earlier lives; `unseal` opens, and checks, what is signed.
+
+        `note` takes a command's name, its id and why it was refused, if it was.
+        """
+        self._note = note
         self._topics = topics
         self._handlers = handlers
         self._now = now
@@ -118,6 +123,7 @@ class Commands:
             log.info("command=%s id=%s done", shown, reply.id)
         else:
             log.warning("command=%s id=%s refused error=%r", shown, reply.id, reply.error)
+        self._note(shown, reply.id, None if reply.ok else reply.error)
         self._send(Outgoing(topic=topic, body=msgspec.json.encode(reply), correlation=message.correlation))
 
     def _answer(self, name: str, message: Message, topic: str) -> Reply:

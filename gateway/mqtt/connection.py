@@ -4,9 +4,12 @@ A paho Client re-sends by itself what was not acknowledged when it connects agai
 of an exception in a callback. So each connection gets a new Client, and the publisher drives it from its own loop.
 """
 
+import fcntl
 import select
 import socket
 import ssl
+import struct
+import termios
 import time
 from collections import deque
 from enum import Enum, auto
@@ -210,6 +213,11 @@ class Connection:
             self._dial()
         except ssl.SSLError as error:
             return ConnectResult.UNREACHABLE, tls_words(error)
+        except socket.gaierror as error:
+            return (
+                ConnectResult.UNREACHABLE,
+                f"its name is not known: {error.strerror}; check DNS and [broker] urls",
+            )
         except (OSError, ValueError) as error:
             return ConnectResult.UNREACHABLE, str(error) or type(error).__name__
         link = self._raw_link()
@@ -229,7 +237,8 @@ class Connection:
         """Say what became of a CONNECT without CONNACK."""
         if isinstance(self._error, ssl.SSLError):  # TLS 1.3 refuses a client's certificate after the handshake
             return ConnectResult.CREDENTIALS, tls_words(self._error)
-        return ConnectResult.SILENT, self.lost or "no answer to CONNECT"
+        silent = "no answer to CONNECT, though the connection stands: is the broker frozen or overloaded?"
+        return ConnectResult.SILENT, self.lost or silent
 
     def _dial(self) -> None:
         """Open the TCP or TLS connection and send CONNECT. Raises OSError, ValueError."""
@@ -376,6 +385,17 @@ class Connection:
     def abandon(self) -> None:
         """Let go without a goodbye, so that the broker publishes the will."""
         self._drop()
+
+    def unreceived(self) -> int:
+        """Return how many bytes the other end's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
+
+        A frozen broker's kernel goes on taking what comes; a network that loses packets leaves them here.
+        """
+        link = self._raw_link()
+        if link is None or link.fileno() < 0:
+            return 0
+        count: int = struct.unpack("i", fcntl.ioctl(link, termios.TIOCOUTQ, bytes(4)))[0]
+        return count
 
     def _drop(self) -> None:
         link = self._client.socket()

@@ -245,8 +245,9 @@ class Publisher:
         return BACKOFF_CREDENTIALS if lasting else self._back_off()
 
     def _broke(self, url: str, connection: Connection) -> float:
-        self._reporter.broke(time.monotonic())
-        self._reporter.problem(f"{url}: {connection.why_lost()}")
+        why = f"{url}: {connection.why_lost()}"
+        self._reporter.broke(time.monotonic(), why)
+        self._reporter.problem(why)
         if connection.taken_over:
             self._reporter.change(taken_over_at=time.monotonic())
         return self._back_off()

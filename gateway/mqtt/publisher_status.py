@@ -25,6 +25,8 @@ class PublisherStatus(Struct, frozen=True, kw_only=True):
     """CLOCK_MONOTONIC seconds."""
     breaks: tuple[float, ...] = ()
     """When the newest connections broke, CLOCK_MONOTONIC seconds; at most `MAX_BREAKS`."""
+    broke_because: str | None = None
+    """Why the connection broke last; None since an event has gone through."""
     acknowledged: int = 0
     """PUBACKs with success since the start."""
     refused: int = 0
@@ -76,6 +78,6 @@ class StatusReporter:
             log.warning("not delivering problem=%r", problem)
         self.change(problem=problem)
 
-    def broke(self, now: float) -> None:
+    def broke(self, now: float, why: str) -> None:
         """Note that a connection broke."""
-        self.change(breaks=(*self.value.breaks, now)[-MAX_BREAKS:])
+        self.change(breaks=(*self.value.breaks, now)[-MAX_BREAKS:], broke_because=why)

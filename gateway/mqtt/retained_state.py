@@ -23,9 +23,11 @@ class RetainedState:
         self._wake = wake
         self._reporter = reporter
         self._limits = limits
+        self._hung_up = LearnedLimits()
+        """What a broker hung up on, mostly: a bad network breaks connections, too, and no event is held for that."""
         self._wanted: dict[str, bytes] = {}
         self._sent: dict[str, bytes] = {}
-        self._under_way: dict[int, tuple[str, int]] = {}
+        self._under_way: dict[int, tuple[str, int, float]] = {}
         self._breaks: Counter[str] = Counter()
         self._url = ""
 
@@ -37,10 +39,10 @@ class RetainedState:
 
     def begin(self, url: str) -> None:
         """Send everything anew: a connection has begun, and its broker may know nothing."""
-        for topic, size in self._under_way.values():
+        for topic, size, _ in self._under_way.values():
             self._breaks[topic] += 1
             if self._breaks[topic] >= BREAKS_BEFORE_LEFT_OUT:
-                self._limits.note(self._url, size)
+                self._hung_up.note(self._url, size)
                 del self._breaks[topic]
         self._under_way.clear()
         self._sent = {}
@@ -51,7 +53,11 @@ class RetainedState:
         """Messages that the broker has not acknowledged; they take room in its window."""
         return len(self._under_way)
 
-    def send(self, connection: Connection, most: int) -> None:
+    def waiting_since(self) -> float | None:
+        """Return since when a message has waited for its acknowledgement; None while none does."""
+        return next((at for _, _, at in self._under_way.values()), None)
+
+    def send(self, connection: Connection, most: int, now: float) -> None:
         """Send what has changed, as far as at most `most` are under way."""
         wanted = self._wanted
         if wanted is self._sent:
@@ -59,14 +65,17 @@ class RetainedState:
         sent, unfit = dict(self._sent), None
         for topic, body in wanted.items():
             size = connection.packet_size(topic, body)
-            limit = connection.packet_limit
+            limit, hung_up = connection.packet_limit, self._hung_up.limit(self._url)
             if limit is not None and size > limit:
                 unfit = (
                     f"{len(body)} bytes for {topic} are beyond the broker's maximum packet size of {limit} bytes"
                 )
                 sent[topic] = body
+            elif hung_up is not None and size > hung_up:
+                unfit = f"{len(body)} bytes for {topic} are left out for a while: connections broke when they went"
+                sent[topic] = body
             elif sent.get(topic) != body and len(self._under_way) < most:
-                self._under_way[connection.retain(topic, body, qos=1)] = (topic, size)
+                self._under_way[connection.retain(topic, body, qos=1)] = (topic, size, now)
                 sent[topic] = body
         self._sent = wanted if sent == wanted else sent
         if not connection.retain_available:
@@ -79,7 +88,7 @@ class RetainedState:
         found = self._under_way.pop(answer.mid, None)
         if found is None:
             return False
-        topic, size = found
+        topic, size, _ = found
         del self._breaks[topic]
         if answer.reason == TOO_LARGE:
             self._limits.note(self._url, size)

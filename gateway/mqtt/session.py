@@ -169,7 +169,7 @@ class Session:
 
     def _send_beside(self) -> None:
         services, connection = self._services, self._connection
-        services.retained.send(connection, self._full_size - len(self._window) - self._beside)
+        services.retained.send(connection, self._full_size - len(self._window) - self._beside, time.monotonic())
         services.inbound.poll(connection)
         services.replayer.keep()
         services.replies.send(connection)
@@ -341,6 +341,8 @@ class Session:
     def _went_through(self, newest: int, *, trusted: bool) -> None:
         """Note that events went through; `trusted`: one that was sent alone, so that the line may open again."""
         self._services.poison.delivered()
+        if self._reporter.value.broke_because is not None:
+            self._reporter.change(broke_because=None)
         if trusted:
             self._trust_again(newest)
         elif not self._reporter.value.path_proven:
@@ -451,10 +453,20 @@ class Session:
         at_rest = not self._read and not len(self._window)
         if at_rest and (self._home.preferred_is_back() or self._try_mqtt5(now)):
             self.go_elsewhere = True
-        oldest = self._window.oldest()
-        if oldest is not None and now - oldest[1] > UNACKED_SECONDS:
-            self._connection.lost = f"no acknowledgement for {UNACKED_SECONDS:.0f} s"
-            self._window.restart()  # the broker froze: no event is to blame
+        oldest, state = self._window.oldest(), self._services.retained.waiting_since()
+        since = min((at for at in (state, None if oldest is None else oldest[1]) if at is not None), default=now)
+        if now - since > UNACKED_SECONDS:
+            self._connection.lost = self._why_unanswered()
+            self._window.restart()  # no event is to blame
+
+    def _why_unanswered(self) -> str:
+        """Say what a broker that has answered no event for too long suffers from."""
+        silence = f"no acknowledgement for {UNACKED_SECONDS:.0f} s"
+        left = self._connection.unreceived()
+        if left:
+            lost = "the network is cut, or loses packets of an event's size (MTU)"
+            return f"{silence}, and {left} bytes have not reached the broker: {lost}"
+        return f"{silence}, though what was sent has reached the broker: is it frozen?"
 
     def _try_mqtt5(self, now: float) -> bool:
         """Return whether it is time to see whether the broker speaks MQTT 5 by now."""

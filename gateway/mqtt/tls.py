@@ -30,6 +30,10 @@ ALERTS: Final = {
 """Part of OpenSSL's name of a TLS alert (RFC 8446, 6.2) -> what it means for a person."""
 
 
+BY_THE_CLOCK: Final = frozenset({9, 10})
+"""X509_V_ERR_CERT_NOT_YET_VALID and _HAS_EXPIRED of OpenSSL: a box whose clock is wrong sees them, too."""
+
+
 def context_for(settings: BrokerSettings) -> ssl.SSLContext:
     """Return verified TLS 1.2 or newer, or an error: there is no way to less. Raises OSError, ValueError.
 
@@ -49,6 +53,12 @@ def tls_words(error: ssl.SSLError) -> str:
     """Say what a TLS failure means, for a person."""
     reason = error.reason or ""
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in BY_THE_CLOCK:
+            today = datetime.now(UTC).date().isoformat()
+            return (
+                f"the broker's certificate cannot be trusted: {error.verify_message} by this box's clock, which says "
+                f"{today}: check the clock, then have the broker's certificate renewed"
+            )
         return (
             f"the broker's certificate is not trusted: certificate verify failed: {error.verify_message}; "
             "check broker.ca_file and the host name"

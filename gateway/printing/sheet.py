@@ -1,7 +1,8 @@
 """Pages of printed codes: as SVG, as PDF, and one code on a terminal. Pure.
 
-A page is A4. The symbols stand far apart, so that a scanner held in a gloved hand meets one at a time, and each has
-its captions beneath. What draws symbols (zxing-cpp) and writes PDF (pydyf) is imported when a page is made.
+A page is laid out on A4; on A5 it is the same page, smaller by the root of two (ISO 216). The symbols stand far
+apart, so that a scanner held in a gloved hand meets one at a time, and each has its captions beneath. What draws
+symbols (zxing-cpp) and writes PDF (pydyf) is imported when a page is made.
 """
 
 import textwrap
@@ -12,6 +13,8 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from gateway.printing.shapes import Stroke
+
 Symbology = Literal["datamatrix", "qr"]
 Matrix = tuple[tuple[bool, ...], ...]
 """Rows of modules, True for dark; without quiet zone."""
@@ -19,21 +22,31 @@ Matrix = tuple[tuple[bool, ...], ...]
 PAGE_WIDTH: Final = 210.0
 """Millimetres, like all lengths here: ISO 216 A4."""
 PAGE_HEIGHT: Final = 297.0
-MARGIN: Final = 15.0
-COLUMNS: Final = 4
+MARGIN: Final = 10.0
+"""What office printers leave white is 5 mm at most."""
+COLUMNS: Final = 5
 CELL_WIDTH: Final = (PAGE_WIDTH - 2 * MARGIN) / COLUMNS
-SYMBOL_SIZE: Final = 22.0
-"""A module of a control code is then some 0.9 mm wide: twice what a hospital scanner reads at arm's length. Beside
-it as much again stays white."""
-CAPTION_GAP: Final = 2.5
+SYMBOL_SIZE: Final = 18.0
+"""A module of a control code is then some 0.75 mm wide, on A5 0.5 mm: what a hospital scanner reads at arm's length.
+Beside it as much again stays white. All codes of a kind of place fit on one page so."""
+ROW_PITCH: Final = 34.4
+"""From one row of symbols to the next, at least: a scanner's field is some 16 mm wide where it reads such a one."""
+CAPTION_GAP: Final = 1.6
 """Between a symbol and its captions, beside the line's own: the quiet zone of a QR symbol."""
-ROW_GAP: Final = 10.0
-TITLE_SIZE: Final = 6.0
-HEADING_SIZE: Final = 4.4
-CAPTION_SIZE: Final = 3.4
-LINE_HEIGHT: Final = 4.2
-NOTE_GAP: Final = 3.0
-NOTE_CHARACTERS: Final = 100
+ROW_GAP: Final = 2.0
+TITLE_SIZE: Final = 5.0
+HEADING_SIZE: Final = 3.8
+CAPTION_SIZE: Final = 2.9
+LINE_HEIGHT: Final = 3.4
+NOTE_GAP: Final = 2.0
+SIGNAL_HEIGHT: Final = 13.0
+SIGNAL_GAP: Final = 1.5
+SIGNAL_BOX: Final = 62.0
+"""Width of a signal's coloured box: the longest word in it is `Samma patient?`."""
+SIGNAL_SIZE: Final = 5.2
+TONE: Final = 2.2
+"""Side of a short tone as it is drawn."""
+NOTE_CHARACTERS: Final = 120
 """A line of a note is wrapped there: so many characters of CAPTION_SIZE fill the page's width."""
 CAPTION_CHARACTERS: Final = 22
 """A caption is wrapped there: so many characters of CAPTION_SIZE fill a cell."""
@@ -66,7 +79,44 @@ class Note(Struct, frozen=True, kw_only=True):
     """As of a cell."""
 
 
-Entry = Cell | Note
+class SignalLine(Struct, frozen=True, kw_only=True):
+    """One signal over the width of the page: colour, shape and word, rhythm, what it means and what to do."""
+
+    colour: str
+    """Of the screen, `#rrggbb`."""
+    ink: str
+    """Of shape and word on it."""
+    strokes: tuple[Stroke, ...]
+    """The shape, on a square of 100 by 100."""
+    word: str
+    rhythm: str
+    """`.` short, `-` long."""
+    lines: tuple[str, str]
+    """What it means; what to do, which is bold."""
+    group: str = ""
+    """As of a cell."""
+
+
+Entry = Cell | Note | SignalLine
+
+
+class Paper(Struct, frozen=True, kw_only=True):
+    """A size of paper, millimetres."""
+
+    width: float
+    height: float
+
+    @property
+    def scale(self) -> float:
+        """Of what is laid out on A4."""
+        return min(self.width / PAGE_WIDTH, self.height / PAGE_HEIGHT)
+
+
+PAPERS: Final = {
+    "A4": Paper(width=PAGE_WIDTH, height=PAGE_HEIGHT),
+    "A5": Paper(width=148.0, height=210.0),
+}
+"""ISO 216."""
 
 
 class _Text(Struct, frozen=True):
@@ -75,6 +125,25 @@ class _Text(Struct, frozen=True):
     size: float
     bold: bool
     text: str
+    colour: str = "#000000"
+
+
+class _Box(Struct, frozen=True):
+    """A filled rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: str
+
+
+class _Line(Struct, frozen=True):
+    """Points joined by a line."""
+
+    points: Stroke
+    width: float
+    colour: str
 
 
 class _Symbol(Struct, frozen=True):
@@ -84,7 +153,8 @@ class _Symbol(Struct, frozen=True):
     matrix: Matrix
 
 
-_Page = list[_Text | _Symbol]
+_Item = _Text | _Symbol | _Box | _Line
+_Page = list[_Item]
 
 
 class SheetError(ValueError):
@@ -109,11 +179,12 @@ def matrix(cell: Cell) -> Matrix:
     return tuple(tuple(module == 0 for module in row) for row in rows)
 
 
-def svg(title: str, cells: Sequence[Entry]) -> str:
+def svg(title: str, cells: Sequence[Entry], paper: Paper = PAPERS["A4"]) -> str:
     """Draw the pages as one SVG, one below the other. Raises SheetError."""
     pages = _pages(title, cells)
     height = PAGE_HEIGHT * len(pages)
-    size = f'width="{PAGE_WIDTH:g}mm" height="{height:g}mm" viewBox="0 0 {PAGE_WIDTH:g} {height:g}"'
+    printed = f'width="{PAGE_WIDTH * paper.scale:g}mm" height="{height * paper.scale:g}mm"'
+    size = f'{printed} viewBox="0 0 {PAGE_WIDTH:g} {height:g}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="Helvetica, Arial, sans-serif">',
         f"<title>{escape(title)}</title>",
@@ -126,7 +197,7 @@ def svg(title: str, cells: Sequence[Entry]) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def pdf(title: str, cells: Sequence[Entry]) -> bytes:
+def pdf(title: str, cells: Sequence[Entry], paper: Paper = PAPERS["A4"]) -> bytes:
     """Draw the pages as a PDF. Raises SheetError."""
     import pydyf
 
@@ -139,9 +210,11 @@ def pdf(title: str, cells: Sequence[Entry]) -> bytes:
         )
         document.add_object(font)
         fonts[name] = font.reference
-    box = pydyf.Array([0, 0, round(PAGE_WIDTH * POINTS, 2), round(PAGE_HEIGHT * POINTS, 2)])
+    box = pydyf.Array([0, 0, round(paper.width * POINTS, 2), round(paper.height * POINTS, 2)])
     for page in _pages(title, cells):
         stream = pydyf.Stream(compress=True)
+        raised = (paper.height - PAGE_HEIGHT * paper.scale) * POINTS  # the page's top stays the paper's
+        stream.stream.append(f"{paper.scale:.6f} 0 0 {paper.scale:.6f} 0 {raised:.3f} cm".encode())
         for item in page:
             stream.stream.extend(_pdf_of(item))
         document.add_object(stream)
@@ -186,35 +259,37 @@ def _pages(title: str, entries: Sequence[Entry]) -> list[_Page]:
         heading = row[0].group if row[0].group != group else ""
         group = row[0].group
         placed, height, gap = _row(row)
-        if y + (2 * HEADING_SIZE if heading else 0) + height > PAGE_HEIGHT - MARGIN:
+        if y + (HEADING_SIZE + NOTE_GAP if heading else 0) + height > PAGE_HEIGHT - MARGIN:
             pages.append([_Text(MARGIN, MARGIN + TITLE_SIZE, TITLE_SIZE, True, title)])
-            y = MARGIN + 2 * TITLE_SIZE
+            y = MARGIN + 1.6 * TITLE_SIZE
         if heading:
             y += HEADING_SIZE
             pages[-1].append(_Text(MARGIN, y, HEADING_SIZE, True, heading))
-            y += HEADING_SIZE
+            y += NOTE_GAP
         pages[-1].extend(_moved(item, y) for item in placed)
         y += height + gap
     return pages
 
 
-def _rows(entries: Sequence[Entry]) -> Iterator[list[Cell] | list[Note]]:
-    """Yield cells side by side, and each note alone."""
+def _rows(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield cells side by side, and everything else alone."""
     row: list[Cell] = []
     for entry in entries:
-        if row and (len(row) == COLUMNS or isinstance(entry, Note) or row[-1].group != entry.group):
+        if row and (len(row) == COLUMNS or not isinstance(entry, Cell) or row[-1].group != entry.group):
             yield row
             row = []
-        if isinstance(entry, Note):
-            yield [entry]
-        else:
+        if isinstance(entry, Cell):
             row.append(entry)
+        else:
+            yield [entry]
     if row:
         yield row
 
 
 def _row(row: Sequence[Entry]) -> tuple[_Page, float, float]:
     """Return a row placed at the top, its height, and what stays white below it."""
+    if isinstance(row[0], SignalLine):
+        return _signal_line(row[0]), SIGNAL_HEIGHT, SIGNAL_GAP
     placed: _Page = []
     depth = 0
     for column, entry in enumerate(row):
@@ -223,7 +298,7 @@ def _row(row: Sequence[Entry]) -> tuple[_Page, float, float]:
             top, texts, width = SYMBOL_SIZE + CAPTION_GAP, entry.captions, CAPTION_CHARACTERS
             placed.append(_Symbol(x, 0.0, SYMBOL_SIZE, matrix(entry)))
         else:
-            top, texts, width = 0.0, entry.lines, NOTE_CHARACTERS
+            top, texts, width = 0.0, tuple(entry.lines), NOTE_CHARACTERS
         lines = [(line, text is texts[0]) for text in texts for line in _wrapped(text, width)]
         depth = max(depth, len(lines))
         placed.extend(
@@ -232,13 +307,40 @@ def _row(row: Sequence[Entry]) -> tuple[_Page, float, float]:
         )
     cells = isinstance(row[0], Cell)
     height = LINE_HEIGHT * depth + (SYMBOL_SIZE + CAPTION_GAP if cells else 0.0)
-    return placed, height, ROW_GAP if cells else NOTE_GAP
+    return placed, height, max(ROW_GAP, ROW_PITCH - height) if cells else NOTE_GAP
 
 
-def _moved(item: _Text | _Symbol, down: float) -> _Text | _Symbol:
-    if isinstance(item, _Text):
-        return _Text(item.x, item.baseline + down, item.size, item.bold, item.text)
-    return _Symbol(item.x, item.y + down, item.size, item.matrix)
+def _signal_line(line: SignalLine) -> _Page:
+    """Place a signal's box with shape and word, its rhythm, and the two lines of text."""
+    middle, side = SIGNAL_HEIGHT / 2, SIGNAL_HEIGHT * 0.66
+    left, top = MARGIN + 2.0, middle - side / 2
+    placed: _Page = [_Box(MARGIN, 0.0, SIGNAL_BOX, SIGNAL_HEIGHT, line.colour)]
+    for stroke in line.strokes:
+        points = tuple((left + x * side / 100, top + y * side / 100) for x, y in stroke)
+        placed.append(_Line(points, side * 0.09, line.ink))
+    placed.append(_Text(left + side + 3.0, middle + 1.9, SIGNAL_SIZE, True, line.word, line.ink))
+    x = MARGIN + SIGNAL_BOX + 5.0
+    for element in line.rhythm:
+        width = TONE * (3 if element == "-" else 1)
+        placed.append(_Box(x, middle - TONE / 2, width, TONE, "#000000"))
+        x += width + TONE
+    x = MARGIN + SIGNAL_BOX + 43.0
+    for place, text in enumerate(line.lines):
+        baseline = middle - 1.2 + place * LINE_HEIGHT * 1.25
+        placed.append(_Text(x, baseline, CAPTION_SIZE, place > 0, text))
+    return placed
+
+
+def _moved(item: _Item, down: float) -> _Item:
+    match item:
+        case _Text():
+            return _Text(item.x, item.baseline + down, item.size, item.bold, item.text, item.colour)
+        case _Box():
+            return _Box(item.x, item.y + down, item.width, item.height, item.colour)
+        case _Line():
+            return _Line(tuple((x, y + down) for x, y in item.points), item.width, item.colour)
+        case _Symbol():
+            return _Symbol(item.x, item.y + down, item.size, item.matrix)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -258,27 +360,54 @@ def _runs(modules: Matrix) -> Iterator[tuple[int, int, int]]:
             x = end + 1
 
 
-def _svg_of(item: _Text | _Symbol) -> str:
-    if isinstance(item, _Text):
-        weight = ' font-weight="bold"' if item.bold else ""
-        place = f'x="{item.x:g}" y="{item.baseline:g}" font-size="{item.size:g}"'
-        return f"<text {place}{weight}>{escape(item.text)}</text>"
-    scale = item.size / len(item.matrix)
-    path = "".join(f"M{x} {y}h{length}v1h-{length}z" for y, x, length in _runs(item.matrix))
-    place = f"translate({item.x:g} {item.y:g}) scale({scale:.6g})"
-    return f'<path transform="{place}" shape-rendering="crispEdges" d="{path}"/>'
+def _svg_of(item: _Item) -> str:
+    match item:
+        case _Text():
+            look = (' font-weight="bold"' if item.bold else "") + _svg_fill(item.colour)
+            place = f'x="{item.x:g}" y="{item.baseline:g}" font-size="{item.size:g}"'
+            return f"<text {place}{look}>{escape(item.text)}</text>"
+        case _Box():
+            size = f'x="{item.x:g}" y="{item.y:g}" width="{item.width:g}" height="{item.height:g}"'
+            return f"<rect {size}{_svg_fill(item.colour)}/>"
+        case _Line():
+            points = " ".join(f"{x:.2f},{y:.2f}" for x, y in item.points)
+            look = f'fill="none" stroke="{item.colour}" stroke-width="{item.width:g}" stroke-linejoin="round"'
+            return f'<polyline points="{points}" {look}/>'
+        case _Symbol():
+            scale = item.size / len(item.matrix)
+            path = "".join(f"M{x} {y}h{length}v1h-{length}z" for y, x, length in _runs(item.matrix))
+            place = f"translate({item.x:g} {item.y:g}) scale({scale:.6g})"
+            return f'<path transform="{place}" shape-rendering="crispEdges" d="{path}"/>'
 
 
-def _pdf_of(item: _Text | _Symbol) -> Iterator[bytes]:
+def _svg_fill(colour: str) -> str:
+    return "" if colour == "#000000" else f' fill="{colour}"'
+
+
+def _pdf_of(item: _Item) -> Iterator[bytes]:
     """Yield PDF operators; its y axis points up."""
-    if isinstance(item, _Text):
-        x, y = item.x * POINTS, (PAGE_HEIGHT - item.baseline) * POINTS
-        font = f"BT /F{int(item.bold)} {item.size * POINTS:.2f} Tf {x:.2f} {y:.2f} Td"
-        yield f"{font} <{item.text.encode('cp1252', 'replace').hex()}> Tj ET".encode()
-        return
-    module = item.size / len(item.matrix) * POINTS
-    left, top = item.x * POINTS, (PAGE_HEIGHT - item.y) * POINTS
-    yield f"q {module:.6f} 0 0 {-module:.6f} {left:.3f} {top:.3f} cm".encode()
-    for y, x, length in _runs(item.matrix):
-        yield f"{x} {y} {length} 1 re".encode()
-    yield b"f Q"
+    match item:
+        case _Text():
+            x, y = item.x * POINTS, (PAGE_HEIGHT - item.baseline) * POINTS
+            font = f"{_pdf_colour(item.colour)} rg BT /F{int(item.bold)} {item.size * POINTS:.2f} Tf {x:.2f} {y:.2f} Td"
+            yield f"{font} <{item.text.encode('cp1252', 'replace').hex()}> Tj ET 0 g".encode()
+        case _Box():
+            left, bottom = item.x * POINTS, (PAGE_HEIGHT - item.y - item.height) * POINTS
+            size = f"{item.width * POINTS:.2f} {item.height * POINTS:.2f}"
+            yield f"{_pdf_colour(item.colour)} rg {left:.2f} {bottom:.2f} {size} re f 0 g".encode()
+        case _Line():
+            points = [f"{x * POINTS:.2f} {(PAGE_HEIGHT - y) * POINTS:.2f}" for x, y in item.points]
+            path = " ".join([f"{points[0]} m", *(f"{one} l" for one in points[1:])])
+            yield f"q {_pdf_colour(item.colour)} RG {item.width * POINTS:.2f} w 1 j {path} S Q".encode()
+        case _Symbol():
+            module = item.size / len(item.matrix) * POINTS
+            left, top = item.x * POINTS, (PAGE_HEIGHT - item.y) * POINTS
+            yield f"q {module:.6f} 0 0 {-module:.6f} {left:.3f} {top:.3f} cm".encode()
+            for y_module, x_module, length in _runs(item.matrix):
+                yield f"{x_module} {y_module} {length} 1 re".encode()
+            yield b"f Q"
+
+
+def _pdf_colour(colour: str) -> str:
+    """Return `#rrggbb` as the three numbers of DeviceRGB."""
+    return " ".join(f"{int(colour[at : at + 2], 16) / 255:.3f}" for at in (1, 3, 5))

@@ -38,6 +38,8 @@ class CarryOver:
             context=station.context,
             context_until_ns=station.context_until_ns,
             ended=station.ended,
+            pushed=station.pushed,
+            clash_ns=station.clash_ns,
         )
 
     def restore(self, config: Config) -> Station:

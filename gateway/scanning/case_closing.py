@@ -81,18 +81,23 @@ def _named(data: cloudevent.ScanData) -> dict[str, str | None]:
 
 
 def _unresolved(own: Iterable[StoredEvent], counted: Iterable[InForce]) -> Iterator[cloudevent.CaseQuestion]:
-    """Yield what was booked with a doubt, and what was refused and neither booked all the same nor read again."""
+    """Yield what was booked with a doubt, and what was refused and neither booked, read again nor taken back."""
     settled: set[object] = set()
     for one in counted:
         data = one.event.data
         codes = [finding.code for finding in data.verdict.findings if finding.code in UNRESOLVED]
         if codes and one.quantity:
             yield _question(one.event, *codes)
-        settled.add(_label(one.event))
         if data.used_despite is not None:
             settled.add(data.used_despite.event)
+    events = [cloudevent.decode_scan(stored.body) for stored in own]
+    for event in events:
+        if event.data.undoes is not None:
+            settled.add(event.data.undoes)
+        elif event.data.verdict.disposition is Disposition.ACCEPTED:
+            settled.add(_label(event))  # also where it was taken back afterwards
     seen: set[object] = set()
-    for event in (cloudevent.decode_scan(stored.body) for stored in own):
+    for event in events:
         refused = event.data.verdict.disposition is Disposition.REFUSED
         label = _label(event)
         if refused and not {event.id, event.data.repeats, label} & settled and label not in seen:

@@ -9,10 +9,21 @@ from gateway.events import cloudevent
 from gateway.model import Disposition
 from gateway.scanning.station_state import StationState
 from gateway.station import control_codes, keyed_entry
+from gateway.station.binding import is_bound
 from gateway.station.control_codes import ControlCode
 from gateway.station.machine import Occurrence
 from gateway.station.settings import Action
-from gateway.station.values import SAME_UNDO_NS, Count, Counted, Done, KeyedEntry, Label
+from gateway.station.values import (
+    ONCE,
+    SAME_CODE_NS,
+    Count,
+    Counted,
+    Done,
+    KeyedEntry,
+    Label,
+    Obeyed,
+    Station,
+)
 from gateway.station.workflow import Input
 
 MAX_DIGITS: Final = 3
@@ -39,6 +50,10 @@ def coded(  # noqa: C901 - one line a kind of code
 ) -> Occurrence:
     """Return the occurrence of a control code. `what`: who scanned it and when; `default`: the default action."""
     station, scanner = state.station, what.scanner
+    once = code.kind if code.kind in ONCE else None
+    last = station.obeyed.get(scanner)
+    if last is not None and last.kind == once and what.at_ns - last.at_ns <= SAME_CODE_NS:
+        return replace(what, input=Input.AGAIN, once=once)
     made = _CONTROL.get(code.kind, Input.IMPOSSIBLE)
     target: Done | None = None
     count: Count | None = None
@@ -51,12 +66,10 @@ def coded(  # noqa: C901 - one line a kind of code
         case "count" if code.count is not None:
             made, count = Input.ACTION, Count(session=what.id, mode=code.count)
         case "undo":
-            last_ns = station.undone_at_ns.get(scanner)
-            again = last_ns is not None and what.at_ns - last_ns <= SAME_UNDO_NS
-            made = Input.UNDO_AGAIN if again else Input.UNDO
+            made = Input.UNDO if _undoes(station, scanner, last) else Input.IMPOSSIBLE
+            what = replace(what, repeats=state.repeated())
         case "close-case":
-            bound = {"case", "patient"} & station.context.keys()
-            made = Input.CLOSE_CASE if bound else Input.IMPOSSIBLE
+            made = Input.CLOSE_CASE if is_bound(station) else Input.IMPOSSIBLE
         case "used-despite":
             target = refused_use(state, scanner)
             made = Input.IMPOSSIBLE if target is None else Input.USED
@@ -69,17 +82,14 @@ def coded(  # noqa: C901 - one line a kind of code
         if present is None or present.count is None:
             made = Input.IMPOSSIBLE
         code = ControlCode(kind="action", action=default)
-    return Occurrence(
-        input=made,
-        scanner=scanner,
-        at_ns=what.at_ns,
-        id=what.id,
-        code=code,
-        target=target,
-        count=count,
-        entry=entry,
-        label=Label(apart=True) if made is Input.UNLABELLED else None,
-    )
+    label = Label(apart=True) if made is Input.UNLABELLED else None
+    return replace(what, input=made, code=code, once=once, target=target, count=count, entry=entry, label=label)
+
+
+def _undoes(station: Station, scanner: str, last: Obeyed | None) -> bool:
+    """Return whether the code `undo` may take something back: of another scanner one event, not one after another."""
+    own = any(done.scanner == scanner for done in station.done)
+    return own or not station.done or last is None or last.kind != "undo"
 
 
 def _takes_back(state: StationState, scanner: str) -> bool:

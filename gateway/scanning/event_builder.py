@@ -15,6 +15,7 @@ from gateway.events import cloudevent
 from gateway.events.stored_event import StoredEvent
 from gateway.model import Decoded, Disposition, Finding, LookUp, Severity, Verdict
 from gateway.outbox.entry import NewCase, NewEvent, NewLabelProblem, Write
+from gateway.outbox.used_pieces import piece_of
 from gateway.scanning.case_closing import MAX_EVENTS, closed
 from gateway.scanning.label_problems import nothing_recorded
 from gateway.scanning.station_state import StationState
@@ -24,7 +25,7 @@ from gateway.station.context import ContextItem
 from gateway.station.pairing import Missing, missing_part
 from gateway.station.profiles import PROFILES
 from gateway.station.repeats import Key, key_of
-from gateway.station.values import CaseClosed, Item, KeyedEnded, TakenBack, UsedDespite
+from gateway.station.values import CaseClosed, Item, KeyedEnded, Meaning, TakenBack, UsedDespite
 from gateway.station.verdict import Circumstances, judge
 from gateway.system.clock import NS, ClockReading, local_rfc3339
 
@@ -107,7 +108,7 @@ class EventBuilder:
             logistic_unit=asset.identifier if asset is not None and asset.scheme == "SSCC" else None,
         )
         at_ns = item.at_ns
-        repeats = self._first_of(data, at_ns, state)
+        repeats = None if _is_deliberate(meaning, data.udi) else self._first_of(data, at_ns, state)
         if repeats is None and self.profile.lot_repeats:
             repeats = item.label.again_of
         story = story_of(data, reading.look_up, repeats, state, self._journal)
@@ -213,6 +214,14 @@ def entry_of(item: Item) -> cloudevent.Entry:
     if not item.symbols:
         return "unlabelled"
     return "keyed" if any(one.typed for one in item.symbols) else "scanned"
+
+
+def _is_deliberate(meaning: Meaning, udi: Decoded | None) -> bool:
+    """Return whether a code was scanned for this piece of a lot: how many, or that it is thrown away or returned.
+
+    Who does that anew means another piece. A serial number stays one piece.
+    """
+    return (meaning.quantity_given or meaning.one_item) and meaning.again is None and piece_of(udi) is None
 
 
 def _stamp(clock: ClockReading, at_ns: int) -> cloudevent.ClockStamp:

@@ -59,7 +59,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
             if any(finding.code == INCOMPLETE for finding in data.verdict.findings):
                 yield "incomplete"
 
-    def _case(self) -> NewCase | None:
+    def case(self) -> NewCase | None:
+        """Return the closing of a case that it holds, if there is one."""
         return next((write for write in self.writes if isinstance(write, NewCase)), None)
 
     def messages(self, view: StationView | None) -> Iterator[dict[str, object]]:
@@ -82,7 +83,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
             "id": newest.id if newest else None,
             "data": newest.data if newest else None,
             "withheld": self.withheld,
-            **({"closed": summary_of(case.data)} if (case := self._case()) else {}),
+            **({"closed": summary_of(case.data)} if (case := self.case()) else {}),
             **self.news,
         }
 

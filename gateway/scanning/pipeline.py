@@ -16,17 +16,18 @@ from gateway.config.loader import Config
 from gateway.events import cloudevent
 from gateway.model import Decoded, LookUp, Match
 from gateway.outbox.entry import NewEvent, NewLabelProblem, StationNote
-from gateway.scanning import context_note
+from gateway.scanning import station_note
+from gateway.scanning.case_summary import CaseSummary, summary_of
 from gateway.scanning.code_input import coded, is_typing, typed_by_code
 from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
 from gateway.scanning.label_problems import problems_of
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.resumed_labels import with_label
-from gateway.scanning.station_state import StationState
+from gateway.scanning.station_state import StationState, done_of
 from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
-from gateway.station import binding, context, control_codes, keyed_entry, machine, pairing
+from gateway.station import binding, context, control_codes, keyed_entry, machine, pairing, pushed_case
 from gateway.station.assets import asset_of
 from gateway.station.context import ContextItem, ContextReader, ContextRefused
 from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
@@ -37,13 +38,15 @@ from gateway.station.machine import Occurrence
 from gateway.station.patterns import bounded
 from gateway.station.persons import names_person
 from gateway.station.privacy import PERSONS, withheld
+from gateway.station.protect import PersonRef
 from gateway.station.values import (
     MAX_SYMBOLS,
     ON_THE_WIRE_NS,
-    Done,
+    CaseClosed,
     KeyedEntry,
     Meaning,
     MoveTimes,
+    PushedCase,
     Station,
     Symbol,
 )
@@ -113,7 +116,7 @@ class Pipeline:
 
     def deadline_ns(self) -> int | None:
         """When `elapse` has something to do if nothing is scanned, CLOCK_MONOTONIC; None: nothing is under way."""
-        return self.memory.station.deadline_ns()
+        return machine.deadline_ns(self.memory.station)
 
     def consider(self, scan: RawScan, clock: ClockReading, identity: str) -> Outcome:
         """Take one scan; `identity` is the id of the event it may become or begin."""
@@ -309,9 +312,8 @@ class Pipeline:
         if found is None:
             what = replace(what, input=Input.NOT_FOUND)
         else:
-            data = memory.recent[found]
-            target = Done(id=found, scanner=data.station.scanner, quantity=data.quantity)
-            what = replace(what, input=Input.TAKEN_BACK, target=target)
+            target = done_of(found, memory.recent[found])
+            what = replace(what, input=Input.TAKEN_BACK, target=target, repeats=memory.repeated())
         transaction.make(machine.step(memory.station, what, self._times))
         return self._done(transaction, what.scanner, news={"input": what.input.value})
 
@@ -359,6 +361,53 @@ class Pipeline:
         )
         return what, Reading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
 
+    def close_case(self, clock: ClockReading, identity: str) -> Outcome | None:
+        """Close the case that is set, as its code does, for who asks from elsewhere; None: none is set."""
+        transaction = ScanTransaction(self.memory, self._builder, self._times, clock)
+        transaction.make(machine.elapse(self.memory.station, clock.monotonic_ns, self._times))
+        if not binding.is_bound(transaction.memory.station):
+            return None
+        station = transaction.memory.station
+        over_ns = clock.monotonic_ns - ON_THE_WIRE_NS - 1
+        half = {name: replace(item, until_ns=over_ns) for name, item in station.open_items.items()}
+        transaction.make(machine.elapse(replace(station, open_items=half), clock.monotonic_ns, self._times))
+        what = Occurrence(input=Input.CLOSE_CASE, scanner="", at_ns=clock.monotonic_ns, id=identity)
+        transaction.make(machine.step(transaction.memory.station, what, self._times))
+        news = {"control": "close-case", "input": what.input.value}
+        return self._done(transaction, "", counts=("control.close-case",), news=news)
+
+    def case(self, clock: ClockReading) -> CaseSummary | None:
+        """Return what the case that is set comes to until now; None: none is set."""
+        context = self.memory.station.context
+        if not binding.is_bound(self.memory.station):
+            return None
+        first = context.get("case") or context["patient"]
+        effect = CaseClosed(
+            id="",
+            scanner="",
+            at_ns=clock.monotonic_ns,
+            context=binding.context_of(self.memory.station, ""),
+            since_ns=first.since_ns,
+        )
+        return summary_of(self._builder.case(effect, (), clock).data)
+
+    def read_case(self, text: str) -> ContextItem | None:
+        """Return the case that a text names, as its code would; None for a text that is none. Any thread."""
+        found = self._contexts.read(text, None, decode(text, None, today=date.min))
+        return found if isinstance(found, ContextItem) and found.kind == "case" else None
+
+    def can_compare(self, patient: PersonRef) -> bool:
+        """Return whether a pseudonym is made with the key of this station, so that a wristband can be compared."""
+        return self._contexts.compares(patient)
+
+    def push(self, pushed: PushedCase, clock: ClockReading) -> Outcome:
+        """Take a case that the central system has set, in place of an earlier push of it. Monotonic times."""
+        transaction = ScanTransaction(self.memory, self._builder, self._times, clock)
+        transaction.make(machine.elapse(self.memory.station, clock.monotonic_ns, self._times))
+        station = pushed_case.with_push(transaction.memory.station, pushed, clock.monotonic_ns)
+        transaction.make(machine.elapse(station, clock.monotonic_ns, self._times))
+        return replace(self._done(transaction, "", counts=("pushed-case",)), signal=None)
+
     def elapse(self, clock: ClockReading) -> list[Outcome]:
         """Let time pass: labels whose next symbol did not come in time go out as they stand."""
         return self._elapse(clock, clock.monotonic_ns)
@@ -387,7 +436,7 @@ class Pipeline:
         to be kept of it now: one that has ended must not come back at the next restart, when there is a newer use.
         """
         memory = self.memory
-        used_ns: int | None = None
+        used_ns: dict[str, int] = {}
         for body in bodies:
             try:
                 event = cloudevent.decode_scan(body)
@@ -396,7 +445,7 @@ class Pipeline:
                 continue  # a clock event, or a damaged disk
             if at_ns is None or data.station.id != self._builder.station_id:
                 continue
-            used_ns = at_ns
+            used_ns[data.station.scanner] = at_ns
             if data.undoes is not None:
                 memory = memory.without(data.undoes)
                 continue
@@ -404,15 +453,14 @@ class Pipeline:
                 memory = memory.without_refusals(data.used_despite.event)
             key = self._builder.repeat_key(data)
             memory = memory.with_event(event.id, data, at_ns, key, self._builder.repeat_ns)
-            done = Done(id=event.id, scanner=data.station.scanner, quantity=data.quantity)
-            station = machine.resumed(memory.station, done, at_ns, self._times)
+            station = machine.resumed(memory.station, done_of(event.id, data), at_ns, self._times)
             station = with_label(station, event.id, data, at_ns, self._times)
             memory = replace(memory, station=station)
-        station = context_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
+        station = station_note.restored(memory.station, note, used_ns, clock, self._times, self._restore_ns)
         station = machine.elapse(station, clock.monotonic_ns, self._times).station
         self.memory = replace(memory, station=station)
-        kept = context_note.note(station, clock)
-        return () if note is None and not station.context else (kept,)
+        kept = station_note.note(station, clock)
+        return () if note is None and not station_note.changed(Station(), station) else (kept,)
 
     def close(self) -> None:
         """Close the article master and the journal."""
@@ -474,7 +522,7 @@ def _like(
         return None
     for item in machine.comparable(station, what.scanner, what.at_ns, times):
         if item.meaning.one_item and any(one.text == read.symbol.text for one in item.symbols):
-            return replace(item.meaning, quantity=1, quantity_given=False)
+            return replace(item.meaning, quantity=1, quantity_given=False, again=item.id)
     return None
 
 
@@ -502,8 +550,7 @@ def _context_input(station: Station, item: ContextItem, what: Occurrence) -> Inp
 
 def _notes(before: Station, after: Station, clock: ClockReading) -> tuple[StationNote, ...]:
     """Return what is to be kept for a restart, where it has changed."""
-    changed = (before.context, before.ended) != (after.context, after.ended)
-    return (context_note.note(after, clock),) if changed else ()
+    return (station_note.note(after, clock),) if station_note.changed(before, after) else ()
 
 
 def _refused_context(scanner: str, found: ContextRefused) -> Outcome:

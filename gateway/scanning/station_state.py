@@ -10,11 +10,16 @@ from gateway.events import cloudevent
 from gateway.outbox.entry import NewEvent
 from gateway.station.machine import forgotten
 from gateway.station.repeats import Key, Repeats
-from gateway.station.values import Station
+from gateway.station.values import Done, Station
 
 MAX_RECENT: Final = 128
 """Events remembered, some 0.5 MB: twice the pieces of a long operation. An item is taken back, and what is thrown
 away is known as used, as long as its event is among them; a serial number is found in the journal behind that."""
+
+
+def done_of(identity: str, data: cloudevent.ScanData) -> Done:
+    """Return an event as one that can be taken back."""
+    return Done(id=identity, scanner=data.station.scanner, quantity=data.quantity)
 
 
 class StationState(Struct, frozen=True, kw_only=True):
@@ -36,6 +41,14 @@ class StationState(Struct, frozen=True, kw_only=True):
             del recent[next(iter(recent))]
         repeats = self.repeats.with_event(key, data.repeats or identity, at_ns, window_ns)
         return replace(self, recent=recent, repeats=repeats)
+
+    def repeated(self) -> Mapping[str, tuple[Done, ...]]:
+        """Return which events repeat which one; id of the first -> the others, the oldest first."""
+        found: dict[str, tuple[Done, ...]] = {}
+        for identity, data in self.recent.items():
+            if data.repeats is not None:
+                found[data.repeats] = (*found.get(data.repeats, ()), done_of(identity, data))
+        return found
 
     def without(self, identity: str) -> "StationState":
         """Forget an event that was taken back."""

@@ -66,7 +66,9 @@ def story_of(
         used = next(_used_here(data, state, piece), None) or journal.used_by(piece)
         return Story(repeats=used, used_before=used)
     if data.action in AWAY and data.udi is not None:
-        used = next(_used_here(data, state, piece), None)
+        here = list(_used_here(data, state, piece))
+        enough = (one for one in here if _left(one, state.recent[one], state) >= data.quantity)
+        used = next(enough, here[0] if here else None)
         if used is None and piece is not None:
             used = journal.used_by(piece)
         return Story(repeats=repeats, corrects=used)

@@ -42,6 +42,7 @@ OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.ACCEPT: Signal.ACCEPTED,
     Output.OVERRIDE: Signal.WARNING,
     Output.ASK: Signal.QUESTION,
+    Output.ALARM: Signal.REFUSED,
     Output.REFUSE: Signal.REFUSED,
 }
 """The signal for a control or context code, whatever else came of it."""
@@ -64,6 +65,8 @@ class ScanTransaction:
         self._scanner = scanner
         self._signals: list[Signal] = []
         self._answer: Signal | None = None
+        self._unresolved = False
+        """A case was closed, and somebody must sort something out."""
 
     @property
     def signal(self) -> Signal:
@@ -81,6 +84,8 @@ class ScanTransaction:
             if output in OF_SYMBOLS:
                 self._signals.append(OF_SYMBOLS[output])
             self._answer = OF_CODES.get(output, self._answer)
+            if output is Output.CLOSE_CASE and self._unresolved:
+                self._answer = Signal.WARNING
 
     @property
     def stored(self) -> tuple[Write, ...]:
@@ -119,7 +124,9 @@ class ScanTransaction:
             case KeyedEnded():
                 self.writes.append(self._builder.nothing_recorded(effect, self.clock))
             case CaseClosed():
-                self.writes.append(self._builder.case(effect, self.writes, self.clock))
+                closing = self._builder.case(effect, self.writes, self.clock)
+                self._unresolved = bool(closing.data.unresolved)
+                self.writes.append(closing)
             case UsedDespite(refused=refused, at_ns=at_ns):
                 draft = self._builder.used_despite(effect, self.memory.recent[refused], self.clock)
                 self.memory = self.memory.without_refusals(refused)

@@ -20,7 +20,7 @@ from gateway.outbox.salvage import salvaged
 from gateway.outbox.schema import CorruptOutboxError, OutboxError
 from gateway.outbox.writer import Outbox
 from gateway.recalls.newly_known import Relearning
-from gateway.scanning import context_note
+from gateway.scanning import station_note
 from gateway.scanning.inbox import MAX_BATCH, Inbox, Job, Notice
 from gateway.scanning.label_problems import problems_of
 from gateway.scanning.label_quality import LabelQuality
@@ -44,6 +44,10 @@ TIDY_SECONDS: Final = 2.0
 """Monitor begins when nothing has been scanned for so long."""
 CLOCK_STEP: Final = 0.001
 """Seconds: woken so much behind a deadline, the worker finds that it has passed."""
+
+
+class NotStoredError(Exception):
+    """What was asked for could not be stored, and was not done: why."""
 
 
 class Worker:
@@ -136,6 +140,27 @@ class Worker:
         """
         return self._outbox.retry(wanted, self._clock.now())
 
+    def change(self, do: Callable[[ClockReading, str], Outcome | None]) -> Outcome | None:
+        """Do to the station what nobody scanned, store it and show it. As a job of `submit` only.
+
+        `do`: takes the time and an id for the event that may come of it. Raises NotStoredError; then nothing was done.
+        """
+        clock, before = self._clock.now(), self._pipeline.memory
+        outcome = do(clock, str(uuid.uuid4()))
+        if outcome is None:
+            self._pipeline.memory = before
+            return None
+        if outcome.writes and not self._store(outcome.writes, clock):
+            self._pipeline.memory = before
+            raise NotStoredError(f"nothing was done: {self._trouble}")
+        self._view = self._pipeline.view(clock)
+        if outcome.signal is None:
+            self._counters.update(outcome.tally())
+            self._on_event({"station": self._view})
+        else:
+            self._tell(outcome)
+        return outcome
+
     def identify(self, scanner: str) -> bool:
         """Have a scanner signal, so that a person sees which one it is. False: there is none. From any thread."""
         return scanner in self._readers and self.submit(lambda: self._signal(scanner, Signal.MORE))
@@ -184,7 +209,7 @@ class Worker:
             log.warning("labels left half scanned go out as incomplete count=%d", len(left))
             self._store([problem for draft in left for problem in problems_of((draft,))], clock)
         try:
-            note = self._outbox.station_note(context_note.KEY)
+            note = self._outbox.station_note(station_note.KEY)
             self._store(self._pipeline.resume(self._outbox.recent(RESUMED_EVENTS), clock, note), clock)
         except OutboxError as error:
             self._outbox_failed(error)

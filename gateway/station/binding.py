@@ -21,11 +21,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.station.context import ContextItem, ContextKind
-from gateway.station.values import QUESTION_NS, Ended, EndedWhy, Kept, MoveTimes, Station
+from gateway.station.pushed_case import clashes, due, is_anothers, with_case
+from gateway.station.values import QUESTION_NS, TOGETHER_NS, Ended, EndedWhy, Kept, MoveTimes, Station
 from gateway.station.workflow import SYMBOLS, Input
 
-TOGETHER_NS: Final = 60_000_000_000
-"""A patient scanned so shortly behind a case, or a case behind a patient, is of it."""
 _GOES_WITH: Final[Mapping[ContextKind, ContextKind]] = {"case": "patient", "patient": "case"}
 """What ends with a new one of its kind: a case is one patient's."""
 _PERFORMER: Final = "performer"
@@ -50,6 +49,11 @@ def asks(station: Station) -> bool:
     return (ended is not None and ended.asks) or is_restored(station)
 
 
+def is_bound(station: Station) -> bool:
+    """Return whether a case or a patient is set."""
+    return bool(station.context.keys() & _GOES_WITH.keys())
+
+
 def is_restored(station: Station) -> bool:
     """Return whether case or patient are from before a restart, and nobody has confirmed them."""
     return any(station.context[kind].restored for kind in _GOES_WITH if kind in station.context)
@@ -67,8 +71,12 @@ def input_of(station: Station, item: ContextItem, at_ns: int) -> Input:
     before = station.context.get(item.kind)
     if item.kind not in _GOES_WITH or (before is not None and before.item.is_same(item)):
         return Input.CONTEXT
-    if _ends_other(station.context, item.kind, at_ns):
+    if item.kind == "patient" and clashes(station, item, at_ns):
+        return Input.CONTEXT_CLASHES
+    if _ends_other(station, item, at_ns):
         return Input.CONTEXT_ASKS
+    if item.kind == "patient" and _joins(station, item, at_ns):
+        return Input.CONTEXT
     ended = station.ended
     goes_on = ended is not None and ended.asks and _GOES_WITH[item.kind] in _unset(ended, station.context)
     return Input.CONTEXT_ASKS if goes_on and before is None else Input.CONTEXT
@@ -82,16 +90,26 @@ def moved(
     if what in SYMBOLS:
         return replace(station, context_until_ns=until_ns)
     match what:
-        case Input.CONTEXT | Input.CONTEXT_ASKS if item is not None:
-            return replace(_set(station, item, scanner, at_ns), context_until_ns=until_ns)
+        case Input.CONTEXT | Input.CONTEXT_ASKS | Input.CONTEXT_CLASHES if item is not None:
+            station = replace(_set(station, item, scanner, at_ns), context_until_ns=until_ns)
+            return _pushed_beside(station, what, item, at_ns)
+        case Input.PUSHED:
+            return with_case(station, at_ns)
         case Input.CLEAR_CONTEXT | Input.CLOSE_CASE:
             own = key_of("performer", scanner)
             left = {key: kept for key, kept in station.context.items() if key.startswith(_PERFORMER) and key != own}
             why: EndedWhy = "cleared" if what is Input.CLEAR_CONTEXT else "closed"
             return _ended(replace(station, context=left), station.context, why, at_ns)
-        case Input.ELAPSED:
-            return ended(station, "time", at_ns)
-    return station
+    return ended(station, "time", at_ns) if what is Input.ELAPSED else station
+
+
+def _pushed_beside(station: Station, what: Input, item: ContextItem, at_ns: int) -> Station:
+    """Return the station with what a context code means for a case that the central system has set."""
+    if what is Input.CONTEXT_CLASHES:
+        return replace(station, clash_ns=at_ns)
+    if item.kind == "case":
+        return replace(station, clash_ns=None)
+    return with_case(station, at_ns) if item.kind == "patient" and _joins(station, item, at_ns) else station
 
 
 def ended(station: Station, why: EndedWhy, at_ns: int) -> Station:
@@ -105,6 +123,8 @@ def _ended(station: Station, before: Mapping[str, Kept], why: EndedWhy, at_ns: i
     if station.ended is not None and not parts.keys() & _GOES_WITH.keys():
         parts = {**station.ended.items, **parts}
     bound = bool(parts.keys() & _GOES_WITH.keys())
+    if why != "replaced":
+        station = replace(station, clash_ns=None)
     note = Ended(
         items=parts, why=why, asks=bound and why not in {"cleared", "closed"}, until_ns=at_ns + QUESTION_NS
     )
@@ -121,7 +141,7 @@ def _set(station: Station, item: ContextItem, scanner: str, at_ns: int) -> Stati
     if item.kind not in _GOES_WITH:
         return replace(station, context={**context, key: Kept(item=item, since_ns=at_ns)})
     other = _GOES_WITH[item.kind]
-    if _ends_other(context, item.kind, at_ns):
+    if _ends_other(station, item, at_ns):
         gone: dict[str, Kept] = {other: context.pop(other)}
         station = _ended(replace(station, context=context), {**context, **gone}, "replaced", at_ns)
     elif before is not None:  # another patient, where none was left to be asked about
@@ -147,13 +167,32 @@ def answered(station: Station, at_ns: int, times: MoveTimes) -> Station:
     if station.ended is None or not station.ended.asks:
         return replace(station, context=context)
     again = {key: station.ended.items[key] for key in _unset(station.ended, context)}
-    kept_again = {key: replace(kept, restored=False) for key, kept in again.items()}
-    return replace(station, context={**context, **kept_again}, ended=None)
+    kept_again = {
+        key: replace(kept, restored=False, pushed=kept.pushed if _goes_on(kept, at_ns) else None)
+        for key, kept in again.items()
+    }
+    return replace(station, context={**context, **kept_again}, ended=None, clash_ns=None)
 
 
-def _ends_other(context: Mapping[str, Kept], kind: ContextKind, at_ns: int) -> bool:
-    other = context.get(_GOES_WITH[kind])
-    return other is not None and at_ns - other.since_ns > TOGETHER_NS
+def _goes_on(kept: Kept, at_ns: int) -> bool:
+    """Return whether the time of a pushed case is not up; else it goes on because a person says so."""
+    return kept.pushed is not None and kept.pushed.until_ns > at_ns
+
+
+def _joins(station: Station, patient: ContextItem, at_ns: int) -> bool:
+    """Return whether a wristband lets the pushed case that is due take hold."""
+    pushed = due(station, at_ns)
+    return pushed is not None and not is_anothers(station, pushed, patient)
+
+
+def _ends_other(station: Station, item: ContextItem, at_ns: int) -> bool:
+    """Return whether a case ends the patient, or a patient the case; a pushed case takes its first one in its time."""
+    other = station.context.get(_GOES_WITH[item.kind])
+    if other is None:
+        return False
+    if other.pushed is not None:
+        return clashes(station, item, at_ns)
+    return at_ns - other.since_ns > TOGETHER_NS
 
 
 def _unset(ended_context: Ended, context: Mapping[str, Kept]) -> frozenset[str]:

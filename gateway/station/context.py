@@ -55,9 +55,13 @@ class ContextItem(Struct, frozen=True, kw_only=True):
     value: str | PersonRef
     """Text for a place (its Digital Link, or `scheme:identity`) and for a case where `case_mode` is clear; else
     protected."""
-    mark: int | None = None
-    """Of what is protected: the same for the same identity as long as the process lives, because what is sealed
-    looks different each time. Python's own hash, keyed anew with each process; never written anywhere."""
+    mark: str | None = None
+    """Of what is protected: the same for the same identity, because what is sealed looks different each time. An
+    HMAC whose key is in memory alone (`gateway.system.session_key`); in no event."""
+
+    pseudonym: PersonRef | None = None
+    """Of a patient, where this station has a key for pseudonyms, whatever the event carries: to compare it with the
+    patient of a case that the central system has set. In no event, and not on disk."""
 
     def is_same(self, other: "ContextItem") -> bool:
         """Return whether both name the same case, place or person."""
@@ -107,6 +111,10 @@ class ContextReader:
             *(("patient", code, form) for code, form in _compiled(settings.patient)),
             *(("performer", code, form) for code, form in _compiled(settings.performer)),
         )
+
+    def compares(self, patient: PersonRef) -> bool:
+        """Return whether a pseudonym is made with the key that this station has."""
+        return self._protector.can("hmac") and self._protector.pseudonym("", "").kid == patient.kid
 
     def read(
         self, text: str, symbology: str | None, decoded: Decoded, *, known: bool = False
@@ -174,8 +182,10 @@ class ContextReader:
                 value = self._protector.seal(scheme, identity)
             case "hmac":
                 value = self._protector.pseudonym(scheme, identity)
-        mark = None if isinstance(value, str) else hash((scheme, identity))
-        return ContextItem(kind=kind, value=value, mark=mark)
+        mark = None if isinstance(value, str) else self._protector.mark(scheme, identity)
+        compared = kind == "patient" and self._protector.can("hmac")
+        pseudonym = self._protector.pseudonym(scheme, identity) if compared else None
+        return ContextItem(kind=kind, value=value, mark=mark, pseudonym=pseudonym)
 
 
 def _compiled(codes: Sequence[CodePattern]) -> Sequence[tuple[CodePattern, re.Pattern[str]]]:

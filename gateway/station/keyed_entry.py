@@ -26,10 +26,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.model import Decoded, Issuer, Severity
+from gateway.station.binding import context_of
 from gateway.station.label import PIECE, Statements, contradict, statements
 from gateway.station.label_part import own_fault
 from gateway.station.persons import names_person
-from gateway.station.values import MAX_REFUSED, MAX_TYPED, KeyedEntry, Symbol
+from gateway.station.values import MAX_REFUSED, MAX_TYPED, KeyedEnded, KeyedEntry, Station, Symbol
+from gateway.station.workflow import Input
 from gateway.udi import decode
 from gateway.udi.checks import (
     hibc_check_character,
@@ -48,6 +50,12 @@ PERSON: Final = "person-number"
 NOT_UNDERSTOOD: Final = "not-understood"
 OTHER_LABEL: Final = "other-label"
 """It is not of the label that is being typed."""
+_ENDS: Final = frozenset(
+    {
+        *(Input.WHOLE, Input.COMPLETES, Input.UNLABELLED),
+        *(Input.LEFT, Input.CANCEL, Input.ELAPSED),
+    }
+)
 _GTIN_LENGTHS: Final = frozenset({8, 12, 13, 14})
 _GTIN: Final = 14
 _PZN: Final = re.compile(r"(?:PZN[ :-]*|-)([0-9]{8})", re.ASCII | re.IGNORECASE)
@@ -70,6 +78,33 @@ def with_character(entry: KeyedEntry, character: str) -> KeyedEntry | None:
 def refused(entry: KeyedEntry, code: str) -> KeyedEntry:
     """Return the entry after something typed was refused: the field is typed anew."""
     return replace(entry, text="", small=False, refused=(*entry.refused, code)[-MAX_REFUSED:])
+
+
+def moved(
+    station: Station, what: Input, scanner: str, entry: KeyedEntry | None, at_ns: int, keyed_ns: int
+) -> tuple[Station, KeyedEnded | None]:
+    """Return the station behind an input of the region `keyed`, and what is to be published where nothing came of it.
+
+    `entry`: as a code leaves it. The label that is typed stays open as long as somebody types.
+    """
+    keyed = dict(station.keyed)
+    present, until_ns = keyed.get(scanner), at_ns + keyed_ns
+    ended = None
+    if what in {Input.KEYED, Input.KEY, Input.MISTYPED} and entry is not None:
+        keyed[scanner] = replace(entry, until_ns=until_ns)
+    elif what in _ENDS:
+        keyed.pop(scanner, None)
+    elif present is not None:  # one more symbol: the field is finished
+        begun = scanner in station.open_items
+        keyed[scanner] = replace(present, field="", text="", small=False, begun=begun, until_ns=until_ns)
+    if what is Input.ELAPSED and present is not None and not present.begun:
+        context = context_of(station, scanner)
+        ended = KeyedEnded(id=present.id, scanner=scanner, at_ns=present.until_ns, entry=present, context=context)
+    items = station.open_items
+    if scanner in items and scanner in keyed:
+        item = items[scanner]
+        items = {**items, scanner: replace(item, until_ns=max(item.until_ns, until_ns))}
+    return replace(station, keyed=keyed, open_items=items), ended
 
 
 def label_text(field: str, typed: str, begun: Decoded | None) -> str | None:

@@ -34,8 +34,11 @@ class StationKeys(Struct, frozen=True, kw_only=True):
     """Why a configured key is not there, one each."""
 
 
-def read_keys(code_key_file: str | None, context: ContextSettings) -> StationKeys:
-    """Read what is configured. Never raises: what cannot be used is missing, and `trouble` says why."""
+def read_keys(code_key_file: str | None, context: ContextSettings, session_key: bytes | None = None) -> StationKeys:
+    """Read what is configured. Never raises: what cannot be used is missing, and `trouble` says why.
+
+    `session_key`: of the machine's session; None: one of its own.
+    """
     trouble: list[str] = []
     control = _attempt(code_key_file, "[station] code_key_file", read_control_key, trouble)
     seal = _attempt(context.seal_key_file, "[context] seal_key_file", read_seal_key, trouble)
@@ -45,7 +48,7 @@ def read_keys(code_key_file: str | None, context: ContextSettings) -> StationKey
         lambda name: read_hmac_key(name, context.hmac_key_id),
         trouble,
     )
-    return StationKeys(control=control, protector=Protector(seal, hmac), trouble=tuple(trouble))
+    return StationKeys(control=control, protector=Protector(seal, hmac, session_key), trouble=tuple(trouble))
 
 
 def control_key_of(code_key_file: str | None) -> bytes:

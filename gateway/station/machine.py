@@ -22,7 +22,7 @@ from uuid import NAMESPACE_OID, uuid5
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.station import binding
+from gateway.station import binding, keyed_entry, pushed_case
 from gateway.station.context import ContextItem
 from gateway.station.control_codes import ControlCode
 from gateway.station.pairing import BY_HAND
@@ -40,11 +40,11 @@ from gateway.station.values import (
     Done,
     Effect,
     Item,
-    KeyedEnded,
     KeyedEntry,
     Label,
     Meaning,
     MoveTimes,
+    Obeyed,
     OpenLabel,
     Published,
     Station,
@@ -90,9 +90,13 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     """What the item lacks once it has the symbol."""
     code: ControlCode | None = None
+    once: str | None = None
+    """Kind of the code, of those that do one thing."""
     context: ContextItem | None = None
     target: Done | None = None
     """The event that is taken back, or that is booked all the same; None: the newest."""
+    repeats: Mapping[str, tuple[Done, ...]] = {}
+    """Of an undo: id of an event -> the events that repeat it."""
     count: Count | None = None
     """Of a code that begins a count."""
     entry: KeyedEntry | None = None
@@ -126,13 +130,16 @@ def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
     move = _Move(station, what, times)
     for region in concerned:
         move.make(region)
-    if what.input in SYMBOLS and what.scanner in station.undone_at_ns:
-        left = {name: at_ns for name, at_ns in station.undone_at_ns.items() if name != what.scanner}
-        move.station = replace(move.station, undone_at_ns=left)
+    if what.input is not Input.AGAIN:
+        obeyed = {name: one for name, one in station.obeyed.items() if name != what.scanner}
+        if what.once is not None and Output.REFUSE not in move.outputs:
+            obeyed[what.scanner] = Obeyed(kind=what.once, at_ns=what.at_ns)
+        if obeyed != station.obeyed:
+            move.station = replace(move.station, obeyed=obeyed)
     return Step(station=move.station, effects=tuple(move.effects), outputs=tuple(move.outputs))
 
 
-def elapse(  # noqa: C901 - one line for each thing that ends
+def elapse(  # noqa: C901 - one branch for each thing that ends by time
     station: Station, at_ns: int, times: MoveTimes, scanner: str | None = None
 ) -> Step:
     """Let time pass until `at_ns`: what has run out ends.
@@ -142,9 +149,9 @@ def elapse(  # noqa: C901 - one line for each thing that ends
     effects: list[Effect] = []
     outputs: list[Output] = []
 
-    def ended(region: Region, name: str = "") -> None:
+    def ended(region: Region, name: str = "", what: Input = Input.ELAPSED, since_ns: int = at_ns) -> None:
         nonlocal station
-        move = _Move(station, Occurrence(input=Input.ELAPSED, scanner=name, at_ns=at_ns), times)
+        move = _Move(station, Occurrence(input=what, scanner=name, at_ns=since_ns), times)
         move.make(region)
         station = move.station
         effects.extend(move.effects)
@@ -160,13 +167,37 @@ def elapse(  # noqa: C901 - one line for each thing that ends
         ended(Region.ACTION, name)
     for name in [name for name, one in station.counted.items() if at_ns > one.until_ns]:
         ended(Region.QUANTITY, name)
-    if station.context and at_ns > station.context_until_ns:
-        ended(Region.CONTEXT)
+    over_ns = pushed_case.context_ends_ns(station)
+    if station.context and at_ns > over_ns:
+        ended(Region.CONTEXT, since_ns=over_ns)
     if station.ended is not None and station.ended.asks and at_ns > station.ended.until_ns:
         ended(Region.QUESTION)
     if station.done and at_ns > station.undo_until_ns:
         ended(Region.UNDO)
+    station = pushed_case.settled(station, at_ns)
+    if pushed_case.begins(station, at_ns):
+        ended(Region.CONTEXT, what=Input.PUSHED)
+    elif pushed_case.is_offered(station, at_ns):
+        ended(Region.QUESTION, what=Input.OFFERED)
     return Step(station=station, effects=tuple(effects), outputs=tuple(outputs))
+
+
+def deadline_ns(station: Station) -> int | None:
+    """Return when `elapse` has something to do if nothing is scanned, or None."""
+    pushed = pushed_case.deadline_ns(station)
+    return min(
+        (
+            *(item.until_ns + ON_THE_WIRE_NS for item in station.open_items.values()),
+            *((pushed_case.context_ends_ns(station),) if station.context else ()),
+            *((station.ended.until_ns,) if station.ended and station.ended.asks else ()),
+            *(one.until_ns for one in station.chosen.values()),
+            *(one.until_ns for one in station.counted.values()),
+            *(one.until_ns + ON_THE_WIRE_NS for one in station.keyed.values()),
+            *((station.undo_until_ns,) if station.done else ()),
+            *((pushed,) if pushed is not None else ()),
+        ),
+        default=None,
+    )
 
 
 def comparable(station: Station, scanner: str, at_ns: int, times: MoveTimes) -> tuple[Item, ...]:
@@ -235,10 +266,14 @@ def forgotten(station: Station, identity: str) -> Station:
 
 
 def resumed(station: Station, done: Done, at_ns: int, times: MoveTimes) -> Station:
-    """Return a station that knows an event of an earlier life; `at_ns` is when it was, in this boot's time."""
+    """Return a station that knows an event, also one of an earlier life; `at_ns`: when it was, in this boot's time.
+
+    What could no longer be taken back then cannot be now.
+    """
+    before = station.done if at_ns <= station.undo_until_ns else ()
     return replace(
         station,
-        done=(*station.done, done)[-MAX_UNDO:],
+        done=(*before, done)[-MAX_UNDO:],
         undo_until_ns=max(station.undo_until_ns, at_ns + times.undo_ns),
     )
 
@@ -260,12 +295,6 @@ def refused(station: Station, item: Item, at_ns: int, times: MoveTimes, *, quant
     return replace(station, chosen=chosen, counted=counted)
 
 
-_ENDS_KEYED: Final = frozenset(
-    {
-        *(Input.WHOLE, Input.COMPLETES, Input.UNLABELLED),
-        *(Input.LEFT, Input.CANCEL, Input.ELAPSED),
-    }
-)
 _INPUTS: Final = {region: frozenset(one for _, one in rows) for region, rows in TABLE.items()}
 
 
@@ -401,12 +430,13 @@ class _Move:
         first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.began_ns, default=None)
         if before is not None and before.meaning.quantity_given:  # said anew for the label that is scanned again
             first = before
+        meaning = self._meaning if first is None or self._is_another(first.meaning, what.label) else first.meaning
         return Item(
             id=what.id if before is None else before.id,
             scanner=what.scanner,
             symbols=what.symbols,
             at_ns=what.at_ns,
-            meaning=self._meaning if first is None else first.meaning,
+            meaning=meaning,
             label=what.label,
             missing=what.missing,
             until_ns=what.at_ns + self._wait_ns(what.missing),
@@ -426,32 +456,24 @@ class _Move:
         return entry.unread if entry is not None and any(one.typed for one in what.symbols) else None
 
     def _type(self, what: Input) -> None:
-        scanner, entry = self._what.scanner, self._what.entry
-        keyed = dict(self.station.keyed)
-        present = keyed.get(scanner)
-        until_ns = self._what.at_ns + self._times.keyed_ns
-        if what in {Input.KEYED, Input.KEY, Input.MISTYPED} and entry is not None:
-            keyed[scanner] = replace(entry, until_ns=until_ns)
-        elif what in _ENDS_KEYED:
-            keyed.pop(scanner, None)
-        elif present is not None:  # one more symbol: the field is finished
-            begun = scanner in self.station.open_items
-            keyed[scanner] = replace(present, field="", text="", small=False, begun=begun, until_ns=until_ns)
-        if what is Input.ELAPSED and present is not None and not present.begun:
-            self.effects.append(
-                KeyedEnded(
-                    id=present.id,
-                    scanner=scanner,
-                    at_ns=present.until_ns,
-                    entry=present,
-                    context=binding.context_of(self.station, scanner),
-                )
-            )
-        items = self.station.open_items
-        if scanner in items and scanner in keyed:  # who types has not forgotten the label
-            waits = replace(items[scanner], until_ns=max(items[scanner].until_ns, until_ns))
-            items = {**items, scanner: waits}
-        self.station = replace(self.station, keyed=keyed, open_items=items)
+        scanner, at_ns = self._what.scanner, self._what.at_ns
+        self.station, ended = keyed_entry.moved(
+            self.station, what, scanner, self._what.entry, at_ns, self._times.keyed_ns
+        )
+        if ended is not None:
+            self.effects.append(ended)
+
+    def _is_another(self, meaning: Meaning, label: Label) -> bool:
+        """Return whether a label taken for one scanned again turns out to be another piece's, by its lot or serial."""
+        closed = self.station.closed_items.get(self._what.scanner, ())
+        first = next((item.label.decoded for item in closed if item.id == meaning.again), None)
+        if first is None:
+            return False
+        pairs = (
+            (first.lot_number, label.decoded.lot_number),
+            (first.serial_number, label.decoded.serial_number),
+        )
+        return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
     def _choose(self, what: Input) -> None:
         scanner, station = self._what.scanner, self.station
@@ -543,6 +565,8 @@ class _Move:
         """Take the answer, or the end of the time for it; the question itself came with the context's move."""
         if what is Input.SAME_PATIENT:
             self.station = binding.answered(self.station, self._what.at_ns, self._times)
+        if what is Input.OFFERED:
+            self.station = pushed_case.with_offer(self.station, self._what.at_ns)
         if what is Input.ELAPSED and self.station.ended is not None:
             self.station = replace(self.station, ended=replace(self.station.ended, asks=False))
 
@@ -555,12 +579,11 @@ class _Move:
                 self._take_back(self._newest, now.id, reason=CANCELLED)
             case Input.UNDO if station.done:
                 own = [done for done in station.done if done.scanner == now.scanner]
-                self._take_back((own or station.done)[-1], now.id)  # two people may work at one station
+                self._take_back_whole((own or station.done)[-1])  # two people may work at one station
                 until_ns = self._later(station.undo_until_ns, self._times.undo_ns)
-                undone = {**station.undone_at_ns, now.scanner: now.at_ns}
-                self.station = replace(self.station, undo_until_ns=until_ns, undone_at_ns=undone)
+                self.station = replace(self.station, undo_until_ns=until_ns)
             case Input.TAKEN_BACK if now.target is not None:
-                self._take_back(now.target, now.id)
+                self._take_back_whole(now.target)
             case Input.USED if now.target is not None:
                 self.effects.append(
                     UsedDespite(id=now.id, scanner=now.scanner, at_ns=now.at_ns, refused=now.target.id)
@@ -569,6 +592,13 @@ class _Move:
                 self.make(Region.UNDO, Input.EVENT)
             case Input.ELAPSED:
                 self.station = replace(station, done=())
+
+    def _take_back_whole(self, undone: Done) -> None:
+        """Take back an event and what repeats it: none of them is to stand in its place."""
+        identity = self._what.id
+        for one in self._what.repeats.get(undone.id, ()):
+            self._take_back(one, str(uuid5(NAMESPACE_OID, f"{identity} takes back {one.id}")))
+        self._take_back(undone, identity)
 
     def _take_back(self, undone: Done, identity: str, reason: str | None = None) -> None:
         self.station = forgotten(self.station, undone.id)

@@ -8,6 +8,7 @@ Hashed: HMAC-SHA-256, the same for the same identity, with the id of its key. Fo
 box, and a person number is found by trying all.
 """
 
+import secrets
 from base64 import b64encode
 from typing import Final, Literal
 
@@ -38,10 +39,16 @@ class PersonRef(Struct, frozen=True, kw_only=True):
 class Protector:
     """Seals and hashes with the keys of this station, as far as it has them."""
 
-    def __init__(self, seal_key: bytes | None = None, hmac_key: tuple[str, bytes] | None = None) -> None:
-        """`seal_key`: the public key. `hmac_key`: (id, secret)."""
+    def __init__(
+        self,
+        seal_key: bytes | None = None,
+        hmac_key: tuple[str, bytes] | None = None,
+        session_key: bytes | None = None,
+    ) -> None:
+        """`seal_key`: the public key. `hmac_key`: (id, secret). `session_key`: of the marks; None: of this object."""
         self._seal_key = seal_key
         self._hmac_key = hmac_key
+        self._session_key = session_key or secrets.token_bytes(LEAST_HMAC_KEY_BYTES)
 
     def can(self, mode: Mode) -> bool:
         """Return whether there is a key for a mode."""
@@ -58,6 +65,12 @@ class Protector:
         sealed = SealedBox(PublicKey(self._seal_key)).encrypt(identity.encode())
         kid = hashlib.sha256(self._seal_key).hexdigest()[: 2 * KID_BYTES]
         return PersonRef(scheme=scheme, kid=f"sealed-{kid}", value=b64encode(sealed).decode())
+
+    def mark(self, scheme: str, identity: str) -> str:
+        """Return what is the same for the same identity as long as the session's key is there: HMAC-SHA-256."""
+        import hmac
+
+        return b64encode(hmac.digest(self._session_key, f"{scheme}\0{identity}".encode(), "sha256")).decode()
 
     def pseudonym(self, scheme: str, identity: str) -> PersonRef:
         """Hash an identity: HMAC-SHA-256 over scheme, NUL and identity. Raises ValueError without a key."""

@@ -11,16 +11,21 @@ from msgspec import Struct
 from drivers.model import InputQuality
 from gateway.model import Article, Decoded, Match
 from gateway.station.context import ContextItem, ContextKind
+from gateway.station.protect import PersonRef
 from gateway.station.settings import Action, CountMode, EntryReason
 
-EndedWhy = Literal["time", "restart", "replaced", "cleared", "closed"]
+EndedWhy = Literal["time", "restart", "replaced", "cleared", "closed", "pushed"]
 """Why a context ended: not used for its time; the daemon was away for longer than it is kept; another patient or
-case came; the code that ends it."""
+case came; the code that ends it. `pushed`: nothing has ended, a case of the central system waits for the answer."""
 
 ONE_ITEM: Final = frozenset({"discard", "return", "explant", "undo"})
 """Actions that hold for one item: left on by one person they would falsify what the next one uses."""
-SAME_UNDO_NS: Final = 3_000_000_000
-"""The code `undo` again on a scanner within so long, and nothing else between, is the same one read twice."""
+SAME_CODE_NS: Final = 3_000_000_000
+"""A code that does one thing (ONCE), again on a scanner within so long and nothing else between: read twice."""
+ONCE: Final = frozenset({"undo", "used-despite", "same-patient", "close-case", "end-count", "unlabelled"})
+"""Kinds of control codes that do one thing."""
+TOGETHER_NS: Final = 60_000_000_000
+"""A patient scanned so shortly behind a case, or a case behind a patient, is of it."""
 QUESTION_NS: Final = 4 * 3_600_000_000_000
 """How long the screen's question after a context can be answered: a long operation. Then it is scanned anew."""
 MAX_SYMBOLS: Final = 8
@@ -79,6 +84,8 @@ class Meaning(Struct, frozen=True, kw_only=True):
     """A code said how many; otherwise each label is one."""
     one_item: bool = False
     """The action was chosen for this item alone."""
+    again: str | None = None
+    """Id of the item whose label this is once more, scanned just now under an action for one item."""
     destination: str | None = None
     """Of a transfer: where to."""
     fell_back: Action | None = None
@@ -207,6 +214,19 @@ class KeyedEntry(Struct, frozen=True, kw_only=True):
     """Codes of the findings for which something typed was refused, MAX_REFUSED at most."""
 
 
+class PushedCase(Struct, frozen=True, kw_only=True):
+    """A case that the central system has set for this station."""
+
+    item: ContextItem
+    from_ns: int
+    until_ns: int
+    """When it ends by itself."""
+    patient: PersonRef | None = None
+    """Pseudonym of the patient; None: not said."""
+    offered: bool = False
+    """It was asked whether it is the case of the patient who was set."""
+
+
 class Kept(Struct, frozen=True, kw_only=True):
     """One part of the context."""
 
@@ -215,6 +235,8 @@ class Kept(Struct, frozen=True, kw_only=True):
     """When it was scanned first: scanning it again moves nothing."""
     restored: bool = False
     """Set before a restart, and not confirmed since."""
+    pushed: PushedCase | None = None
+    """Of a case that the central system has set: when it ends, and whose it is."""
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -236,6 +258,13 @@ class Done(Struct, frozen=True, kw_only=True):
     scanner: str
     """That has scanned it."""
     quantity: int
+
+
+class Obeyed(Struct, frozen=True, kw_only=True):
+    """A control code that does one thing, such as `undo`: read twice it must not do two."""
+
+    kind: str
+    at_ns: int
 
 
 class Station(Struct, frozen=True, kw_only=True):
@@ -261,26 +290,15 @@ class Station(Struct, frozen=True, kw_only=True):
     """When the context ends, all of it, if nothing is scanned."""
     ended: Ended | None = None
     """The last context, as far as it was not set anew."""
+    pushed: tuple[PushedCase, ...] = ()
+    """Cases of the central system that wait for their time, the earliest first."""
+    clash_ns: int | None = None
+    """When a wristband was scanned that is another's than that of the pushed case; None once it is settled."""
     done: tuple[Done, ...] = ()
     """Events that can be taken back, the newest last."""
     undo_until_ns: int = 0
-    undone_at_ns: Mapping[str, int] = {}
-    """Scanner -> when its code `undo` was scanned last, if nothing was scanned there since."""
-
-    def deadline_ns(self) -> int | None:
-        """When `elapse` has something to do if nothing is scanned, or None."""
-        return min(
-            (
-                *(item.until_ns + ON_THE_WIRE_NS for item in self.open_items.values()),
-                *((self.context_until_ns,) if self.context else ()),
-                *((self.ended.until_ns,) if self.ended and self.ended.asks else ()),
-                *(one.until_ns for one in self.chosen.values()),
-                *(one.until_ns for one in self.counted.values()),
-                *(one.until_ns + ON_THE_WIRE_NS for one in self.keyed.values()),
-                *((self.undo_until_ns,) if self.done else ()),
-            ),
-            default=None,
-        )
+    obeyed: Mapping[str, Obeyed] = {}
+    """Scanner -> its newest code, where that does one thing and nothing was scanned there since."""
 
 
 class Published(Struct, frozen=True, kw_only=True):

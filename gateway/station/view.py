@@ -80,7 +80,9 @@ class StationView(Struct, frozen=True, kw_only=True, rename="camel"):
     ended_kinds: tuple[str, ...]
     """What of case and patient has ended and was not set anew: an implant that is used now lacks it."""
     ended_why: str | None
-    """time, restart, replaced or cleared."""
+    """time, restart, replaced, cleared, closed or pushed."""
+    clash_since: str | None
+    """When a wristband was scanned that is another's than that of the case which the central system has set."""
     asks: bool
     """The screen asks whether the same patient is meant: the code `same patient` says yes."""
     waiting: tuple[WaitingView, ...]
@@ -130,6 +132,7 @@ def view_of(
         context_restored=is_restored(station),
         ended_kinds=tuple(sorted(lacking(station))),
         ended_why=station.ended.why if station.ended and lacking(station) else None,
+        clash_since=moment(station.clash_ns),
         asks=asks(station),
         waiting=tuple(
             WaitingView(

@@ -86,8 +86,8 @@ class Input(StrEnum):
     QUANTITY_AGAIN = "another quantity"
     """A quantity code in place of an earlier quantity: said, because the earlier one no longer holds."""
     UNDO = "undo code"
-    UNDO_AGAIN = "undo code at once again"
-    """Read twice: nothing more is taken back."""
+    AGAIN = "code at once again"
+    """One that does one thing (undo, used despite, same patient, close case, end of a count), read twice."""
     USED = "used-despite code"
     """The article that was refused is used all the same."""
     CANCEL = "cancel code"
@@ -98,6 +98,12 @@ class Input(StrEnum):
     CONTEXT = "context code"
     CONTEXT_ASKS = "context code that ends another"
     """A new patient where a case is set, or a new case where a patient is; or a first one after a context ended."""
+    CONTEXT_CLASHES = "wristband of another"
+    """Of another patient than that of the case which the central system has set."""
+    PUSHED = "pushed case begins"
+    """The time of a case has come that the central system has set, and nothing else is set."""
+    OFFERED = "pushed case beside a patient"
+    """Its time has come, and a patient is set of whom nothing says that it is hers."""
     SAME_PATIENT = "same-patient code"
     ELAPSED = "time is up"
     EVENT = "event"
@@ -142,6 +148,8 @@ class Output(StrEnum):
     """The code is obeyed, and what an earlier one had said no longer holds."""
     ASK = "ask"
     """The code is obeyed, and the screen asks: same patient?"""
+    ALARM = "alarm"
+    """The code is obeyed, the strongest signal is given, and the box has an alarm until it is settled."""
     REFUSE = "refuse"
     """The code asks for what is not possible."""
     IDENTIFY = "identify"
@@ -184,8 +192,9 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.IDLE, Input.UNLABELLED): Row(_IDLE, (Output.PUBLISH,)),
         (State.IDLE, Input.CANCEL): Row(_IDLE, (Output.ACCEPT,)),
         **_same(State.IDLE, (Input.KEYED, Input.KEY, Input.MISTYPED, Input.LEFT)),
-        **_same(State.IDLE, (Input.UNDO, Input.UNDO_AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE)),
+        **_same(State.IDLE, (Input.UNDO, Input.AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE)),
         (State.WAITING, Input.SAME): Row(_WAITING, (Output.REMIND,)),
+        (State.WAITING, Input.AGAIN): Row(_WAITING),
         (State.WAITING, Input.CONTINUES): Row(_WAITING, (Output.HOLD,)),
         (State.WAITING, Input.COMPLETES): Row(_IDLE, (Output.PUBLISH,)),
         (State.WAITING, Input.STRAY): Row(_WAITING, (Output.PUBLISH,)),
@@ -252,12 +261,16 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
     Region.CONTEXT: {
         (State.EMPTY, Input.CONTEXT): Row(_SET, (Output.ACCEPT,)),
         (State.EMPTY, Input.CONTEXT_ASKS): Row(_SET, (Output.ASK,)),
+        (State.EMPTY, Input.CONTEXT_CLASHES): Row(_SET, (Output.ALARM,)),
+        (State.EMPTY, Input.PUSHED): Row(_SET),
         (State.EMPTY, Input.SAME_PATIENT): Row((State.SET, State.EMPTY)),
         (State.EMPTY, Input.CLEAR_CONTEXT): Row(_EMPTY, (Output.ACCEPT,)),
         (State.EMPTY, Input.WHO_AM_I): Row(_EMPTY, (Output.IDENTIFY,)),
         **_same(State.EMPTY, SYMBOLS),
         (State.SET, Input.CONTEXT): Row(_SET, (Output.ACCEPT,)),
         (State.SET, Input.CONTEXT_ASKS): Row(_SET, (Output.ASK,)),
+        (State.SET, Input.CONTEXT_CLASHES): Row(_SET, (Output.ALARM,)),
+        (State.SET, Input.PUSHED): Row(_SET),
         (State.SET, Input.SAME_PATIENT): Row(_SET),
         (State.SET, Input.CLEAR_CONTEXT): Row((State.EMPTY, State.SET), (Output.ACCEPT,)),
         (State.SET, Input.CLOSE_CASE): Row((State.EMPTY, State.SET), (Output.CLOSE_CASE,)),
@@ -268,12 +281,15 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
     Region.QUESTION: {
         (State.QUIET, Input.CONTEXT): Row(_QUIET),
         (State.QUIET, Input.CONTEXT_ASKS): Row(_ASKED),
+        (State.QUIET, Input.CONTEXT_CLASHES): Row((State.QUIET, State.ASKED)),
+        (State.QUIET, Input.OFFERED): Row(_ASKED),
         (State.QUIET, Input.ENDED): Row((State.QUIET, State.ASKED)),
         (State.QUIET, Input.SAME_PATIENT): Row(_QUIET, (Output.REFUSE,)),
         (State.QUIET, Input.CLEAR_CONTEXT): Row(_QUIET),
         (State.QUIET, Input.CLOSE_CASE): Row(_QUIET),
         (State.ASKED, Input.CONTEXT): Row((State.QUIET, State.ASKED)),
         (State.ASKED, Input.CONTEXT_ASKS): Row(_ASKED),
+        (State.ASKED, Input.CONTEXT_CLASHES): Row((State.QUIET, State.ASKED)),
         (State.ASKED, Input.ENDED): Row((State.QUIET, State.ASKED)),
         (State.ASKED, Input.SAME_PATIENT): Row(_QUIET, (Output.ACCEPT,)),
         (State.ASKED, Input.CLEAR_CONTEXT): Row(_QUIET),
@@ -283,13 +299,13 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
     Region.UNDO: {
         (State.CLOSED, Input.EVENT): Row((State.OPEN,)),
         (State.CLOSED, Input.UNDO): Row((State.CLOSED,), (Output.REFUSE,)),
-        (State.CLOSED, Input.UNDO_AGAIN): Row((State.CLOSED,), (Output.ACCEPT,)),
+        (State.CLOSED, Input.AGAIN): Row((State.CLOSED,), (Output.ACCEPT,)),
         (State.CLOSED, Input.TAKEN_BACK): Row((State.CLOSED,), (Output.TAKE_BACK,)),
         (State.CLOSED, Input.NOT_FOUND): Row((State.CLOSED,), (Output.REFUSE,)),
         (State.OPEN, Input.EVENT): Row((State.OPEN,)),
         (State.OPEN, Input.WITHDRAWN): Row((State.OPEN, State.CLOSED)),
         (State.OPEN, Input.UNDO): Row((State.OPEN, State.CLOSED), (Output.TAKE_BACK,)),
-        (State.OPEN, Input.UNDO_AGAIN): Row((State.OPEN,), (Output.ACCEPT,)),
+        (State.OPEN, Input.AGAIN): Row((State.OPEN,), (Output.ACCEPT,)),
         (State.OPEN, Input.TAKEN_BACK): Row((State.OPEN, State.CLOSED), (Output.TAKE_BACK,)),
         (State.OPEN, Input.NOT_FOUND): Row((State.OPEN,), (Output.REFUSE,)),
         (State.OPEN, Input.USED): Row((State.OPEN,), (Output.BOOK,)),

@@ -87,6 +87,8 @@ class Request(Struct, frozen=True):
 _request_decoder = msgspec.json.Decoder(Request)
 
 Handler = Callable[[dict[str, Any]], Any]
+Note = Callable[[int, str, dict[str, Any], str | None], None]
+"""Takes note of a request: the user's number (unix(7), SO_PEERCRED), what was asked, and why it was refused."""
 
 
 class Conversation(Protocol):
@@ -134,7 +136,10 @@ class ControlServer:
         *,
         roles: Mapping[str, Role] | None = None,
         reading: Path | None = None,
+        noted: Mapping[str, Note] | None = None,
     ) -> None:
+        """`noted`: requests that are noted once they are answered, and where."""
+        self._noted = noted or {}
         self._handlers = handlers
         self._talks = talks or {}
         self._roles = roles or {}
@@ -265,7 +270,7 @@ class ControlServer:
         try:
             role = Role.READ if reads_only else role_of(client, self._group)
             for request in _lines(client):
-                answer, watches = self._answer(request, conversations, role)
+                answer, watches = self._answer(request, conversations, role, _user_of(client))
                 client.settimeout(CLIENT_SECONDS)
                 client.sendall(msgspec.json.encode(answer) + b"\n")
                 if watches:
@@ -281,11 +286,15 @@ class ControlServer:
                 conversation.close()
             self._dismiss(client)
 
-    def _answer(self, line: bytes, conversations: list[Conversation], role: Role) -> tuple[dict[str, Any], bool]:
+    def _answer(
+        self, line: bytes, conversations: list[Conversation], role: Role, user: int
+    ) -> tuple[dict[str, Any], bool]:
         """Return the answer to one request, and whether the client watches from now on.
 
-        `conversations`: the one this connection holds, if any; it is added and removed here.
+        `conversations`: the one this connection holds, if any; it is added and removed here. `user`: who asks.
         """
+        note: Note | None = None
+        request = Request(do="")
         try:
             request = _request_decoder.decode(line)
             if conversations:
@@ -293,6 +302,7 @@ class ControlServer:
                 if conversations[0].over:
                     conversations.clear()
                 return answer, False
+            note = self._noted.get(request.do)
             self._permit(request.do, role)
             if request.do == "watch":
                 if not self._watching_seats.acquire(blocking=False):
@@ -307,6 +317,8 @@ class ControlServer:
         except Exception as error:  # one bad request must not end the socket
             log.exception("control request failed")
             answer = {"ok": False, "error": f"{type(error).__name__}: see the daemon's log"}
+        if note is not None:
+            note(user, request.do, request.args, None if answer["ok"] else str(answer["error"]))
         return answer, False
 
     def _permit(self, do: str, role: Role) -> None:
@@ -347,6 +359,12 @@ class ControlServer:
         finally:
             with self._lock:
                 self._watchers.discard(lines)
+
+
+def _user_of(client: socket.socket) -> int:
+    """Return the number of the user at the other end. Raises OSError."""
+    user: int = PEER.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))[1]
+    return user
 
 
 def _lines(client: socket.socket) -> Iterator[bytes]:

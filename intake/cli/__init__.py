@@ -6,18 +6,24 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from intake.cli import deltas, forward, maintenance, retire, run, status
+from gateway.events.visible_text import guarded
+from intake.cli import case, deltas, forward, maintenance, retire, run, status
 
 DONE: Final = 0
 NOT_WELL: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
-GROUPS: Final = (run, status, deltas, forward, maintenance, retire)
+GROUPS: Final = (run, status, deltas, case, forward, maintenance, retire)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    chosen = _parser().parse_args(arguments)
+    with guarded(sys.stdout, sys.stderr):
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    chosen = parser().parse_args(arguments)
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()
@@ -52,17 +58,18 @@ def _code_for(error: Exception) -> int | None:
     return NOT_WELL if isinstance(error, RefusedError) else None
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Describe the program and its commands."""
     from gateway import VERSION
 
-    parser = argparse.ArgumentParser(
+    program = argparse.ArgumentParser(
         prog="scangate-intake",
         description="Takes the events of all scangate boxes of a tenant into a database, and acknowledges them.",
         epilog="Exit codes: 0 done, 1 the thing asked about is not well, 2 wrong usage or configuration, "
         "3 a broker, database or receiver could not be reached.",
     )
-    parser.add_argument("--version", action="version", version=f"scangate-intake {VERSION}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    program.add_argument("--version", action="version", version=f"scangate-intake {VERSION}")
+    commands = program.add_subparsers(metavar="COMMAND", required=True)
     for group in GROUPS:
         group.add(commands)
-    return parser
+    return program

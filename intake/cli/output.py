@@ -5,10 +5,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from gateway.events.visible_text import visible, visible_json
+
 
 def print_json(value: object) -> None:
     """Print a value as indented JSON."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    print(visible_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -29,4 +31,4 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return "".join(one if one.isprintable() else f"<{ord(one):02X}>" for one in str(value))
+    return visible(str(value))

@@ -10,7 +10,7 @@ import pytest
 from gateway.articles.settings import SourceSettings
 from gateway.articles.sync import download
 from gateway.articles.sync.download import fetch, fetch_small
-from gateway.articles.sync.http_get import DownloadError, Pace, UnreachableError
+from gateway.articles.sync.transfer import DownloadError, Pace, UnreachableError
 from gateway.articles.sync.validators import Validators
 from tests.articles.servers import (
     Answer,
@@ -26,7 +26,9 @@ from tests.articles.servers import (
 from tests.certificates import make_authority, make_certificate
 
 BODY = b"articleNumber;tradeName\n" + b"".join(b"VGR-%d;Cup\n" % number for number in range(2000))
-HURRIED = Pace(attempts=3, silence=0.5, head=0.5, window=0.2, least_rate=10_000)
+STEADY = Pace(attempts=3)
+HURRIED = Pace(attempts=2, window=1, least_rate=10_000)
+"""For servers that are slow: of another one, a busy machine would make a slow one."""
 MODIFIED = "Sat, 21 Nov 2026 03:00:00 GMT"
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -40,11 +42,12 @@ def fetching(
     directory: Path,
     known: Validators | None = None,
     waits: list[float] | None = None,
+    pace: Pace = STEADY,
     **more: object,
 ) -> Validators | None:
     url = server.url()
     noted: list[float] = [] if waits is None else waits
-    return fetch(settings(url, **more), url, directory / "part", known, pace=HURRIED, wait=noted.append)
+    return fetch(settings(url, **more), url, directory / "part", known, pace=pace, wait=noted.append)
 
 
 def names(directory: Path) -> list[str]:
@@ -86,8 +89,8 @@ def test_what_passes_is_tried_again(tmp_path: Path, code: int) -> None:
     with serving(status(code), status(code), content(BODY)) as server:
         assert fetching(server, tmp_path, waits=waits) is not None
     first, second = waits
-    assert HURRIED.first_wait * 0.5 <= first <= HURRIED.first_wait * 1.5
-    assert HURRIED.first_wait <= second <= HURRIED.first_wait * 3
+    assert STEADY.first_wait * 0.5 <= first <= STEADY.first_wait * 1.5
+    assert STEADY.first_wait <= second <= STEADY.first_wait * 3
 
 
 def test_retry_after_is_kept_to(tmp_path: Path) -> None:
@@ -118,7 +121,7 @@ def test_what_was_cut_short_is_gone_on_with(tmp_path: Path, got: int) -> None:
 
 def test_in_the_next_run_too(tmp_path: Path) -> None:
     with serving(cut_short(BODY, 1000)) as server:
-        with pytest.raises(UnreachableError, match=f"cut short: .* of {len(BODY)} bytes"):
+        with pytest.raises(UnreachableError, match=f"{len(BODY) - 1000} bytes missing"):
             fetching(server, tmp_path)
         assert names(tmp_path) == ["part", "part.json"]
         server.answers = [content(BODY)]
@@ -163,15 +166,15 @@ def chunked(*chunks: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (raw(chunked(b"abc", b"def")), "IncompleteRead"),
+        (raw(chunked(b"abc", b"def")), "outstanding read data"),
         (raw(OK + b"\r\nno length at all"), "does not say how long"),
         (raw(OK + b"Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx"), "packs the answer"),
-        (raw(b"SSH-2.0-OpenSSH\r\n"), "SSH-2.0"),
-        (raw(b""), "without response"),
-        (raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000), "header line"),
+        (raw(b"SSH-2.0-OpenSSH\r\n"), "HTTP/0.9"),
+        (raw(b""), "Empty reply"),
+        (raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 500_000), "grew larger than allowed"),
         (raw(OK, *[b"X: y\r\n"] * 50, pause=0.1), ""),
-        (raw(OK + b"Content-Length: 100000\r\n\r\n", *[b"x"] * 50, pause=0.1), "slower than"),
-        (raw(OK + b"Content-Length: 9\r\n\r\n", b"x", pause=5.0), "timed out"),
+        (raw(OK + b"Content-Length: 100000\r\n\r\n", *[b"x"] * 50, pause=0.1), "too slow"),
+        (raw(OK + b"Content-Length: 9\r\n\r\n", b"x", pause=5.0), "too slow"),
         (redirect("/again"), "more than 5 redirects"),
         (redirect("http://user:word@127.0.0.1/"), "redirects to no host"),
         (redirect("ftp://127.0.0.1/x"), "not https"),
@@ -193,8 +196,9 @@ def chunked(*chunks: bytes) -> bytes:
     ],
 )
 def test_a_server_that_misbehaves(tmp_path: Path, answer: Answer, words: str) -> None:
+    pace = HURRIED if words in {"", "too slow"} else STEADY
     with serving(answer) as server, pytest.raises(DownloadError) as raised:
-        fetching(server, tmp_path)
+        fetching(server, tmp_path, pace=pace)
     assert words in str(raised.value)
     assert "; " in str(raised.value)
     assert str(raised.value).isprintable()
@@ -227,7 +231,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_nobody_there(tmp_path: Path) -> None:
     with serving(content(BODY)) as server:
         pass
-    with pytest.raises(UnreachableError, match="refused"):
+    with pytest.raises(UnreachableError, match="Could not connect"):
         fetching(server, tmp_path)
 
 
@@ -251,10 +255,10 @@ def test_tls(tmp_path: Path, keys: Path) -> None:
 @pytest.mark.parametrize(
     ("certificate", "authority", "why"),
     [
-        ("server", "other", "certificate verify failed"),
-        ("server", None, "certificate verify failed"),
-        ("elsewhere", "right", "IP address mismatch"),
-        ("server", "missing", "No such file"),
+        ("server", "other", "unable to get local issuer"),
+        ("server", None, "unable to get local issuer"),
+        ("elsewhere", "right", "no alternative certificate subject name"),
+        ("server", "missing", "error adding trust anchors"),
     ],
 )
 def test_what_cannot_be_verified_is_not_fetched(
@@ -281,7 +285,7 @@ def test_a_client_certificate(tmp_path: Path, keys: Path) -> None:
             # another host (here: another port) is not shown who we are
             with pytest.raises(UnreachableError):
                 fetching(first, tmp_path, **trust, **own)
-            assert len(first.asked) == HURRIED.attempts
+            assert len(first.asked) == STEADY.attempts
 
 
 @pytest.mark.parametrize("allow_http", [True, False])
@@ -309,6 +313,14 @@ def test_redirects_among_equals(tmp_path: Path, code: int) -> None:
         ({"sha256_url": "http://127.0.0.1/x", "allow_http": False}, "plain http"),
         ({"url": "https://user:word@127.0.0.1/x"}, "must not carry credentials"),
         ({"url": "ftp://127.0.0.1/x"}, "https://host/path"),
+        ({"url": "smb://127.0.0.1/x"}, "https://host/path"),
+        ({"username": "gw"}, "go together"),
+        ({"token_file": "t", "username": "gw", "password_file": "p"}, "excludes"),
+        ({"url": "http://127.0.0.1/x", "token_file": "t"}, "is for https"),
+        ({"url": "http://127.0.0.1/x", "username": "gw", "password_file": "p"}, "everybody on the way"),
+        ({"url": "sftp://127.0.0.1/x", "username": "gw", "key_file": "k"}, "known_hosts_file"),
+        ({"url": "sftp://127.0.0.1/x", "known_hosts_file": "h", "key_file": "k"}, "needs `username`"),
+        ({"url": "sftp://127.0.0.1/x", "known_hosts_file": "h", "username": "gw"}, "needs `username`"),
         ({"url": "https:///x"}, "https://host/path"),
         ({"path": "/srv/x"}, "exclude each other"),
         ({"url": None, "path": "x.csv"}, "must begin with /"),

@@ -137,9 +137,9 @@ def test_a_zipped_table_is_read() -> None:
     [
         (
             zipped(**{"[Content_Types]__xml": "x", "xl/workbook__xml": "x"}),
-            "Excel workbook (.xlsx); save it as CSV",
+            "an Excel workbook that cannot be read",
         ),
-        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(100), "Excel workbook (.xls); save it as CSV"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(100), "Excel workbook of before 2007 (.xls); save it as CSV"),
         (zipped(a__csv="x", b__csv="y"), "2 tables"),
         (zipped(a__pdf="x"), "0 tables"),
     ],
@@ -354,11 +354,25 @@ def test_an_update_of_the_item_master_leaves_the_rest(importing: Importing, dire
     }
 
 
-@pytest.mark.parametrize("charset", ["UTF-8", "UNICODE", "UNICODE UTF-8", "ISO-8859-1", "8859/1"])
+@pytest.mark.parametrize(
+    "charset",
+    [
+        "UTF-8",
+        "utf8",
+        "UNICODE",
+        "UNICODE UTF-8",
+        "ISO-8859-1",
+        "iso_8859-1",
+        "8859/1",
+        "8859/15",
+        "8859/9",
+        "LATIN1",
+    ],
+)
 def test_character_sets_and_segments_of_a_site_s_own(charset: str) -> None:
     """HL7 v2.9, 2.14 (MSH-18, table 0211) and 2.5.2: Z segments are a site's own."""
     text = mfn("REP", item("A-1", "Låda", "ZIT|x|y"), charset=charset)
-    codec = "latin-1" if "8859" in charset else "utf-8"
+    codec = "latin-1" if "8859" in charset or charset == "LATIN1" else "utf-8"
     articles, rejected = judged(rows("hl7-mfn", text.encode(codec)))
     assert rejected == []
     assert articles["A-1"].description == "Låda"
@@ -497,7 +511,59 @@ def test_eudamed_s_packages_that_do_not_tell_what_they_hold_are_rejected(
 
 
 def test_a_circle_of_eudamed_s_packages_ends() -> None:
-    chain = tuple((f"{body}{gs1_check_digit(body)}", 2) for body in (f"{9520001:08d}{n:05d}" for n in range(40)))
+    chain = tuple(
+        (f"{body}{gs1_check_digit(body)}", 2) for body in (f"{9520001:08d}{n:05d}" for n in range(100, 140))
+    )
     articles, (rejected,) = judged(rows("eudamed", contained(*chain)))
     assert len(articles) == MAX_DEPTH + 1
     assert rejected.column == "containedItem"
+
+
+@pytest.mark.parametrize("charset", ["UNICODE UTF-16", "ISO IR87", "8859/12", "8859/17", "x"])
+def test_a_character_set_that_is_not_read_is_named(charset: str) -> None:
+    with pytest.raises(SourceFileError, match="is not read: expected ASCII, 8859/1 to 8859/15, UNICODE UTF-8"):
+        rows("hl7-mfn", mfn("REP", item("A-1", "x"), charset=charset).encode())
+
+
+def test_a_byte_order_mark_before_the_first_segment() -> None:
+    articles, rejected = judged(rows("hl7-mfn", b"\xef\xbb\xbf" + mfn("REP", item("A-1", "x")).encode()))
+    assert (list(articles), rejected) == (["A-1"], [])
+
+
+@pytest.mark.parametrize("event", ["", "XXX", "rep"])
+def test_a_message_that_does_not_say_whether_it_is_whole_is_refused(event: str) -> None:
+    """HL7 table 0178: REP or UPD. Taken for the whole, an update would remove every other item."""
+    with pytest.raises(SourceFileError, match="expected REP or UPD"):
+        rows("hl7-mfn", mfn(event, item("A-1", "x")).encode())
+
+
+@pytest.mark.parametrize("later", [GTIN, GTIN[1:]], ids=["14 digits", "13 digits"])
+@pytest.mark.parametrize("statuses", [("", "recalled"), ("recalled", ""), ("active", "blocked")])
+def test_rows_that_differ_in_their_status_alone_are_one_row_with_the_strictest(
+    importing: Importing, directory: Path, later: str, statuses: tuple[str, str]
+) -> None:
+    """Nothing of such a row is lost, so that it is none to correct: a short file goes in with its recall."""
+    one, other = statuses
+    report = importing(
+        f"deviceIdentifier;tradeName;status;statusReason\n{GTIN};x;{one};\n{later};x;{other};FSN\n",
+        max_rejected=0.0,
+    )
+    assert (report.swapped, report.accepted, report.duplicates, report.rejected) == (True, 1, 1, 0)
+    with ArticleMaster(directory) as master:
+        article = master.look_up("", GTIN).article
+    assert article is not None
+    assert article.status.value in {"recalled", "blocked"}
+
+
+def test_a_column_of_identifiers_that_came_empty_is_refused(importing: Importing) -> None:
+    """As many rows as before, and no scan would find one."""
+    lines = [f"0952000{n:06d}" for n in range(10)]
+    gtins = [f"{body}{gs1_check_digit(body)}" for body in lines]
+    text = "deviceIdentifier;articleNumber\n" + "".join(f"{gtin};A-{n}\n" for n, gtin in enumerate(gtins))
+    empty = "deviceIdentifier;articleNumber\n" + "".join(f";A-{n}\n" for n in range(10))
+    assert importing(text, max_shrink=0.2).swapped
+    report = importing(empty, max_shrink=0.2)
+    assert not report.swapped
+    assert "0 of its rows have a GTIN, and 10 of those in force" in (report.refusal or "")
+    assert importing(empty, max_shrink=1.0).swapped
+    assert importing(empty, max_shrink=0.2).swapped  # and what never had any may go on without

@@ -78,6 +78,9 @@ def bounded(most: int) -> Iterator[None]:
 GUDID_LINES = (SAMPLES / "gudid" / "device.txt").read_bytes().splitlines(keepends=True)
 PEPPOL = (SAMPLES / "peppol_catalogue.xml").read_bytes()
 LINE = PEPPOL.index(b"  <cac:CatalogueLine>")
+CIN = (SAMPLES / "gs1_cin.xml").read_bytes()
+TRANSACTION = CIN.index(b"  <transaction>")
+CIN_END = b"</catalogue_item_notification:catalogueItemNotificationMessage>\n"
 HL7_HEAD = b"MSH|^~\\&|MM|SU|GW|SU|20261101||MFN^M16^MFN_M16|1|P|2.9\r"
 DETAIL = (SAMPLES / "eudamed_detail.ndjson").read_bytes()
 
@@ -92,8 +95,12 @@ DETAIL = (SAMPLES / "eudamed_detail.ndjson").read_bytes()
         ("fhir", repeated(b'{"entry":[', b'{"resource":{"resourceType":"Basic"}},', b"{}]}")),
         ("peppol", repeated(PEPPOL[:LINE], PEPPOL[LINE:].removesuffix(b"</Catalogue>\n"), b"</Catalogue>")),
         ("hl7-mfn", repeated(HL7_HEAD, b"MFE|MAD|1||N-1|CWE\rITM|N-1|" + b"x" * 500 + b"\r")),
+        ("gs1-cin", repeated(CIN[:TRANSACTION], CIN[TRANSACTION:].removesuffix(CIN_END), CIN_END)),
+        ("gs1-firstbase", repeated(b"\n", (SAMPLES / "gs1_firstbase.json").read_bytes())),
     ],
-    ids=["csv", "gudid", "eudamed lines", "eudamed list", "fhir", "peppol", "hl7-mfn"],
+    ids=[
+        *("csv", "gudid", "eudamed lines", "eudamed list", "fhir", "peppol", "hl7-mfn", "gs1-cin", "gs1-firstbase")
+    ],
 )
 def test_many_rows(file_format: str, content: Iterator[bytes]) -> None:
     with bounded(MOST_BYTES):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.articles.errors import SourceFileError
-from gateway.articles.importers.peppol import MAX_DEPTH, MAX_TEXT_CHARACTERS, MAX_TOKEN_BYTES
+from gateway.articles.importers.xml_reader import MAX_DEPTH, MAX_TEXT_CHARACTERS, MAX_TOKEN_BYTES
 from gateway.model import Article
 from tests.articles.reading import SAMPLES, judged, rows
 
@@ -111,7 +111,7 @@ REMOTE = b'<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">'
     [
         (b"", "no element found"),
         (b"PK\x03\x04", "not well-formed"),
-        (b"<Invoice/>", "expected a UBL Catalogue, got 'Invoice'"),
+        (b"<Invoice/>", "expected a Catalogue, got 'Invoice'"),
         (SAMPLE[:-30], "line"),
         (SAMPLE.replace(b"<cbc:Name>", b"<cbc:Nome>", 1), "mismatched tag"),
         (b'<?xml version="1.0" encoding="UTF-0"?><Catalogue/>', "unknown encoding"),

@@ -15,6 +15,7 @@ from gateway.articles.build.import_job import rollback
 from gateway.articles.errors import MasterError
 from gateway.articles.overlay import writer
 from gateway.articles.overlay.applier import DAMAGED
+from gateway.articles.overlay.schema import SCHEMA_VERSION, bring_back, open_writer
 from gateway.articles.overlay.store import OVERLAY, Overlay
 from gateway.model import Match
 from tests.articles.conftest import NOW, Box, Importing, delta
@@ -512,6 +513,15 @@ print(outcome.applied, outcome.refused)
     assert filled.apply(delta(2, RELEASE)).applied
 
 
+def test_a_release_of_all_that_is_named_leaves_nothing_open(filled: Box) -> None:
+    """One message ends the block, and each of two recalls by its id: nothing is left that it did not name."""
+    filled.apply(delta(1, FSN_A, FSN_B, BLOCK))
+    named = [{**RELEASE, "id": "FSN-A"}, RELEASE, {**RELEASE, "id": "FSN-B"}]
+    outcome = filled.apply(delta(2, *named))
+    assert (outcome.applied, outcome.refused) == (True, None)
+    assert [filled.refuses(GTIN, lot) for lot in ("L1", "L2")] == ["free", "free"]
+
+
 @pytest.mark.parametrize("nth", range(1, 60, 4))
 def test_a_killed_apply_is_whole_or_not_there(filled: Box, directory: Path, nth: int) -> None:
     """Killed at the n-th statement of SQLite, as its own trace tells them."""
@@ -624,6 +634,39 @@ def test_an_overlay_of_version_1_is_brought_forward(filled: Box, directory: Path
     assert sources == {"miv": (8 if by == "a delta" else 7, ()), "gudid": (9, ((1, 8),))}
     assert filled.apply(delta(9, RELEASE)).applied
     assert filled.refuses(GTIN, "L1") == "free"
+
+
+def test_the_version_before_goes_on_with_the_recalls_it_had(tmp_path: Path) -> None:
+    """A version on trial brings the overlay forward, and is taken back."""
+    path = tmp_path / OVERLAY
+    row = ("miv", GTIN, "recalled", 10, "status", b'{"status":"recalled"}', None, None)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(VERSION_1)
+        db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    assert not bring_back(path, version=1), "nothing has been brought forward"
+    open_writer(path).close()
+    assert not bring_back(path), "it is this version's own"
+    assert bring_back(path, version=1)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("SELECT * FROM change").fetchall() == [row]
+    assert not bring_back(path, version=1), "once"
+    assert sorted(one.name for one in tmp_path.iterdir()) == [OVERLAY, f"{OVERLAY}.version-{SCHEMA_VERSION}"]
+    # The next upgrade brings it forward again.
+    open_writer(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_without_a_copy_a_newer_overlay_stays(tmp_path: Path) -> None:
+    path = tmp_path / OVERLAY
+    open_writer(path).close()
+    before = path.read_bytes()
+    assert not bring_back(path, version=1)
+    assert path.read_bytes() == before
+    assert not bring_back(tmp_path / "none")
+    path.write_bytes(b"damaged" * 1000)
+    assert not bring_back(path, version=1)
 
 
 def test_a_generation_of_before_keeps_what_it_bars(importing: Importing, filled: Box, directory: Path) -> None:

@@ -18,7 +18,6 @@ from gateway.articles.errors import ImportBusyError
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.reports import ImportProgress, ImportReport
 from gateway.articles.settings import SourceSettings
-from gateway.articles.sync.http_get import Pace
 from gateway.articles.sync.job import (
     SETTLE_SECONDS,
     UNDATED_HOURS,
@@ -30,11 +29,12 @@ from gateway.articles.sync.job import (
 )
 from gateway.articles.sync.request import WANTED, request_sync, take_requests
 from gateway.articles.sync.state import RETRY_SECONDS, STATE, SyncResult, next_due, read_state
+from gateway.articles.sync.transfer import Pace
 from tests.articles.reading import SAMPLES
 from tests.articles.servers import content, cut_short, serving, status
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
-HURRIED = Pace(attempts=2, silence=0.5, head=0.5, window=0.2)
+STEADY = Pace(attempts=2)
 GOOD = "articleNumber;tradeName\nVGR-1;Cup\n"
 NEWER = "articleNumber;tradeName\nVGR-1;Cup\nVGR-2;Stem\n"
 BAD = "articleNumber;tradeName\nVGR-1;Cup\nVGR-2;\x07\n"
@@ -60,7 +60,7 @@ class Box:
     def running(
         self, *sources: SourceSettings, names: Sequence[str] = (), force: bool = False, watch: Watch | None = None
     ) -> Iterator[Outcome]:
-        watch = watch or Watch(pace=HURRIED, wait=lambda _: None)
+        watch = watch or Watch(pace=STEADY, wait=lambda _: None)
         return sync(self.directory, sources, now=lambda: self.now, names=names, force=force, watch=watch)
 
     def results(self, *sources: SourceSettings, names: Sequence[str] = (), force: bool = False) -> list[SyncResult]:
@@ -111,6 +111,11 @@ def test_a_dropped_file_is_imported_once(box: Box, tmp_path: Path) -> None:
         ({"a.csv": 50, "b.csv": 60}, "", "a.csv"),
         ({"a.csv": 60, "b.csv.part": 50, ".c.csv": 40, "d.csv~": 30, "e.tmp": 20}, "", "a.csv"),
         ({"a.csv": 60, "b.txt": 50}, "*.csv", "a.csv"),
+        (
+            {"a.csv": 60, "~$a.xlsx": 50, "Thumbs.db": 40, "a.csv.md5sum": 30, "a.ok": 20, "a.csv.bak": 10},
+            "",
+            "a.csv",
+        ),
         ({"a.csv": 60, "b.csv": 50}, "[a]*.csv", "a.csv"),
         ({"a.csv": 60}, "b*.csv", None),
         ({"a.csv": 60}, "b.csv", None),
@@ -208,7 +213,7 @@ def test_too_many_bad_rows(box: Box, tmp_path: Path) -> None:
         (lambda tmp: {"path": str(drop(tmp, "a,b\n1,2\n"))}, R.FAILED, "no column for"),
         (lambda tmp: {"path": str(drop(tmp, GOOD)), "format": "peppol"}, R.FAILED, "not well-formed"),
         (lambda tmp: {"path": str(drop(tmp, GOOD)), "sha256": "0" * 64}, R.FAILED, "not " + "0" * 64),
-        (lambda _: {"url": "http://127.0.0.1:9/x"}, R.UNREACHABLE, "refused"),
+        (lambda _: {"url": "http://127.0.0.1:9/x"}, R.UNREACHABLE, "Could not connect"),
     ],
     ids=["no folder", "other columns", "other format", "other sum", "no server"],
 )
@@ -384,7 +389,7 @@ def test_nothing_heavy_is_loaded_by_who_only_asks() -> None:
     """The daemon asks for a sync and reads its state; TLS and HTTP stay in the process that syncs."""
     code = (
         "import sys, gateway.articles.sync.request, gateway.articles.sync.state\n"
-        "print({'http.client', 'ssl', 'zipfile', 'pyexpat', 'sqlite3'} & set(sys.modules))"
+        "print({'http.client', 'ssl', 'pycurl', 'zipfile', 'pyexpat', 'sqlite3'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

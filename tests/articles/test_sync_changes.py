@@ -116,7 +116,7 @@ def test_a_copy_of_an_old_one_is_no_news(box: Box, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "result", "words"),
     [
-        (b"<html>no catalogue</html>", R.FAILED, "expected a UBL Catalogue"),
+        (b"<html>no catalogue</html>", R.FAILED, "expected a Catalogue"),
         (catalogue(CHANGE, ("09520001001001", "a wrong check digit")), R.REFUSED, "is good"),
     ],
     ids=["no catalogue", "no good row"],

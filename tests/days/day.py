@@ -11,10 +11,7 @@ from typing import Any, NamedTuple
 from drivers.model import Signal
 from gateway.events.exports.netting import InForce, in_force
 from gateway.events.stored_event import StoredEvent
-from gateway.outbox.writer import Outbox
-from gateway.scanning import context_note
-from gateway.scanning.pipeline import RESUMED_EVENTS
-from tests.outbox.events import BOX, ROOMY, stored
+from tests.outbox.events import stored
 from tests.scanning.stage import Stage, control
 
 MORE, ACCEPTED, WARNING, REFUSED = Signal.MORE, Signal.ACCEPTED, Signal.WARNING, Signal.REFUSED
@@ -50,14 +47,7 @@ class Day:
         self.right = 0
 
     def _begin(self, now: float) -> Stage:
-        stage = Stage(self._directory, self._profile, **self._settings)
-        stage.outbox = Outbox(self._directory / "outbox.db", ROOMY, BOX)
-        clock = stage.clock(now)
-        note = stage.outbox.station_note(context_note.KEY)
-        kept = stage.pipeline.resume(stage.outbox.recent(RESUMED_EVENTS), clock, note)
-        stage.outbox.append(kept, clock, seal=True)
-        stage._count = self._count
-        return stage
+        return Stage(self._directory, self._profile, **self._settings).begin(now, self._count)
 
     def live(self, lines: list[Line]) -> None:
         """Let everything happen; what is signalled must be what the table says."""

@@ -16,10 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from drivers.model import Signal
 from gateway.events import cloudevent
-from gateway.outbox.writer import Outbox
-from gateway.scanning import context_note
-from gateway.scanning.pipeline import RESUMED_EVENTS
-from tests.outbox.events import BOX, ROOMY, S, stored
+from tests.outbox.events import S, stored
 from tests.scanning.stage import CASE, GAUZE, NEXT_CASE, SCREW, STARTED_NS, STEM, Stage, control
 
 CASES = {CASE: "orbit:OP-1", NEXT_CASE: "orbit:OP-2"}
@@ -123,16 +120,7 @@ class AStation(RuleBasedStateMachine):
         self.number = 0
 
     def _begin(self, count: int) -> Stage:
-        stage = Stage(self.directory, "operating-room")
-        stage.outbox = Outbox(self.directory / "outbox.db", ROOMY, BOX)
-        clock = stage.clock(self.now)
-        stage.outbox.append([], clock, seal=True)
-        note = stage.outbox.station_note(context_note.KEY)
-        stage.outbox.append(
-            stage.pipeline.resume(stage.outbox.recent(RESUMED_EVENTS), clock, note), clock, seal=True
-        )
-        stage._count = count
-        return stage
+        return Stage(self.directory, "operating-room").begin(self.now, count)
 
     def _scan(self, code: str, scanner: str) -> Signal:
         self.now += 0.1

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -41,8 +42,38 @@ class BrowserError(Exception):
     """The browser refused a command, ended, or did not answer."""
 
 
-class Browser:
-    """One page of one browser."""
+class Page(ABC):
+    """One page of a browser, whichever it is."""
+
+    @abstractmethod
+    def resize(self, width: int, height: int) -> None:
+        """Give the page this size, CSS pixels."""
+
+    @abstractmethod
+    def go(self, url: str) -> None:
+        """Load an address, and wait until it is."""
+
+    @abstractmethod
+    def value(self, script: str) -> Any:  # noqa: ANN401 - whatever JSON the script makes
+        """Evaluate an expression in the page."""
+
+    @abstractmethod
+    def picture(self) -> bytes:
+        """Return the page as PNG."""
+
+    def until(self, script: str, what: str, seconds: float = 60.0) -> Any:  # noqa: ANN401 - whatever JSON it makes
+        """Wait until an expression is true in the page; return its value."""
+        began = time.monotonic()
+        while not (value := self.value(script)):
+            if time.monotonic() - began > seconds:
+                seen = self.value("document.body.dataset.state + ': ' + document.body.innerText")
+                raise AssertionError(f"{what}: not within {seconds:.0f} s; the page: {seen}")
+            select.select([], [], [], 0.01)
+        return value
+
+
+class Browser(Page):
+    """One page of one Chromium."""
 
     def __init__(self, commands: int, answers: int) -> None:
         self._commands = commands
@@ -85,16 +116,6 @@ class Browser:
         if "exceptionDetails" in answer:
             raise BrowserError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
-
-    def until(self, script: str, what: str, seconds: float = 60.0) -> Any:  # noqa: ANN401 - whatever JSON it makes
-        """Wait until an expression is true in the page; return its value."""
-        began = time.monotonic()
-        while not (value := self.value(script)):
-            if time.monotonic() - began > seconds:
-                seen = self.value("document.body.dataset.state + ': ' + document.body.innerText")
-                raise AssertionError(f"{what}: not within {seconds:.0f} s; the page: {seen}")
-            select.select([], [], [], 0.01)
-        return value
 
     def picture(self) -> bytes:
         """Return the page as PNG."""

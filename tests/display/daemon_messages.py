@@ -115,3 +115,20 @@ def status(**other: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
         "scanners": [{"name": "front", "link": "connected", "failure": None}],
         **other,
     }
+
+
+def case(*unresolved: tuple[str, str], used: tuple[tuple[str, int], ...] = ()) -> dict[str, Any]:
+    """What `gateway.scanning.case_summary` says of a case: (name, why) to sort out, (name, pieces) used."""
+    return {
+        "used": sum(pieces for _, pieces in used),
+        "wasted": 1,
+        "returned": 0,
+        "explanted": 2,
+        "unresolved": len(unresolved),
+        "opened": "2026-11-21T08:00:00+01:00",
+        "unresolvedScans": [
+            {"event": "x", "name": name, "lotNumber": "L1", "serialNumber": None, "why": [why]}
+            for name, why in unresolved
+        ],
+        "usedArticles": [{"name": name, "quantity": pieces} for name, pieces in used],
+    }

@@ -2,12 +2,12 @@
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from drivers.model import Signal
-from tests.display.browser import Browser
-from tests.display.daemon_messages import code, findings, scan, status, view
+from tests.display.browser import Page
+from tests.display.daemon_messages import case, chosen, code, findings, scan, status, view
 
 SIZES: Final = [
     (800, 480, 7.0),
@@ -63,6 +63,33 @@ def _items(add: Callable[..., None]) -> None:
         add(f"{signal} unknown", scan(signal, article=None, **LONGEST))
 
 
+def _cases(add: Callable[..., None]) -> None:
+    """Add closed cases, with and without what is to be sorted out."""
+    closing = {"control": "close-case"}
+    unsettled = ((NAME, "INCOMPLETE_LABEL"), (SHORT, "REFUSED"), (COMPOUND, "LABELS_INTERLEAVED"))
+    used = ((NAME, 1), (SHORT, 12), (COMPOUND, 999), *((f"{SHORT} {number}", number) for number in range(1, 30)))
+    add("closed case of nothing", code(Signal.ACCEPTED, closed=case(), **closing))
+    add("closed case", code(Signal.ACCEPTED, closed=case(used=((SHORT, 1),)), **closing))
+    add("closed case of many", code(Signal.ACCEPTED, closed=case(*unsettled, used=used), **closing))
+
+
+def _several(add: Callable[..., None]) -> None:
+    """Add actions of several scanners behind the longest result."""
+    until = {"expiresAt": "2026-11-21T22:41:07.312+01:00"}
+    longest = {"action": "discard", "reason": "opened-unused", "quantity": 999, "oneItem": True, **until}
+    place = {"action": "transfer", "destination": "https://id.gs1.org/414/7300009000009", "quantity": 12, **until}
+    counted = {"action": "inventory", "count": "replace", "locked": True, **until}
+    rows = [chosen("front", **longest), chosen("kirurgi-2", **place), chosen("lager-vänster", **counted)]
+    names = ["front", "kirurgi-2", "lager-vänster", "ultraljudsrummet-1", "ultraljudsrummet-2"]
+    answer = status(scanners=[{"name": one, "link": "connected", "failure": None} for one in names])
+    refused = scan(Signal.REFUSED, article={"tradeName": NAME}, verdict=THREE, **LONGEST)
+    add("several scanners", scan(article={"tradeName": SHORT}), answer, scanners=rows[:2])
+    add("several scanners, refused", refused, answer, scanners=rows)
+    many = [*rows, *(chosen(name, **longest) for name in names[3:])]
+    add("five scanners, refused", refused, answer, scanners=many)
+    add("five scanners, ready", {"scanner": None, "signal": None}, answer, scanners=many)
+
+
 def states(language: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """Return name -> message of the daemon, and what it answers to `status`; the largest texts there are."""
     found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
@@ -101,6 +128,8 @@ def states(language: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     for missing in (["lot", "serial", "expiry"], ["production-identifier"], ["device-identifier"]):
         waiting = [{"scanner": "front", "symbols": 1, "missing": missing, "expiresAt": ""}]
         add(f"open label {missing[0]}", code(Signal.MORE), waiting=waiting)
+    _cases(add)
+    _several(add)
     quiet = {"scanner": None, "signal": None}
     add("ready", quiet)
     add("full", quiet, status(disk={"room": "full"}))
@@ -126,13 +155,17 @@ MEASURE: Final = """
       size: parseFloat(getComputedStyle(one).fontSize), cut: one.scrollWidth > one.clientWidth + 1 }];
   }));
   const panel = document.getElementById('panel').getBoundingClientRect();
-  return { boxes, panel: { bottom: panel.bottom, right: panel.right }, width: innerWidth, height: innerHeight,
+  const rows = [...document.querySelectorAll('#case li')].filter(one => one.checkVisibility()).map(one => ({
+    bottom: one.getBoundingClientRect().bottom, size: parseFloat(getComputedStyle(one).fontSize),
+    cut: one.scrollWidth > one.clientWidth + 1, text: one.textContent }));
+  return { boxes, rows, all: document.querySelectorAll('#case li').length,
+    panel: { bottom: panel.bottom, right: panel.right }, width: innerWidth, height: innerHeight,
     overflow: document.getElementById('panel').scrollHeight > document.getElementById('panel').clientHeight + 1 };
 })()
 """
 
 
-def resize(chrome: Browser, width: int, height: int, diagonal: float) -> float:
+def resize(chrome: Page, width: int, height: int, diagonal: float) -> float:
     """Give the page a screen; return one minute of arc on it in pixels."""
     chrome.value(f"document.documentElement.dataset.diagonal = '{diagonal}'")
     chrome.resize(width, height)
@@ -142,6 +175,16 @@ def resize(chrome: Browser, width: int, height: int, diagonal: float) -> float:
     chrome.value("dispatchEvent(new Event('resize'))")
     chrome.until(f"innerWidth === {width} && Math.abs({drawn} - {arc}) < 0.01", "the page has its size")
     return arc
+
+
+def _faults_of_rows(measured: dict[str, Any], arc: float) -> Iterator[str]:
+    if measured["all"] and not measured["rows"]:
+        yield "no row of the case is shown"
+    for row in measured["rows"]:
+        if row["cut"] or row["bottom"] > measured["panel"]["bottom"] + 1:
+            yield f"{row['text']} is cut off"
+        if row["size"] * CAPITAL / arc < LARGE_ARC:
+            yield f"{row['text']} is too small"
 
 
 def faults(measured: dict[str, Any], arc: float) -> list[str]:
@@ -162,6 +205,7 @@ def faults(measured: dict[str, Any], arc: float) -> list[str]:
         least = {"headline": VERDICT_ARC, "action": 0.0}.get(one, LARGE_ARC)
         if box["size"] * CAPITAL / arc < least:
             found.append(f"{one} has {box['size'] * CAPITAL / arc:.1f} minutes of arc, {least} are needed")
+    found += _faults_of_rows(measured, arc)
     for (upper, above), (lower, below) in itertools.pairwise(order):
         if above["bottom"] > below["top"] + 0.15 * below["size"]:
             found.append(f"{upper} and {lower} overlap")

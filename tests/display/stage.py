@@ -24,6 +24,7 @@ class Stage:
     def __init__(self, directory: Path, language: str, result_seconds: float, *, sound: bool) -> None:
         self.status = status()
         self.view: dict[str, Any] | None = view(language=language)
+        self.case: dict[str, Any] | None = None
         self.asked = 0
         """How often the display has asked for the status."""
         self.path = directory / "control.sock"
@@ -38,7 +39,9 @@ class Stage:
 
     def begin(self) -> None:
         """Start the daemon's part, and wait until the display has it."""
-        self._control = ControlServer(self.path, {"status": self._answer, "station": lambda _: self.view})
+        self._control = ControlServer(
+            self.path, {"status": self._answer, "station": lambda _: self.view, "case": lambda _: self.case}
+        )
         self._control.start()
         wait_for(lambda: self._control and self._control._watchers, "the display watches")
         wait_for(lambda: self.follower.page().idle.state != "lost", "the display has asked")

@@ -30,7 +30,7 @@ LEVELS: Final = {
     "tenant": "The organisation, such as a region.",
     "site": "The hospital or place.",
     "gateway": "The box; unique within the site.",
-    "command": "What it is to do: identify, health, articles-sync, outbox-replay or reload.",
+    "command": "What it is to do: identify, health, articles-sync, outbox-replay, reload or case.",
 }
 
 

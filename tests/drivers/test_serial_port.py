@@ -301,7 +301,7 @@ def test_no_descriptor_is_left_open(cable: SerialCable, take: Take) -> None:
 
 
 RIVAL = """
-import os, sys, termios, tty
+import os, select, sys, termios, tty
 child = os.fork()  # a process of somebody else's, not this one's child
 if child:
     os.waitpid(child, 0)
@@ -313,7 +313,10 @@ if sys.argv[2] == "set up":
 print("there", flush=True)
 sys.stdin.readline()
 if sys.argv[2] == "reads":
-    os.read(fd, 4096)
+    data = b""
+    while not data.endswith(b"\\r"):  # the port is set so that a read never waits
+        select.select([fd], [], [])
+        data += os.read(fd, 4096)
     print("took", flush=True)
     sys.stdin.readline()
 """

@@ -148,8 +148,12 @@ def label(serial: int, *, gtin: str = "09520001000102") -> bytes:
 class Gateway:
     """The daemon as a process, with its files in a directory."""
 
-    def __init__(self, directory: Path, port: int, extra: str = "", broker: str = "") -> None:
+    def __init__(
+        self, directory: Path, port: int, extra: str = "", broker: str = "", machine: str | None = None
+    ) -> None:
+        """`machine`: another machine id than this machine's own."""
         self.directory = directory
+        self._machine = {} if machine is None else {"SCANGATE_MACHINE_ID": machine}
         self.wire = Wire(directory)
         self.config = directory / "scangate.toml"
         self.socket = directory / "control.sock"
@@ -162,6 +166,8 @@ class Gateway:
         self.accepted: list[str] = []
         """Ids of the scans that were signalled as accepted (or refused): they must arrive."""
         self.told: list[dict[str, Any]] = []
+        self.program = "gateway"
+        self.environment: dict[str, str] = {}
         self.config.write_text(f"""
 [gateway]
 tenant = "vgr"
@@ -195,11 +201,17 @@ min_free_bytes = 0
 
     def start(self, *, connected: bool = True) -> None:
         """Start the daemon and wait until it is ready, and until it reads the scanner."""
-        environment = {**os.environ, "NOTIFY_SOCKET": str(self.directory / "notify"), "PYTHONPATH": str(ROOT)}
+        environment = {
+            **os.environ,
+            "NOTIFY_SOCKET": str(self.directory / "notify"),
+            "PYTHONPATH": str(ROOT),
+            **self._machine,
+            **self.environment,
+        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "gateway", "run", "-c", str(self.config)),
+                    *(sys.executable, "-m", self.program, "run", "-c", str(self.config)),
                     *("--socket", str(self.socket), "--reading-socket", str(self.reading)),
                 ],
                 stderr=log,

@@ -76,6 +76,24 @@ def test_a_damaged_outbox_is_salvaged_and_named_until_it_is_looked_at(tmp_path: 
         wait_for(lambda: gateway.status()["ok"] or gateway.status()["sequence"]["deadLetters"], "the alarm ends")
 
 
+@pytest.mark.parametrize("content", [b"[" * 200_000, b" " * 5_000_000], ids=["nested without end", "too large"])
+def test_whatever_the_registry_holds_the_station_scans(tmp_path: Path, content: bytes) -> None:
+    gateway = Gateway(tmp_path, port=1)
+    gateway.state.mkdir()
+    (gateway.state / "station.json").write_bytes(content)
+    try:
+        gateway.start()
+        assert any("registry was damaged" in alarm for alarm in gateway.status()["alarms"])
+        gateway.wire.write(label(1))
+        wait_for(lambda: gateway.stored() == 1, "it is stored")
+        assert (gateway.state / "station.json.corrupt").read_bytes() == content
+        gateway.stop()
+        gateway.start()
+        assert not any("registry" in alarm for alarm in gateway.status()["alarms"])
+    finally:
+        gateway.close()
+
+
 def test_over_the_displays_socket_nothing_is_changed(tmp_path: Path) -> None:
     """Also after a reload, which opens it anew."""
     with plant(tmp_path) as one:

@@ -55,6 +55,16 @@ JOURNALS: list[tuple[str, list[StoredEvent], dict[int, int]]] = [
     ("used despite", [use(1, verdict=REFUSED), use(2, used_despite=DESPITE)], {2: 1}),
     ("thrown away again", [use(1), away(2, 1)], {1: 0}),
     ("one of six returned", [use(1, 6), away(2, 1, action="return")], {1: 5}),
+    (
+        "thrown away, and that read twice",
+        [use(1, 6), away(2, 1), use(3, action="discard", corrects=identity(1), repeats=identity(2))],
+        {1: 5},
+    ),
+    (
+        "thrown away, read twice, the first taken back",
+        [use(1, 6), away(2, 1), use(3, action="discard", corrects=identity(1), repeats=identity(2)), undo(4, 2)],
+        {1: 5},
+    ),
     ("thrown away, and that taken back", [use(1, 6), away(2, 1), undo(3, 2)], {1: 6}),
     ("more thrown away than were used", [use(1), away(2, 1, 5)], {1: 0}),
     ("taken out later: it was used", [use(1), away(2, 1, action="explant")], {1: 1}),

@@ -56,6 +56,8 @@ class ScriptedBroker:
         self.greeting: bytes | None = None
         self.after_greeting = b""
         """Sent right behind the CONNACK."""
+        self.acknowledges_state = True
+        """Answer what is published beside the events, too."""
         self.connections = 0
         self._events = 0
         self._links: set[socket.socket] = set()
@@ -133,6 +135,8 @@ class ScriptedBroker:
         mid = int.from_bytes(body[at : at + 2], "big")
         payload = body[body.index(b"{", at + 2) :] if b"{" in body[at + 2 :] else body[at + 3 :]
         if not body[2:at].endswith(b"/scan"):
+            if not self.acknowledges_state:
+                return
             link.sendall(bytes([PUBACK << 4, 2]) + mid.to_bytes(2, "big"))
             return
         told = Told(number=self._events, mid=mid, body=payload, link=link, taken=len(self.arrivals))

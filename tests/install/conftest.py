@@ -36,7 +36,6 @@ SCANS = """
 QUICK = """
 [Service]
 RestartSec=0.1
-TimeoutStartSec=6
 """
 """A trial in seconds instead of minutes."""
 QUICK_TIMER = "[Timer]\nOnActiveSec=\nOnActiveSec=1\nOnUnitInactiveSec=1\n"

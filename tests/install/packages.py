@@ -12,10 +12,10 @@ from tests.install.guest import ROOT
 PYTHONS: Final = {"bookworm": "3.11", "trixie": "3.13"}
 
 
-def package_of(suite: str, folder: Path, arch: str = "amd64") -> Path:
-    """Return the built package of a suite."""
-    found = sorted(folder.glob(f"scangate_*~{suite}_{arch}.deb"))
-    assert found, f"no package of {suite} in {folder}: make deb"
+def package_of(suite: str, folder: Path, arch: str = "amd64", name: str = "scangate") -> Path:
+    """Return a built package of a suite."""
+    found = sorted(folder.glob(f"{name}_*~{suite}_{arch}.deb"))
+    assert found, f"no {name} of {suite} in {folder}: make deb"
     return found[-1]
 
 

@@ -61,7 +61,7 @@ def test_apt_installs_from_the_folder_and_refuses_a_changed_one(bare: Guest, rel
     assert bare.run("scangate --version").startswith("scangate ")
     # And by scangate itself, which knows the key.
     bare.run("cp /srv/release/release.gpg /etc/scangate/release.gpg")
-    package = next(path.name for path in (release / "deb").glob(f"*~{bare.suite}_amd64.deb"))
+    package = next(path.name for path in (release / "deb").glob(f"scangate_*~{bare.suite}_amd64.deb"))
     done = bare.run(f"scangate upgrade --no-wait /srv/release/deb/{package} 2>&1", seconds=300)
     assert "not signed" not in done
     # Whoever changes the repository is not who signs it.
@@ -73,6 +73,6 @@ def test_apt_installs_from_the_folder_and_refuses_a_changed_one(bare: Guest, rel
 
 
 def test_what_lintian_says(release: Path) -> None:
-    package = next((release / "deb").glob("*.deb"))
-    done = subprocess.run(["lintian", "--fail-on", "error", package], capture_output=True, text=True, check=False)
+    packages = sorted((release / "deb").glob("*.deb"))
+    done = subprocess.run(["lintian", "--fail-on", "error", *packages], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -36,6 +36,7 @@ class Box:
         self.memory = memory or DeliveryMemory(None)
         self.asked: list[dict[str, Any]] = []
         self.sent: list[Outgoing] = []
+        self.noted: list[tuple[str, str | None, str | None]] = []
         self.commands = Commands(
             TOPICS,
             {"health": self._health, "reload": self._reload, "identify": self._broken},
@@ -43,6 +44,7 @@ class Box:
             self.sent.append,
             self.memory,
             bytes,
+            lambda *act: self.noted.append(act),
         )
 
     def _health(self, call: Call) -> dict[str, Any]:
@@ -178,3 +180,20 @@ def test_a_command_with_a_name_that_is_none_is_not_answered_on_its_topic() -> No
     box = Box()
     box.commands.take(Message(topic=f"{BASE}/../../x", body=b"{}", retained=False))
     assert box.sent == []
+
+
+def test_each_command_is_noted_with_what_came_of_it() -> None:
+    box = Box()
+    box.take("health", command("c1"))
+    box.take("reload", command("c2"))
+    box.take("health", b"no JSON")
+    assert [(name, identity) for name, identity, _ in box.noted] == [
+        ("health", "c1"),
+        ("reload", "c2"),
+        ("health", None),
+    ]
+    first, second, third = (why for *_, why in box.noted)
+    assert first is None
+    assert second == "the present configuration stays: it has a fault"
+    assert third is not None
+    assert third.startswith("expected")

@@ -41,7 +41,8 @@ def commanded(outbox: Outbox, **broker: Any) -> Iterator[Courier]:  # noqa: ANN4
 
     def take(message: Message) -> None:
         handlers = {"health": lambda _: {"waiting": 0}}
-        Commands(TOPICS, handlers, reading, one.publisher.reply, DeliveryMemory(None), bytes).take(message)
+        memory = DeliveryMemory(None)
+        Commands(TOPICS, handlers, reading, one.publisher.reply, memory, bytes, lambda *_: None).take(message)
 
     with courier(outbox, {TOPICS.commands: take}, **broker) as one:
         yield one

@@ -1,5 +1,6 @@
 """TLS and credentials with a real mosquitto: verified, or nothing."""
 
+import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,48 @@ def test_a_broker_that_asks_for_a_certificate(tmp_path: Path, mosquitto: Start, 
     with courier(outbox, **settings, **client) as one:
         one.store(1)
         one.until_delivered()
+
+
+def test_an_authority_without_key_usage(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `openssl req -new -x509` makes it. Python 3.13's default context refuses it (VERIFY_X509_STRICT)."""
+    tmp_path.chmod(0o755)
+    make_authority(tmp_path, "right", key_usage=False)
+    make_certificate(tmp_path, "right", "broker", "IP:127.0.0.1")
+    create = ssl.create_default_context
+
+    def strict(cafile: str | None = None) -> ssl.SSLContext:
+        context = create(cafile=cafile)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    broker = mosquitto(tmp_path, tls(tmp_path))
+    settings = {"urls": (secure(broker),), "ca_file": f"{tmp_path}/right.crt", "no_subscribers": "delivered"}
+    with courier(outbox, **settings) as one:
+        one.store(1)
+        one.until_delivered()
+
+
+def test_a_certificate_replaced_on_disk_is_taken_at_the_next_connection(
+    tmp_path: Path, mosquitto: Start, outbox: Outbox
+) -> None:
+    """One that has expired, and its successor under the same name: without a restart."""
+    tmp_path.chmod(0o755)
+    make_authority(tmp_path, "right")
+    make_certificate(tmp_path, "right", "broker", "IP:127.0.0.1")
+    make_certificate(tmp_path, "right", "client", "DNS:gw01", ("20200101000000Z", "20200201000000Z"))
+    broker = mosquitto(tmp_path, tls(tmp_path) + "\nrequire_certificate true")
+    settings = {"urls": (secure(broker),), "ca_file": f"{tmp_path}/right.crt", "no_subscribers": "delivered"}
+    client = {"cert_file": f"{tmp_path}/client.crt", "key_file": f"{tmp_path}/client.key"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publisher, "BACKOFF_CREDENTIALS", 0.2)
+        with courier(outbox, **settings, **client) as one:
+            one.store(1)
+            one.until_problem("this box's certificate has expired")
+            make_certificate(tmp_path, "right", "client", "DNS:gw01")
+            one.until_delivered()
 
 
 class TestPassword:

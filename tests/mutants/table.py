@@ -40,6 +40,8 @@ POISON: Final = "gateway/mqtt/poison_detector.py"
 ECHO: Final = "gateway/mqtt/echo_proof.py"
 STATE: Final = "gateway/mqtt/delivery_state.py"
 ACK: Final = "gateway/mqtt/application_ack.py"
+ACKS: Final = ("tests/mqtt/test_application_ack.py",)
+LINE: Final = ("tests/mqtt/test_session.py", "tests/mqtt/test_proofs.py")
 FRAMING: Final = "drivers/framing.py"
 LOCKS: Final = "drivers/locks.py"
 KEYMAP: Final = "drivers/keymap.py"
@@ -134,22 +136,22 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(WINDOW, "bool(self._order) and not self._under_way", "bool(self._order)"),
             Mutant(WINDOW, " if sequence > self.delivered}", "}"),
             Mutant(WINDOW, "self._settled.discard(self.delivered)", "pass"),
-            Mutant(ACK, "if self._reader.epoch_of(said.up_to) != said.epoch:", "if False:"),
-            Mutant(ACK, "elif said.up_to <= self._state.published:", "elif True:"),
-            Mutant(ACK, "self._upto = min(acked, published)", "self._upto = acked"),
-            Mutant(ACK, "            if acked < sequence:\n", "            if False:\n"),
-            Mutant(ACK, "return sequence <= self._upto + MAX_AHEAD", "return True"),
-            Mutant(ACK, "if said.acks and before.acks and since != before.since:", "if False:"),
-            Mutant(SESSION, "and self._answers\n", "\n"),
-            Mutant(SESSION, "if answer.reason not in UNFIT_REASONS:", "if False:"),
-            Mutant(SESSION, "max(1, min(settings.window, connection.receive_maximum))", "settings.window"),
-            Mutant(SESSION, "        self._window.size = CAUTIOUS\n", ""),
-            Mutant(SESSION, "        if len(body) <= ORDINARY_EVENT_BYTES:\n", "        if False:\n"),
-            Mutant(SESSION, "if sequence <= self._ack.upto:", "if False:"),
+            Mutant(ACK, "if self._reader.epoch_of(said.up_to) != said.epoch:", "if False:", ACKS),
+            Mutant(ACK, "elif said.up_to <= self._state.published:", "elif True:", ACKS),
+            Mutant(ACK, "self._upto = min(acked, published)", "self._upto = acked", ACKS),
+            Mutant(ACK, "            if acked < sequence:\n", "            if False:\n", ACKS),
+            Mutant(ACK, "return sequence <= self._upto + MAX_AHEAD", "return True", ACKS),
+            Mutant(ACK, "if said.acks and before.acks and since != before.since:", "if False:", ACKS),
+            Mutant(SESSION, "and self._answers\n", "\n", LINE),
+            Mutant(SESSION, "if answer.reason not in UNFIT_REASONS:", "if False:", LINE),
+            Mutant(SESSION, "max(1, min(settings.window, connection.receive_maximum))", "settings.window", LINE),
+            Mutant(SESSION, "        self._window.size = CAUTIOUS\n", "", LINE),
+            Mutant(SESSION, "        if len(body) <= ORDINARY_EVENT_BYTES:\n", "        if False:\n", LINE),
+            Mutant(SESSION, "if sequence <= self._ack.upto:", "if False:", LINE),
             Mutant(POISON, "if self.sequence != sequence or not alone:", "if self.sequence != sequence:"),
             Mutant(POISON, " or self._convictions >= MAX_CONVICTIONS", ""),
             Mutant(ECHO, "        if sequence in self._echoed:\n", "        if True:\n"),
-            Mutant(STATE, "self._published = max(self._published, published)", "self._published = published"),
+            Mutant(STATE, "self._published = max(self._published, published)", "self._published = published", ACKS),
         ),
     ),
     "drivers": Area(
@@ -292,7 +294,12 @@ AREAS: Final[dict[str, Area]] = {
             Mutant(BINDING, "at_ns - other.since_ns > TOGETHER_NS", "at_ns - other.since_ns >= TOGETHER_NS"),
             Mutant(BINDING, "other is not None and at_ns - other", "other is None and at_ns - other"),
             Mutant(BINDING, 'and why not in {"cleared", "closed"}', ""),
-            Mutant(BINDING, 'key == own or not key.startswith(f"{_PERFORMER}:")', "True"),
+            Mutant(
+                BINDING,
+                'key == own or not key.startswith(f"{_PERFORMER}:")',
+                "True",
+                ("tests/days/test_attribution.py",),
+            ),
             Mutant(BINDING, "context.pop(other)}", "context[other]}"),
             Mutant(MACHINE, "own = what.input is Input.STRAY", "own = False"),
             Mutant(MACHINE, "if not alive or scanner in station.counted:", "if not alive:"),
@@ -304,7 +311,12 @@ AREAS: Final[dict[str, Area]] = {
                 "if item.id in what.replaces:\n                self.effects",
                 "if False:\n                self.effects",
             ),
-            Mutant(MACHINE, "self._meaning if first is None else first.meaning", "self._meaning"),
+            Mutant(
+                MACHINE,
+                "self._meaning if first is None else first.meaning",
+                "self._meaning",
+                ("tests/scanning/test_pipeline.py",),
+            ),
             Mutant(MACHINE, "[-MAX_UNDO:]", ""),
             Mutant(MACHINE, "if meaning.one_item and scanner not in chosen:", "if meaning.one_item:"),
         ),

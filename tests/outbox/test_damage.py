@@ -80,7 +80,11 @@ def check(path: Path, before: dict[int, bytes], epoch: str) -> str:
     outbox = open_outbox(path, ROOMY, BOX, reading())
     if not reads_through(path):
         outbox = salvaged(outbox, reading())
-    (number,) = outbox.append([draft(99)], reading(), seal=True)
+    try:
+        (number,) = outbox.append([draft(99)], reading(), seal=True)
+    except CorruptOutboxError:  # a table that is only written has another column
+        outbox = salvaged(outbox, reading())
+        (number,) = outbox.append([draft(99)], reading(), seal=True)
     assert outbox.epoch != epoch or number == max(before) + 1, "a number is never given twice in an epoch"
     assert reads_through(path)
     with closing(OutboxReader(path)) as reader:

@@ -354,7 +354,7 @@ def test_what_was_told_survives_kill_9(path: Path) -> None:
         last = len(sequences)
 
 
-META = ["board", "checksum", "epoch", "epoch_begins", "gateway", "machine", "schema"]
+META = ["board", "boot", "checksum", "epoch", "epoch_begins", "gateway", "machine", "schema"]
 Reader = Callable[[OutboxReader], object]
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.monitoring.alarms import set_aside
 from gateway.outbox.migrations import MIGRATIONS
 from gateway.outbox.reader import OutboxReader
-from gateway.outbox.salvage import open_outbox
+from gateway.outbox.salvage import open_outbox, set_aside
 from gateway.outbox.schema import SCHEMA_VERSION, NewerOutboxError, connect, write_meta
 from gateway.outbox.writer import Dead
 from tests.outbox.events import BOX, ROOMY, draft, reading, stocked, stored

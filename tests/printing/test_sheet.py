@@ -4,6 +4,9 @@ import pytest
 
 from gateway.printing import sheet
 from gateway.printing.sheet import Cell, SheetError
+from gateway.printing.station_sheet import GROUPS, cells, title
+from gateway.station.control_codes import ControlCodes
+from gateway.station.profiles import ProfileName
 from tests.printing.printed import symbol_of_terminal, symbols_of_pdf, symbols_of_svg, text_of_pdf
 
 CELLS = (
@@ -99,3 +102,28 @@ def test_a_terminal_shows_it(text: str) -> None:
 def test_what_no_symbol_holds(cell: Cell) -> None:
     with pytest.raises(SheetError, match=cell.captions[0]):
         sheet.svg("T", [cell])
+
+
+@pytest.mark.parametrize("paper", sheet.PAPERS)
+def test_a_page_of_any_size_is_read(paper: str) -> None:
+    """200 dots an inch: a third of what an office printer prints."""
+    found = symbols_of_pdf(sheet.pdf("Sida", CELLS, sheet.PAPERS[paper]))
+    assert len(found) == len(CELLS)
+    assert set(found) == EXPECTED
+
+
+def test_symbols_stand_far_apart_on_the_smallest_paper() -> None:
+    """A smaller symbol is read from nearer, where the field is as much smaller: its own width stays white."""
+    cells = [Cell(text="A", symbology="datamatrix", captions=("a",)) for _ in range(8)]
+    left, right = [item for item in sheet._pages("T", cells)[0] if isinstance(item, sheet._Symbol)][:2]
+    scale = sheet.PAPERS["A5"].scale
+    assert (right.x - left.x - sheet.SYMBOL_SIZE) * scale > sheet.SYMBOL_SIZE * scale
+
+
+@pytest.mark.parametrize("languages", [("sv", "en"), ("sv",), ("en",)], ids="-".join)
+@pytest.mark.parametrize("profile", GROUPS)
+def test_all_codes_of_a_kind_of_place_are_on_one_page(profile: ProfileName, languages: tuple[str, ...]) -> None:
+    """Nobody turns a page over with bloody gloves."""
+    page = list(cells(ControlCodes("su", bytes(16)), languages, profile))
+    assert len(sheet._pages(title("su", languages), page)) == 1
+    assert len(symbols_of_pdf(sheet.pdf(title("su", languages), page))) == len(page)

@@ -70,7 +70,14 @@ def test_licence_is_the_one_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["scripts/environment.sh", "scripts/wheelhouse.sh", "scripts/install.sh", ".ci/run"]
+    "script",
+    [
+        "scripts/environment.sh",
+        "scripts/wheelhouse.sh",
+        "scripts/install.sh",
+        "scripts/install_check.sh",
+        ".ci/run",
+    ],
 )
 def test_scripts_can_be_started(script: str) -> None:
     path = ROOT / script

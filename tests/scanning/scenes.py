@@ -304,6 +304,20 @@ SCENES: list[tuple[str, str, Scene, list[str]]] = [
         ],
     ),
     (
+        "the next plate at once behind one that is thrown away: by its lot it is another one",
+        THEATRE,
+        [(0, EXPIRED, ACCEPTED), (1, PLATE, MORE), (2, PLATE_LOT, WARNING), (3, PLATE, MORE),
+         (4, "]C11745123110K8", ACCEPTED)],
+        ["discard expired 09520001000508 lot=K7", "consume 09520001000508 lot=K8"],
+    ),
+    (
+        "an item that was scanned twice is taken back altogether",
+        THEATRE,
+        [(0, STEM, ACCEPTED), (20, STEM, WARNING), (30, control("UNDOITEM"), ACCEPTED), (31, STEM, ACCEPTED),
+         (40, control("UNDOITEM"), ACCEPTED), (41, STEM, REFUSED)],
+        [f"consume {STEM_IS}", f"consume {STEM_IS} repeats id-1", "undo id-2", "undo id-1"],
+    ),
+    (
         "a screw that was thrown away by mistake is the one that was used, and another one is not",
         THEATRE,
         [(0, SCREW, ACCEPTED), (5, EXPIRED, ACCEPTED), (6, SCREW, WARNING), (10, UNDO, ACCEPTED),

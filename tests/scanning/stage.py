@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from drivers.model import Frame, Signal
 from drivers.raw_scan import to_raw_scan
@@ -13,17 +13,16 @@ from gateway.articles.settings import SourceSettings
 from gateway.config.loader import parse
 from gateway.outbox.entry import NewEvent, Write
 from gateway.outbox.used_pieces import StationJournal
+from gateway.outbox.writer import Outbox
+from gateway.scanning import station_note
 from gateway.scanning.outcome import Outcome
-from gateway.scanning.pipeline import Pipeline
+from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
 from gateway.station.control_codes import ControlCodes
 from gateway.station.keys import StationKeys
 from gateway.station.protect import Protector
 from gateway.system.clock import ClockReading
 from gateway.udi.checks import hibc_check_character
-from tests.outbox.events import BOOT, NOW_NS, S, reading
-
-if TYPE_CHECKING:
-    from gateway.outbox.writer import Outbox
+from tests.outbox.events import BOOT, BOX, NOW_NS, ROOMY, S, reading
 
 KEY = b"the key of the test site"
 CODES = ControlCodes("su", KEY)
@@ -76,7 +75,15 @@ def control(command: str) -> str:
 class Stage:
     """One station. `scan` and `wait` return the signal; `events` tells what was published, in words."""
 
-    def __init__(self, directory: Path, profile: str = "supply-room", **station: Any) -> None:  # noqa: ANN401 - TOML
+    def __init__(
+        self,
+        directory: Path,
+        profile: str = "supply-room",
+        keys: StationKeys = KEYS,
+        person_mode: str = "hmac",
+        **station: Any,  # noqa: ANN401 - TOML
+    ) -> None:
+        self._directory = directory
         if not (directory / "articles").exists():
             import_file(
                 directory / "articles", SourceSettings(name="s"), samples.articles_csv(), now=datetime.now(UTC)
@@ -84,16 +91,26 @@ class Stage:
         document = {
             "gateway": {"tenant": "vgr", "site": "su", "id": "gw01"},
             "station": {"id": "st1", "profile": profile, **station},
-            "context": {"case_mode": "clear", "person_mode": "hmac"},
+            "context": {"case_mode": "clear", "person_mode": person_mode},
             "scanner": [{"name": "front", "device": "/dev/null"}, {"name": "back", "device": "/dev/zero"}],
         }
         journal = StationJournal(directory / "outbox.db")
-        self.pipeline = Pipeline(parse(document, "test"), ArticleMaster(directory / "articles"), KEYS, journal)
+        self.pipeline = Pipeline(parse(document, "test"), ArticleMaster(directory / "articles"), keys, journal)
         self.writes: list[Write] = []
         self.outcomes: list[Outcome] = []
         self.outbox: Outbox | None = None
         """Where everything is stored, if the test wants that."""
         self._count = 0
+
+    def begin(self, second: float = 0.0, count: int = 0) -> "Stage":
+        """Go on with what an earlier life has stored, as the worker does; `count`: how many scans there were."""
+        self.outbox, self._count = Outbox(self._directory / "outbox.db", ROOMY, BOX), count
+        clock = self.clock(second)
+        self.outbox.append([], clock, seal=True)
+        note = self.outbox.station_note(station_note.KEY)
+        kept = self.pipeline.resume(self.outbox.recent(RESUMED_EVENTS), clock, note)
+        self.outbox.append(kept, clock, seal=True)
+        return self
 
     def clock(self, second: float) -> ClockReading:
         """The clock at a second of the scene."""

@@ -165,7 +165,9 @@ def test_a_person_number_is_never_stored(tmp_path: Path, text: str, field: str) 
 
 def test_an_item_without_a_label(tmp_path: Path) -> None:
     stage = Stage(tmp_path, THEATRE)
-    assert enter(stage, ["UNLABELLED", "UNLABELLED"]) == [WARNING, WARNING]
+    assert enter(stage, ["UNLABELLED", "UNLABELLED"])[0] is WARNING
+    assert len(stage.drafts) == 1, "a code that does one thing, read twice"
+    assert enter(stage, ["UNLABELLED"], 30) == [WARNING]
     one, other = stage.drafts
     assert (one.data.entry, one.data.entry_reason, one.data.symbols, one.data.udi) == (
         "unlabelled",

@@ -15,7 +15,7 @@ from gateway.events.exports.netting import in_force
 from gateway.events.stored_event import StoredEvent
 from gateway.outbox.entry import JournalledSymbol, NewEvent
 from gateway.outbox.writer import Outbox
-from gateway.scanning import context_note
+from gateway.scanning import station_note
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
 from gateway.scanning.station_state import MAX_RECENT, StationState
 from gateway.station.keys import StationKeys
@@ -240,7 +240,7 @@ def test_a_daemon_killed_between_two_symbols_joins_the_rest_of_the_label(
     before.outbox = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
     for second, code in enumerate((CASE, PATIENT, FIVE, PLATE)):
         before.scan(second, code)
-    note = before.outbox.station_note(context_note.KEY)
+    note = before.outbox.station_note(station_note.KEY)
     before.outbox.abandon()
     before.outbox = None
     after = stage(THEATRE)

@@ -10,7 +10,7 @@ from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
 from gateway.outbox.reader import OutboxReader
 from gateway.outbox.writer import Dead, Outbox
-from gateway.scanning import retry_request
+from gateway.scanning import worker_call
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.retry_request import DeadLetters
@@ -63,7 +63,7 @@ def test_what_is_no_request(worker: Worker, wanted: object) -> None:
 
 
 def test_a_worker_that_does_not_come_to_it(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry_request, "SECONDS", 0.05)
+    monkeypatch.setattr(worker_call, "SECONDS", 0.05)
     with pytest.raises(RequestError, match="too busy now; try again"):
         DeadLetters(worker).retry({})
     worker._outbox.abandon()

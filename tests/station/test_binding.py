@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.station.binding import TOGETHER_NS, input_of
+from gateway.station.binding import input_of
 from gateway.station.context import ContextItem, ContextKind
-from gateway.station.values import Kept, Station
+from gateway.station.values import TOGETHER_NS, Kept, Station
 from gateway.station.workflow import Input
 
 

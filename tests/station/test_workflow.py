@@ -5,11 +5,13 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.station import binding
 from gateway.station.context import ContextItem
 from gateway.station.control_codes import ControlCode
-from gateway.station.machine import IllegalMoveError, Occurrence, elapse, resumed, state_of, step
+from gateway.station.machine import IllegalMoveError, Occurrence, deadline_ns, elapse, resumed, state_of, step
+from gateway.station.protect import PersonRef
 from gateway.station.settings import Action
 from gateway.station.values import (
     MAX_UNDO,
@@ -26,6 +28,7 @@ from gateway.station.values import (
     MoveTimes,
     OpenLabel,
     Published,
+    PushedCase,
     Station,
     Symbol,
     TakenBack,
@@ -55,9 +58,20 @@ CODES = {
     Input.QUANTITY: ControlCode(kind="quantity", quantity=5),
     Input.QUANTITY_AGAIN: ControlCode(kind="quantity", quantity=6),
 }
-OWN = {Input.ELAPSED, Input.EVENT, Input.WITHDRAWN, Input.ENDED}
+OWN = {Input.ELAPSED, Input.EVENT, Input.WITHDRAWN, Input.ENDED, Input.PUSHED, Input.OFFERED}
 """Inputs that the machine makes itself."""
 FROM_OUTSIDE = [one for one in Input if one not in OWN]
+OTHER = ContextItem(kind="patient", value="p:2")
+CONTEXTS = {
+    **dict.fromkeys((Input.CONTEXT, Input.CONTEXT_ASKS, Input.DESTINATION), CASE),
+    Input.CONTEXT_CLASHES: OTHER,
+}
+PUSHED = PushedCase(
+    item=ContextItem(kind="case", value="orbit:OP-2"),
+    from_ns=0,
+    until_ns=900 * S,
+    patient=PersonRef(scheme="personnummer", kid="hmac-1", value="AA=="),
+)
 ENDED = Ended(items={"case": Kept(item=CASE, since_ns=0)}, why="time", asks=True, until_ns=900 * S)
 
 
@@ -103,22 +117,23 @@ def make(what: Input, at_ns: int = S) -> Occurrence:
         label=Label(),
         code=CODES.get(what),
         entry=ENTRY if what in {Input.KEYED, Input.KEY, Input.MISTYPED} else None,
-        context=CASE if what in {Input.CONTEXT, Input.CONTEXT_ASKS, Input.DESTINATION} else None,
+        context=CONTEXTS.get(what),
         target=Done(id="d0", scanner="front", quantity=1) if what in {Input.TAKEN_BACK, Input.USED} else None,
     )
 
 
 def possible(before: Station, what: Input, at_ns: int) -> bool:
     """Whether the input can come in this state: what `binding.input_of` tells apart."""
-    if what in {Input.CONTEXT, Input.CONTEXT_ASKS}:
-        return binding.input_of(before, CASE, at_ns) is what
+    if what in {Input.CONTEXT, Input.CONTEXT_ASKS, Input.CONTEXT_CLASHES}:
+        return binding.input_of(before, CONTEXTS[what], at_ns) is what
     return what is not Input.TAKEN_BACK or bool(before.done)
 
 
 @pytest.mark.parametrize("what", FROM_OUTSIDE)
 def test_every_input_in_every_state_does_what_the_table_says_or_nothing(what: Input) -> None:
     met = 0
-    for before in STATIONS:
+    for one in STATIONS:
+        before = replace(one, pushed=(PUSHED,)) if what is Input.CONTEXT_CLASHES else one
         at_ns = 100 * S if what is Input.CONTEXT_ASKS else S
         rows = {
             region: TABLE[region].get((state_of(before, region, "front"), what))
@@ -213,7 +228,7 @@ def test_time_ends_each_thing_at_its_own_time(at: float, states: str) -> None:
 def test_the_deadline_is_when_something_ends() -> None:
     one = station(waiting=True, chosen="return", counted=True, context=True, asked=False, done=1)
     ends = []
-    while (deadline := one.deadline_ns()) is not None:
+    while (deadline := deadline_ns(one)) is not None:
         assert elapse(one, deadline, TIMES).station == one, "not before"
         one = elapse(one, deadline + 1, TIMES).station
         ends.append(round(deadline / S, 1))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import socket
 import stat
 import subprocess
@@ -375,3 +376,30 @@ def test_a_conversation_ends_with_its_client(server: ControlServer, path: Path) 
 def test_no_daemon_to_talk_to(path: Path) -> None:
     with pytest.raises(DaemonUnreachableError), talk(path):
         pass
+
+
+def test_what_changes_something_is_noted_with_who_asked_and_what_came_of_it(path: Path) -> None:
+    noted: queue.Queue[tuple[object, ...]] = queue.Queue()
+
+    def note(*act: object) -> None:
+        noted.put(act)
+
+    handlers = {"echo": lambda arguments: arguments, "refuse": refuse, "fail": fail}
+    server = ControlServer(
+        path, handlers, {"dictate": Dictation}, noted=dict.fromkeys(("refuse", "fail", "dictate"), note)
+    )
+    server.start()
+    try:
+        with connect(path) as client:
+            answers(client, b'{"do":"echo"}\n{"do":"refuse","args":{"a":1}}\n{"do":"fail"}\n', 3)
+            answers(client, b'{"do":"dictate","args":{"title":"t"}}\n{"do":"word","args":{"word":"w"}}\n', 2)
+            seen = [noted.get(timeout=10) for _ in range(3)]
+    finally:
+        server.stop()
+    user = os.getuid()
+    assert seen == [
+        (user, "refuse", {"a": 1}, "not now"),
+        (user, "fail", {}, "ValueError: see the daemon's log"),
+        (user, "dictate", {"title": "t"}, None),
+    ]
+    assert noted.empty(), "what is read, and what is said in a conversation, is none"

@@ -221,7 +221,7 @@ class Box:
         """Let a Bluetooth scanner that types come into reach."""
         self.agent.run(
             f"modprobe uhid && rm -f {_fifo(name)} && systemd-run --collect --unit=ring-{name}"
-            f" python3 {STORE}/ring.py {vendor} {product} {address} {_fifo(name)}"
+            f" python3 {STORE}/gadget.py ring {vendor} {product} {address} {_fifo(name)}"
         )
         self.wait_for(lambda: not self.agent.try_run(f"test -p {_fifo(name)}").code, f"{name} is in reach")
 

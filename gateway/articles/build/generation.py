@@ -252,6 +252,14 @@ class Builder:
             ).fetchone()
         return 0 if found is None else int(found[0])
 
+    def former_gtins(self) -> int:
+        """Return how many of them have a GTIN."""
+        if not self._has_old:
+            return 0
+        without = f"FROM old.article WHERE key < 0 AND (key & 255) = :own AND traits & {FURTHER} = 0"
+        with self._reading_old():
+            return max(self.former_rows() - self._one(f"SELECT count(*) {without}", own=self._own), 0)
+
     @contextlib.contextmanager
     def _reading_old(self) -> Iterator[None]:
         try:

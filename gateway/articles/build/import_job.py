@@ -26,6 +26,7 @@ from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWr
 from gateway.articles.fields import BadRow, read_article, read_bar
 from gateway.articles.importers import IMPORTERS, Record, file_to_open, tells_status
 from gateway.articles.importers.base import Batch, Changes, Read
+from gateway.articles.overlay.applier import DeltaApplier
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
 
@@ -71,12 +72,15 @@ def import_file(  # noqa: PLR0913 - what is imported, how much is believed, thre
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         with _locked(directory), _opened(file, source) as stream:
+            if not check_only:
+                _carry_numbers(directory)
             records = _guarded(IMPORTERS[source.format](stream, source), file)
             first = next(records, None)
-            changes = isinstance(first, Changes)
+            changes = source.incremental or isinstance(first, Changes)
             with build(directory, source, reached, changes=changes) as builder:
                 run = _Run(builder, file, progress, on_rejection)
-                run.take(records if first is None or changes else chain((first,), records), stream, source)
+                read = records if first is None or isinstance(first, Changes) else chain((first,), records)
+                run.take(read, stream, source)
                 refusal = run.refusal(max_rejected, 1.0 if changes else max_shrink)
                 if refusal is None and not check_only:
                     until = as_of or datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
@@ -100,9 +104,16 @@ def rollback(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         with _locked(directory):
+            _carry_numbers(directory)
             go_back(directory)
     except OSError as error:
         raise _unwritable("go back in", directory, error) from error
+
+
+def _carry_numbers(directory: Path) -> None:
+    """Have what was recalled by number stay on the articles that have the number now. Raises OSError."""
+    with DeltaApplier(directory) as deltas:
+        deltas.carry_numbers()
 
 
 def _unwritable(operation: str, directory: Path, cause: Exception) -> MasterWriteError:
@@ -210,6 +221,12 @@ class _Run:
             return (
                 f"it has {accepted} good rows, and {former} are in force: more than {max_shrink:.0%} fewer; if "
                 "that is right, import it with --force"
+            )
+        gtins, former_gtins = self._builder.collector.with_gtin, self._builder.former_gtins()
+        if former_gtins - gtins > max(max_shrink * former_gtins, FEW_ROWS):
+            return (
+                f"{gtins} of its rows have a GTIN, and {former_gtins} of those in force: a column may have moved or "
+                "come empty; if that is right, import it with --force"
             )
         if accepted == 0:
             return f"none of {self._rows} rows is good"

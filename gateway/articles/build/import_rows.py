@@ -7,9 +7,17 @@ from typing import Any, Final, NamedTuple
 from gateway.articles.identifiers import gtin_text
 from gateway.articles.importers.base import Batch
 from gateway.articles.precedence import BARRED
-from gateway.articles.rows import DELISTED, SOURCE_BITS, SqlValue, key_of, to_row
+from gateway.articles.rows import (
+    DELISTED,
+    SOURCE_BITS,
+    SqlValue,
+    key_of,
+    rest_with_status,
+    to_row,
+    with_status,
+)
 from gateway.articles.settings import Field
-from gateway.model import Article
+from gateway.model import Article, ArticleStatus
 
 PENDING_ROWS: Final = 1000
 """Rows handed to SQLite at a time: what a statement costs once does not show, and they take half a megabyte."""
@@ -60,7 +68,7 @@ class Twin(NamedTuple):
     """What they share."""
     value: str
     same: bool
-    """Word for word the earlier row."""
+    """Word for word the earlier row, but for the status."""
     later: list[Any]
     """Its columns, the key first, as they are stored."""
     first: list[Any]
@@ -125,6 +133,11 @@ class Collector:
             )
         self.rows += len(batch.rows)
         self.flush()
+
+    @property
+    def with_gtin(self) -> int:
+        """Rows taken so far that have a GTIN."""
+        return self.rows - self._without_gtin
 
     def flush(self) -> None:
         """Hand what is pending to the database."""
@@ -197,8 +210,10 @@ def twins(connection: sqlite3.Connection, *, gtins: bool) -> Iterator[Twin]:
 
 
 def _comparable(connection: sqlite3.Connection, row: list[Any]) -> list[Any]:
-    """Return what two rows of one article have in common when they say the same."""
+    """Return what two rows of one article have in common when they say the same; of the status the strictest counts."""
     said = row[_KEY + 1 : -1]
+    said[0] = with_status(said[0], ArticleStatus.ACTIVE)
+    said[-1] = rest_with_status(said[-1], None)
     for place in (_TRADE_NAME, _DESCRIPTION):
         if isinstance(row[place], int):
             ((text,),) = connection.execute("SELECT text FROM phrase WHERE id = ?", (row[place],)).fetchall()

@@ -8,6 +8,8 @@ from gateway.articles.importers.base import Batch, Changes, Importer, Read, Reco
 from gateway.articles.importers.delimited import read_delimited
 from gateway.articles.importers.eudamed import read_eudamed
 from gateway.articles.importers.fhir import read_fhir
+from gateway.articles.importers.gs1_cin import read_gs1_cin
+from gateway.articles.importers.gs1_firstbase import read_gs1_firstbase
 from gateway.articles.importers.gudid import read_gudid, release_file
 from gateway.articles.importers.hl7_mfn import read_hl7_mfn
 from gateway.articles.importers.peppol import read_peppol
@@ -21,10 +23,12 @@ IMPORTERS: dict[str, Importer] = {
     "peppol": read_peppol,
     "hl7-mfn": read_hl7_mfn,
     "fhir": read_fhir,
+    "gs1-cin": read_gs1_cin,
+    "gs1-firstbase": read_gs1_firstbase,
 }
 """`[[articles.source]] format` -> its reader."""
 
-_TELL_STATUS = frozenset(("gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn"))
+_TELL_STATUS = frozenset(("gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn", "gs1-cin", "gs1-firstbase"))
 
 
 def tells_status(source: SourceSettings, record: Record) -> bool:
@@ -35,17 +39,19 @@ def tells_status(source: SourceSettings, record: Record) -> bool:
     return source.format in _TELL_STATUS or (source.format == "csv" and "status" in record.texts)
 
 
-_MAY_CHANGE = frozenset(("peppol", "hl7-mfn"))
+_MAY_CHANGE = frozenset(("peppol", "hl7-mfn", "gs1-cin"))
 """Formats of which a file may list changes only."""
 
 
 def may_change(source: SourceSettings) -> bool:
     """Return whether a file of a source's format may list changes only, so that each one counts."""
-    return source.format in _MAY_CHANGE
+    return source.incremental or source.format in _MAY_CHANGE
 
 
 def is_whole(path: Path, source: SourceSettings) -> bool:
     """Return whether a file lists all articles of its source; one that cannot be read does not. Raises OSError."""
+    if source.incremental:
+        return False
     with path.open("rb") as stream:
         try:
             return not isinstance(next(IMPORTERS[source.format](stream, source), None), Changes)

@@ -60,6 +60,11 @@ class Archive:
         """Return whether there is a member of this file name, whatever its case and folder."""
         return name.casefold() in self._members
 
+    def size(self, name: str) -> int:
+        """Return how long the member of this file name is, unpacked; 0 where there is none."""
+        member = self._members.get(name.casefold())
+        return 0 if member is None else member.file_size
+
     def open(self, name: str) -> BinaryIO | None:
         """Open the member of this file name, whatever its case and folder; None where there is none.
 

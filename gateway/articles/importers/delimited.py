@@ -1,4 +1,4 @@
-"""Delimited text with a header row: CSV, TSV and the like (RFC 4180), with a map of columns.
+"""Tables with a header row and a map of columns: CSV, TSV and the like (RFC 4180), and Excel's workbooks.
 
 Every cell is text: leading zeros stay. Bad lines are given back one by one, so that an unclosed quote or a
 wrong byte costs its own row and not the rest of the file.
@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple, get_args
 
 from gateway.articles.importers.archive import Archive, ArchiveError, is_archive
 from gateway.articles.importers.base import Record, unusable
+from gateway.articles.importers.workbook import Cells, is_workbook, workbook_rows
 from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
 
@@ -31,16 +32,16 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
     """Yield the rows below the header; an empty line is no row. SourceFileError: the header will not do."""
     try:
-        stream = _unpacked(stream)
-    except ArchiveError as error:
-        raise unusable(stream, source, str(error), "save it as CSV, in UTF-8") from error
-    lines = _Lines(stream, source.encoding)
-    rows = _Rows(lines, source.delimiter)
-    try:
-        header = _read_header(rows)
-        places = _places(header, source)
+        yield from _read(_rows_of(stream, source), source)
     except _HeaderError as error:
         raise unusable(stream, source, error.cause, error.hint) from error
+    except ArchiveError as error:
+        raise unusable(stream, source, str(error), "save it as CSV, in UTF-8") from error
+
+
+def _read(rows: Iterator[Cells | Rejection], source: SourceSettings) -> Iterator[Record | Rejection]:
+    header = _read_header(rows)
+    places = _places(header, source)
     values = {
         field: {cell.casefold(): meaning for cell, meaning in meanings.items()}
         for field, meanings in source.values.items()
@@ -68,24 +69,24 @@ def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[Record 
             yield Record(row.line, {field: text for field, text in texts.items() if field in places})
 
 
-def _unpacked(stream: BinaryIO) -> BinaryIO:
-    """Return the one table in a zip archive, or the stream itself where it is none. Raises ArchiveError."""
+def _rows_of(stream: BinaryIO, source: SourceSettings) -> Iterator[Cells | Rejection]:
+    """Return the rows of a table, of the one in a zip archive, or of a workbook. Raises ArchiveError."""
     beginning = stream.read(len(_OLD_WORKBOOK))
     stream.seek(0)
     if beginning == _OLD_WORKBOOK:
-        raise ArchiveError("it is an Excel workbook (.xls)")
+        raise ArchiveError("it is an Excel workbook of before 2007 (.xls)")
     if not is_archive(stream):
-        return stream
+        return _Rows(_Lines(stream, source.encoding), source.delimiter)
     archive = Archive(stream)
-    if archive.has("[Content_Types].xml"):
-        raise ArchiveError("it is an Excel workbook (.xlsx)")
+    if is_workbook(archive):
+        return workbook_rows(stream, archive, source.sheet)
     tables = [name for name in archive.names() if name.endswith(_TABLES)]
     if len(tables) != 1:
         raise ArchiveError(f"the archive has {len(tables)} tables ({', '.join(_TABLES)}): expected one")
     table = archive.open(tables[0])
     if table is None:
         raise ArchiveError(f"{tables[0]} in the archive cannot be opened")
-    return table
+    return _Rows(_Lines(table, source.encoding), source.delimiter)
 
 
 _OLD_WORKBOOK = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -121,11 +122,6 @@ _MISREAD = re.compile(
     "[A-Za-z\xc3]\xc3[\x80-\xff\u20ac\u0160\u2013-\u2030\u017d\u017e\u0152\u0153]|\xc3[\x80-\xff\u20ac\u0160\u2013-\u2030][A-Za-z]"
 )
 """UTF-8's first byte of the letters of Latin-1, and a second one, beside a letter."""
-
-
-class _Cells(NamedTuple):
-    line: int
-    cells: list[str]
 
 
 class _Line(NamedTuple):
@@ -222,10 +218,10 @@ class _Rows:
         self._lines = lines
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
 
-    def __iter__(self) -> Iterator[_Cells | Rejection]:
+    def __iter__(self) -> Iterator[Cells | Rejection]:
         return self
 
-    def __next__(self) -> _Cells | Rejection:
+    def __next__(self) -> Cells | Rejection:
         while True:
             self._lines.begin_row()
             try:
@@ -235,10 +231,10 @@ class _Rows:
                 self._lines.give_back()
                 return rejection
             if any(cells):
-                return _Cells(self._lines.row_line, cells)
+                return Cells(self._lines.row_line, cells)
 
 
-def _read_header(rows: _Rows) -> list[str]:
+def _read_header(rows: Iterator[Cells | Rejection]) -> list[str]:
     for row in rows:
         if isinstance(row, Rejection):
             raise _HeaderError(f"its header, line {row.line}: {row.reason}", "check encoding and delimiter")

@@ -7,6 +7,7 @@ A GTIN stands in PKG-8, one for each package: the smallest one's is the article'
 package of the next smaller one, which stands behind it; PKG-10, where given, the pieces themselves.
 """
 
+import codecs
 import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple
@@ -27,18 +28,18 @@ _FRAME: Final = b"\x0b\x1c \t"
 _HEADER_BYTES: Final = 8
 """`MSH` with its five encoding characters."""
 _CHARSETS: Final = {
-    "": None,
     "ASCII": "ascii",
-    "UNICODE UTF-8": "utf-8",
-    "8859/1": "latin-1",
-    "8859/15": "iso8859-15",
-    "UTF-8": "utf-8",
+    "USASCII": "ascii",
+    "UTF8": "utf-8",
+    "UNICODEUTF8": "utf-8",
     "UNICODE": "utf-8",
-    "ISO-8859-1": "latin-1",
-    "ISO-8859-15": "iso8859-15",
-    "WINDOWS-1252": "cp1252",
+    "LATIN1": "latin-1",
+    "WINDOWS1252": "cp1252",
+    "CP1252": "cp1252",
 }
-"""MSH-18 (HL7 table 0211, and words that senders use for them) -> codec; None: as the source is configured."""
+"""MSH-18 without spaces and signs (HL7 table 0211, and words that senders use for them) -> codec."""
+_ISO_8859: Final = re.compile(r"(?:ISO)?8859([1-9]|1[0-6])")
+_CHARSET_NAMES: Final = "ASCII, 8859/1 to 8859/15, UNICODE UTF-8"
 _EVENTS: Final = {
     "MAD": "",
     "MUP": "",
@@ -58,6 +59,7 @@ _ENDING: Final = frozenset({"MSH", "MFE", "FHS", "BHS", "BTS", "FTS"})
 
 _SINGLE: Final = frozenset({"", "1"})
 """PKG-4 of the article itself."""
+_REPLACE: Final = "REP"
 _UPDATE: Final = "UPD"
 """MFI-3 (HL7 table 0178): change the records; REP replaces the file."""
 
@@ -192,7 +194,10 @@ def _items(  # noqa: C901 - one branch for each kind of segment
             if name not in _OTHERS:
                 raise _MessageError(f"segment {number}: expected MSH, got {name!r}")
         elif name == "MFI":
-            update = message.first(data.decode(message.charset, "replace").split(message.field), 3) == _UPDATE
+            event = message.first(data.decode(message.charset, "replace").split(message.field), 3)
+            if event not in {_UPDATE, _REPLACE}:
+                raise _MessageError(f"segment {number}: MFI-3 {event[:20]!r} is unknown: expected REP or UPD")
+            update = event == _UPDATE
             yield from _changes(number, update, changes)
             changes = update
         elif name not in _OTHERS and not name.startswith("Z"):
@@ -221,6 +226,7 @@ def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     number = 0
     rest = b""
     while data := stream.read(READ_BYTES):
+        data = data.removeprefix(codecs.BOM_UTF8) if not number and not rest else data
         *whole, rest = _ENDS.split(rest + data)
         if len(rest) > MAX_SEGMENT_BYTES:
             raise _MessageError(f"segment {number + len(whole) + 1} is longer than {MAX_SEGMENT_BYTES} bytes")
@@ -240,11 +246,17 @@ def _read_header(data: bytes, encoding: str) -> _Encoding:
     if kind[:2] != ["MFN", "M16"]:
         raise _MessageError(f"expected a message MFN^M16, got {'^'.join(kind)[:20]!r}")
     named = cells[17].split(text[5])[0] if len(cells) > 17 else ""  # noqa: PLR2004 - MSH-18
-    if named not in _CHARSETS:
-        raise _MessageError(
-            f"character set {named[:20]!r} is not read: expected {', '.join(filter(None, _CHARSETS))}"
-        )
-    return _Encoding(text[3], text[4], text[5], text[6], text[7], _CHARSETS[named] or encoding)
+    return _Encoding(text[3], text[4], text[5], text[6], text[7], _codec(named) if named else encoding)
+
+
+def _codec(named: str) -> str:
+    """Return the codec of a character set by its name in MSH-18. Raises _MessageError."""
+    word = "".join(filter(str.isalnum, named)).upper()
+    part = _ISO_8859.fullmatch(word)
+    codec = _CHARSETS.get(word) if part is None else f"iso8859-{part[1]}"
+    if codec is None or codec == "iso8859-12":  # there is no part 12
+        raise _MessageError(f"character set {named[:20]!r} is not read: expected {_CHARSET_NAMES}")
+    return codec
 
 
 def _begin(number: int, message: _Encoding, cells: list[str]) -> _Item:

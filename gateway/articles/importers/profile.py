@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from gateway.articles.fields import STATUS_WORDS
 from gateway.articles.identifiers import IdentifierError, read_identifier
-from gateway.articles.importers.archive import Archive, ArchiveError, is_archive
+from gateway.articles.importers.archive import Archive, is_archive
+from gateway.articles.importers.workbook import Cells, is_workbook, workbook_rows
 from gateway.articles.settings import Field
 
 LOOKED_AT_BYTES: Final = 1024 * 1024
@@ -95,14 +96,15 @@ class Profile(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def profile(path: Path) -> Profile:
-    """Look at a file. Raises OSError, ArchiveError for a workbook."""
+    """Look at a file. Raises OSError, ArchiveError for a workbook that cannot be read."""
     with path.open("rb") as file:
         if is_archive(file):
             archive = Archive(file)
             if archive.has("device.txt"):
                 return Profile(format="gudid")
-            if archive.has("[Content_Types].xml"):
-                raise ArchiveError("it is an Excel workbook: save it as CSV (UTF-8), and profile that")
+            if is_workbook(archive):
+                rows = islice(workbook_rows(file, archive, None), ROWS + 1)
+                return _of_rows([row.cells for row in rows if isinstance(row, Cells)], "utf-8", ";")
             table = next((name for name in archive.names() if name.endswith((".csv", ".tsv", ".txt"))), None)
             member = None if table is None else archive.open(table)
             data = b"" if member is None else member.read(LOOKED_AT_BYTES)
@@ -117,11 +119,13 @@ def _other_format(data: bytes) -> str | None:
     if data.startswith((b"MSH", b"FHS", b"BHS", b"\x0b")):
         return "hl7-mfn"
     if data.startswith(b"<"):
-        return "peppol"
+        return "gs1-cin" if b"catalogueItemNotificationMessage" in data else "peppol"
     if not data.startswith((b"{", b"[")):
         return None
     if b'"resourceType"' in data:
         return "fhir"
+    if b'"TradeItem"' in data:
+        return "gs1-firstbase"
     return "eudamed" if b'"primaryDi"' in data else "accessgudid"
 
 
@@ -130,9 +134,12 @@ def _table(data: bytes) -> Profile:
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     lines = text.splitlines()[: ROWS + 1]
     delimiter = max(DELIMITERS, key=lambda one: (_columns(lines, one), -DELIMITERS.index(one)))
-    header, *cells = [
-        [cell.strip() for cell in row] for row in islice(csv.reader(lines, delimiter=delimiter), ROWS + 1) if row
-    ] or [[]]
+    table = islice(csv.reader(lines, delimiter=delimiter), ROWS + 1)
+    return _of_rows([[cell.strip() for cell in row] for row in table if row], encoding, delimiter)
+
+
+def _of_rows(table: list[list[str]], encoding: str, delimiter: str) -> Profile:
+    header, *cells = table or [[]]
     rows = [row for row in cells if len(row) == len(header)]
     held = {name: [row[place] for row in rows if row[place]] for place, name in enumerate(header)}
     columns = _fields(held)

@@ -183,6 +183,7 @@ class ArticleMaster:
         if self._open is None or not self._open.is_still(stat):
             self._close_generation()
             self._open = _Generation(self._path, self.overlay, self._priorities)
+            self.overlay.follow()  # an import writes there first what must not get lost by its file
         self._open.settled = time.time_ns() - stat.st_ctime_ns > SETTLED_NS
         return self._open
 

@@ -35,6 +35,7 @@ from gateway.articles.overlay.writer import (
     bars,
     bearing_number,
     bearing_recall,
+    carry_number,
     drop_rows_beyond,
     holds_up_to,
     make_room,
@@ -47,6 +48,9 @@ from gateway.model import ArticleStatus, LookUp, Recall
 
 DAMAGED: Final = "overlay.db.damaged"
 """Where an overlay that cannot be read is moved when the next delta comes."""
+_BY_NUMBER: Final = (
+    "SELECT DISTINCT identity FROM change WHERE identity LIKE '#%' AND kind IN ('block', 'recall', 'release')"
+)
 _LISTED: Final = 5
 """Names that a reason lists."""
 
@@ -113,6 +117,32 @@ class DeltaApplier:
                 db.execute("COMMIT")
         except (sqlite3.Error, _RefusedError) as error:
             raise OSError(f"cannot write {self._overlay.path}: {error}") from error
+
+    def carry_numbers(self) -> None:
+        """Note which articles have the numbers that changes were made by, before a file gives those to others.
+
+        A recall by number may have come before the file that says whose it is. Raises OSError where that cannot be
+        written down; an overlay that cannot be used is left as it is.
+        """
+        self._overlay.follow()
+        if self._overlay.problem is not None or not self._overlay.anything():
+            return
+        try:
+            with self._writing() as (db, _):
+                for (named,) in db.execute(_BY_NUMBER).fetchall():
+                    for row in self._with_number(named[1:]):
+                        if row.article.device_identifier is not None:
+                            self._carry(db, named[1:], identity_in(row.article), row.source)
+                db.execute("COMMIT")
+        except (sqlite3.Error, _RefusedError) as error:
+            raise OSError(f"cannot write {self._overlay.path}: {error}") from error
+
+    def _carry(self, db: sqlite3.Connection, number: str, identity: str, source: str) -> None:
+        def under(of: str) -> bytes | None:
+            row = _or(lambda: self._master.file_row(identity, of), None)
+            return digest_of(bar_of(None if row is None else row.article))
+
+        carry_number(db, number, identity, source, under)
 
     def known_sources(self) -> frozenset[str]:
         """Return the sources whose deltas are taken."""
@@ -204,6 +234,9 @@ class DeltaApplier:
                 yield Placed(one, place, statement, None, None)
             return
         if isinstance(statement, Upsert) or not identity.startswith("#"):
+            for row in self._rows(identity):
+                if row.article.article_number is not None:
+                    self._carry(db, row.article.article_number, identity, row.source)
             yield Placed(identity, place, statement, self._under(identity, source, change), None)
             return
         rows = self._with_number(identity[1:])
@@ -221,7 +254,11 @@ class DeltaApplier:
         """Return whether any article of this box has a name."""
         if identity.startswith("#"):
             return any(not row.bare for row in self._with_number(identity[1:]))
-        return _or(lambda: any(not row.bare for row in self._master.statements(identity, identity).rows), False)
+        return any(not row.bare for row in self._rows(identity))
+
+    def _rows(self, identity: str) -> Sequence[SourceRow]:
+        nothing: Sequence[SourceRow] = ()
+        return _or(lambda: self._master.statements(identity, identity).rows, nothing)
 
     def _under(self, identity: str, source: str, change: Change) -> bytes | None:
         """Return the digest of what the change lies over."""

@@ -27,7 +27,7 @@ from typing import Annotated, Final, cast
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway.articles.fields import BadRow, read_article
+from gateway.articles.fields import BadRow, read_article, without_wrapping
 from gateway.articles.identifiers import IdentifierError, read_identifier
 from gateway.articles.overlay.statements import (
     Block,
@@ -245,7 +245,7 @@ def _identity(named: NamedChange) -> str:
         raise _RefusedError("either deviceIdentifier or articleNumber names the article")
     if named.device_identifier is None:
         return identity_of(None, _line(named.article_number))
-    _, identifier = read_identifier(named.device_identifier, named.issuer)
+    _, identifier = read_identifier(without_wrapping(named.device_identifier.strip()), named.issuer)
     return identifier
 
 

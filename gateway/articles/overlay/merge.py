@@ -157,18 +157,26 @@ class _Reading:
             self.unclear.append(change)
 
 
-def compacted(changes: Sequence[OverlayChange], complete_to: int) -> list[OverlayChange]:
+def compacted(
+    changes: Sequence[OverlayChange], complete_to: int, standing: Collection[tuple[int, int]] = ()
+) -> list[OverlayChange]:
     """Return fewer changes that say the same, now and whatever comes: of the source's rows the newest, and so on.
 
     `complete_to`: every delta of the source up to this number has come. What lies beyond it may be preceded by one
-    that is still on its way, so that what could matter to that one is left.
+    that is still on its way, so that what could matter to that one is left. `standing`: changes by an article number
+    that stand under the number, too, and so come back at a look-up: they are left, with the releases behind them.
     """
+    first_standing = min(standing, default=None)
+
+    def undecided(order: tuple[int, int]) -> bool:
+        return order[0] > complete_to or (first_standing is not None and order > first_standing)
+
     ordered = sorted(changes, key=lambda one: one.order)
     rows = [one for one in ordered if isinstance(one.statement, Upsert | Deletion)]
     stated = [one for one in rows if isinstance(one.statement, Upsert) and one.statement.states_status]
     blocks = [one for one in ordered if isinstance(one.statement, Block)]
     releases = [one for one in ordered if isinstance(one.statement, Release) and one.statement.id is None]
-    kept = {one.order for one in (*rows[-1:], *stated[-1:])}
+    kept = {one.order for one in (*rows[-1:], *stated[-1:])} | set(standing)
     if blocks and not (releases and releases[-1].order > blocks[-1].order):
         kept.add(blocks[-1].order)
     if releases and (releases[-1].under is not None or (stated and stated[-1].order < releases[-1].order)):
@@ -177,21 +185,21 @@ def compacted(changes: Sequence[OverlayChange], complete_to: int) -> list[Overla
     for one in ordered:
         match one.statement:
             case Recall(id=None):
-                undecided = any(one.order < release.order and release.number > complete_to for release in releases)
-                if one.order in in_force or undecided:
+                open_yet = any(one.order < release.order and undecided(release.order) for release in releases)
+                if one.order in in_force or open_yet:
                     kept.add(one.order)
             case Recall() if one.order in in_force:
                 kept.add(one.order)
-            case Release() if one.number > complete_to:
+            case Release() if undecided(one.order):
                 kept.add(one.order)
             case _:
                 pass
-    return [_settled(one, complete_to) for one in ordered if one.order in kept]
+    return [one if undecided(one.order) else _settled(one) for one in ordered if one.order in kept]
 
 
-def _settled(change: OverlayChange, complete_to: int) -> OverlayChange:
+def _settled(change: OverlayChange) -> OverlayChange:
     statement = change.statement
-    if isinstance(statement, Release) and statement.id is None and change.number <= complete_to:
+    if isinstance(statement, Release) and statement.id is None:
         return change._replace(statement=msgspec.structs.replace(statement, settled=True))
     return change
 

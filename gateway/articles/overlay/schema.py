@@ -1,7 +1,13 @@
-"""overlay.db: its tables, how it is opened for writing, and how one of an earlier version is brought forward."""
+"""overlay.db: its tables, how it is opened for writing, and how one of an earlier version is brought forward.
+
+A version on trial brings it forward, and may be taken back: what was there before stays beside it until then, because
+the former version must not go on without the recalls it had. What came during the trial it asks for again: the deltas
+are numbered.
+"""
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,12 +44,49 @@ def open_writer(path: Path) -> sqlite3.Connection:
     try:
         db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         db.execute("PRAGMA synchronous = FULL")
-        if db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if 0 < version < SCHEMA_VERSION:
+            _keep_former(db, former(path, version))
+        if version < SCHEMA_VERSION:
             bring_forward(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def former(path: Path, version: int) -> Path:
+    """Name the copy of an overlay as it was before it was brought forward from a version."""
+    return path.with_name(f"{path.name}.version-{version}")
+
+
+def _keep_former(db: sqlite3.Connection, copy: Path) -> None:
+    building = copy.with_name(f"{copy.name}.new")
+    building.unlink(missing_ok=True)
+    with closing(sqlite3.connect(building)) as target:
+        db.backup(target)
+    building.replace(copy)
+
+
+def bring_back(path: Path, version: int = SCHEMA_VERSION) -> bool:
+    """Put the overlay of this version in the place of a newer one; return whether that was done.
+
+    For the version that runs again after a newer one was taken back. Nothing is done where the overlay is not newer,
+    or no copy of it is there. The newer one stays beside it. Raises OSError.
+    """
+    copy = former(path, version)
+    if not copy.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error:
+        return False
+    if found <= version:
+        return False
+    path.replace(former(path, found))
+    copy.replace(path)
+    return True
 
 
 def bring_forward(db: sqlite3.Connection) -> None:

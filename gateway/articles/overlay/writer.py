@@ -18,6 +18,7 @@ from gateway.articles.overlay.statements import (
     Delta,
     OverlayChange,
     Recalled,
+    Release,
     Statement,
     Upsert,
     names_of,
@@ -164,9 +165,12 @@ def put(
         _insert(db, one.identity, change, one.named, any_source=one.any_source)
     done = complete_to(db, delta.source)
     unclear = []
-    for identity in sorted({one.identity for one in placed}, reverse=True):
+    # what is said by number first, since it stands behind the articles that bear it; of all, the last
+    for identity in sorted(
+        {one.identity for one in placed}, key=lambda one: (one == EVERY_ARTICLE, not one.startswith("#"), one)
+    ):
         state = state_of(None, _changes_of(db, identity, delta.source), tells_status=True)
-        if any(one.number == number for one in state.unclear):
+        if state.recalls and any(one.number == number for one in state.unclear):
             unclear.append((identity, state))
         _compact(db, identity, delta.source, done)
     return unclear
@@ -196,9 +200,19 @@ def _changes_of(db: sqlite3.Connection, identity: str, source: str) -> list[Over
     return list({one.change.order: one.change for one in read_changes(rows)}.values())
 
 
+_STANDING: Final = """
+SELECT own.number, own.place FROM change AS own
+JOIN change AS by_number USING (source, number, place)
+WHERE own.identity = :identity AND own.source = :source AND by_number.identity = own.named
+    AND own.named <> own.identity
+"""
+"""Changes of an article that its message made by article number, and that stand under the number, too."""
+
+
 def _compact(db: sqlite3.Connection, identity: str, source: str, done: int) -> None:
     """Remove what no longer matters of what a source says of an article."""
-    after = {one.order: one for one in compacted(_changes_of(db, identity, source), done)}
+    standing = frozenset(db.execute(_STANDING, {"identity": identity, "source": source}).fetchall())
+    after = {one.order: one for one in compacted(_changes_of(db, identity, source), done, standing)}
     own = db.execute(f"{CHANGES} WHERE identity = ? AND source = ?", (identity, source)).fetchall()
     for order, change in ((one.change.order, one.change) for one in read_changes(own)):
         if order not in after:
@@ -256,6 +270,26 @@ def _count(db: sqlite3.Connection, which: str) -> int:
 
 def _stored(db: sqlite3.Connection, which: str) -> list[StoredChange]:
     return read_changes(db.execute(f"{CHANGES} WHERE {which}").fetchall())
+
+
+def carry_number(
+    db: sqlite3.Connection, number: str, identity: str, source: str | None, under: Callable[[str], bytes | None]
+) -> None:
+    """Note for an article what was said by a number that it has: it stays when a file gives it another.
+
+    `source`: of the row with that number; None: of any. `under`: see `OverlayChange`, for a release by a source.
+    """
+    rows = db.execute(
+        f"{CHANGES} WHERE identity = ? AND kind IN ('block', 'recall', 'release')", (f"#{number}",)
+    ).fetchall()
+    for one in read_changes(rows):
+        if not one.any_source and one.change.source != source:
+            continue
+        there = "SELECT 1 FROM change WHERE (identity, source, number, place) = (?, ?, ?, ?)"
+        if db.execute(there, (identity, one.change.source, *one.change.order)).fetchone() is None:
+            of_release = isinstance(one.change.statement, Release)
+            change = one.change._replace(under=under(one.change.source) if of_release else one.change.under)
+            _insert(db, identity, change, f"#{number}", any_source=False)
 
 
 def bearing_number(db: sqlite3.Connection, source: str, number: str) -> list[str]:

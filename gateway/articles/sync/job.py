@@ -23,7 +23,6 @@ from gateway.articles.importers import is_whole, may_change
 from gateway.articles.reports import ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
 from gateway.articles.sync.download import fetch, fetch_small, forget
-from gateway.articles.sync.http_get import PATIENT, DownloadError, Pace, UnreachableError
 from gateway.articles.sync.request import take_requests
 from gateway.articles.sync.source_files import MAX_FILES, Dropped, find, sha256_of
 from gateway.articles.sync.state import (
@@ -37,6 +36,7 @@ from gateway.articles.sync.state import (
     read_state,
     write_state,
 )
+from gateway.articles.sync.transfer import PATIENT, DownloadError, Pace, UnreachableError
 from gateway.articles.sync.validators import Validators
 from gateway.system.atomic_file import whole_file
 

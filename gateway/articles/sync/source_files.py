@@ -16,8 +16,13 @@ MAX_FILES: Final = 10_000
 _MAGIC: Final = re.compile(r"[*?[]")
 _UNFINISHED: Final = (".part", ".tmp", ".filepart", ".crdownload", "~")
 """Ends of names that copying programs give a file until it is whole."""
-_BESIDE: Final = (".sha256", ".sha512", ".sha1", ".md5", ".sha256sum", ".sfv", ".asc", ".sig", ".log")
+_BESIDE: Final = (
+    *(".sha256", ".sha512", ".sha1", ".md5", ".crc", ".sfv", ".sha256sum", ".sha512sum", ".sha1sum", ".md5sum"),
+    *(".asc", ".sig", ".log", ".done", ".ok", ".bak", ".lock", ".swp", ".ini", ".lnk", "thumbs.db"),
+)
 """Ends of names of what stands beside a file, and is none to import."""
+_OPENED: Final = (".", "~$")
+"""Beginnings of hidden names, and of what Excel and others put beside a file that somebody has open."""
 
 
 class Dropped:
@@ -84,7 +89,7 @@ def _in_order(paths: Iterable[Path], place: Path) -> list[Dropped]:
         for path in listed
         if not path.is_symlink()
         and path.is_file()
-        and not path.name.startswith(".")
+        and not path.name.startswith(_OPENED)
         and not path.name.casefold().endswith(_UNFINISHED + _BESIDE)
     ]
     files = []

@@ -11,6 +11,9 @@
   };
   // What is left out where the panel does not fit, one after the other, until it does.
   const STEPS = ["no-list", "no-notes", "small-facts", "no-foot", "few-facts", "no-facts", "own-action"];
+  // Beside the rows of a case, the notes and the facts stand back at once.
+  const CASE_STEPS = ["no-list", "small-facts", "no-foot", "no-facts", "small-rows", "own-action"];
+  const TURN_MS = 7000; // of each page of a case: four lines are read out in so long
   const TAIL = 18; // characters of a name's end that stay: size, side, gauge
   const at = (id) => document.getElementById(id);
   let page = null; // the newest message
@@ -19,6 +22,8 @@
   let source = null;
   let shown = ""; // what stands on the panel, so that a screen reader does not repeat it
   let drawn = null; // the panel that stands there
+  let began = 0; // since when, by performance.now()
+  let turns = []; // of its rows: where each page of them begins
   let listed = "";
   let acting = "";
   let lost = { state: "lost", headline: at("headline").textContent, article: "", facts: [], time: "", notes: [],
@@ -59,6 +64,13 @@
       return row;
     }));
     at("notes").replaceChildren(...panel.notes.map((note) => element("li", note)));
+    at("case").replaceChildren(...(panel.rows || []).map((one) => {
+      const row = document.createElement("li");
+      row.append(element("span", one.mark, "mark"), element("span", one.name, "name"));
+      if (one.detail) row.append(element("span", one.detail, "detail"));
+      return row;
+    }));
+    began = performance.now();
     fit();
   };
 
@@ -75,8 +87,7 @@
   };
 
   // The longest form of a name that fits: whole, else with its middle left out, in two lines or in one.
-  const fitName = (name) => {
-    const article = at("article");
+  const fitName = (article, name) => {
     article.textContent = name;
     if (!overflows()) return true;
     const end = name.slice(-TAIL);
@@ -97,10 +108,49 @@
     const millimetres = Number(root.dataset.diagonal) * 25.4 / Math.hypot(innerWidth, innerHeight); // of one pixel
     const arc = Number(root.dataset.distance) * 1000 * Math.tan(Math.PI / 10800) / millimetres;
     root.style.setProperty("--arc", arc.toFixed(3) + "px");
-    for (let count = 0; count <= STEPS.length; count += 1) {
-      document.body.dataset.fit = STEPS.slice(0, count).join(" ");
-      if (fitName(drawn.article)) return;
+    turns = [];
+    const rows = [...at("case").children];
+    for (const row of rows) row.hidden = true;
+    rows.forEach((row, index) => { row.children[1].textContent = drawn.rows[index].name; });
+    const longest = [...rows].sort((one, other) => other.textContent.length - one.textContent.length)[0];
+    const steps = rows.length ? CASE_STEPS : STEPS;
+    for (let count = 0; count <= steps.length; count += 1) {
+      document.body.dataset.fit = steps.slice(0, count).join(" ");
+      if (longest) longest.hidden = false; // there must be space for it
+      const fits = fitName(at("article"), drawn.article);
+      if (longest) longest.hidden = true;
+      if (fits) break;
     }
+    turnRows(rows);
+  };
+
+  // Lay the rows of a case on as many pages as they need. Only a name that fills a page alone loses its middle.
+  const turnRows = (rows) => {
+    for (let begin = 0; begin < rows.length;) {
+      let end = begin;
+      for (; end < rows.length; end += 1) {
+        rows[end].hidden = false;
+        if (end > begin && overflows()) break;
+        if (end === begin) fitName(rows[end].children[1], drawn.rows[end].name);
+      }
+      for (const row of rows) row.hidden = true;
+      turns.push([begin, end]);
+      begin = end;
+    }
+    showTurn();
+  };
+
+  const showTurn = () => {
+    if (turns.length === 0) {
+      if (at("pages").textContent !== "") at("pages").textContent = "";
+      return;
+    }
+    const number = Math.floor((performance.now() - began) / TURN_MS) % turns.length;
+    const [begin, end] = turns[number];
+    [...at("case").children].forEach((row, index) => { row.hidden = index < begin || index >= end; });
+    const form = drawn.pages.split("{}");
+    const words = turns.length > 1 ? form[0] + (number + 1) + form[1] + turns.length + form[2] : "";
+    if (at("pages").textContent !== words) at("pages").textContent = words;
   };
 
   const showActions = () => {
@@ -168,6 +218,7 @@
   listen();
   setInterval(() => {
     show();
+    showTurn();
     // A browser tries again by itself unless it was refused, or sleeps on a connection that is dead.
     const silent = performance.now() - heard;
     if (silent > 2 * SILENT_MS || (source.readyState === EventSource.CLOSED && silent > SILENT_MS / 2)) {

@@ -2,7 +2,7 @@
 
 A cell is made safe for spreadsheets: one that begins with a character they take for a formula (OWASP, "CSV
 Injection") gets an apostrophe in front. So does one that begins with an apostrophe itself: a program gets every
-value back by taking one leading apostrophe off. Control characters stand as `{GS}`, `{RS}`, `{EOT}` or `{x0A}`.
+value back by taking one leading apostrophe off. What does not show stands as `{GS}`, `{RS}`, `{EOT}` or `{x0A}`.
 """
 
 import csv
@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.events.exports.flat import FlatEvent, flat
 from gateway.events.stored_event import StoredEvent
+from gateway.events.visible_text import shows
 
 COLUMNS: Final = FlatEvent.__struct_encode_fields__
 GUARDED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
@@ -18,8 +19,6 @@ GUARDED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uf
 _NAMED: Final = {"\x1d": "{GS}", "\x1e": "{RS}", "\x04": "{EOT}"}
 """The control characters that labels hold (GS1, ISO/IEC 15434), as `scangate parse` takes them."""
 _BOM: Final = b"\xef\xbb\xbf"
-_FIRST_PRINTABLE: Final = " "
-_DELETE: Final = "\x7f"
 
 
 class _Echo:
@@ -67,6 +66,6 @@ def cell(value: str | float | None) -> str:
 
 
 def _visible(character: str) -> str:
-    if character >= _FIRST_PRINTABLE and character != _DELETE:
+    if shows(character):
         return character
     return _NAMED.get(character, f"{{x{ord(character):02X}}}")

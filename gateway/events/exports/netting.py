@@ -11,7 +11,7 @@ back stands in its place.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 
 import msgspec
 from msgspec import Struct
@@ -37,24 +37,29 @@ class InForce(Struct, frozen=True, kw_only=True):
 def in_force(events: Iterable[StoredEvent]) -> list[InForce]:
     """Return the events of a journal that count, in their order; what cannot be read counts for nothing."""
     scans, undone = _done(events)
+    once = list(_once(scans.values(), undone))
     away: Counter[str] = Counter()
     out: dict[str, cloudevent.ScanEvent] = {}
-    for event in scans.values():
+    for event in once:
         corrects = event.data.corrects
         if corrects is not None and event.data.action == "explant":
             out[corrects] = event
         elif corrects is not None:
             away[corrects] += event.data.quantity
-    counted: list[InForce] = []
+    return [
+        InForce(event=event, quantity=max(0, event.data.quantity - away[event.id]), explanted=out.get(event.id))
+        for event in once
+    ]
+
+
+def _once(scans: Iterable[cloudevent.ScanEvent], undone: Container[str]) -> Iterator[cloudevent.ScanEvent]:
+    """Yield each label's event once: the first, or the repeat that stands in its place."""
     stood_in: set[str] = set()
-    for event in scans.values():
+    for event in scans:
         first = event.data.repeats
-        if first is not None and (first not in undone or first in stood_in):
-            continue
-        stood_in.add(first or event.id)
-        left = max(0, event.data.quantity - away[event.id])
-        counted.append(InForce(event=event, quantity=left, explanted=out.get(event.id)))
-    return counted
+        if first is None or (first in undone and first not in stood_in):
+            stood_in.add(first or event.id)
+            yield event
 
 
 def _done(events: Iterable[StoredEvent]) -> tuple[dict[str, cloudevent.ScanEvent], set[str]]:

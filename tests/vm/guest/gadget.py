@@ -1,4 +1,4 @@
-"""Runs in the guest: any USB scanner, made by the kernel itself (dummy_hcd and configfs).
+"""Runs in the guest: any USB scanner, made by the kernel itself (dummy_hcd and configfs), and a Bluetooth one (uhid).
 
 It is enumerated by a real USB host, gets its usbhid or cdc_acm driver and its udev rules, and can be pulled.
 
@@ -8,10 +8,13 @@ It is enumerated by a real USB host, gets its usbhid or cdc_acm driver and its u
     gadget.py send NAME KIND FILE [GAP]    send the reports or bytes in FILE, with GAP seconds after each report
     gadget.py break NAME KIND FILE         the same, and the cable is pulled at once behind the last report
     gadget.py leds NAME                    the host's last output report: lights such as Caps Lock, as a number
+    gadget.py ring VENDOR PRODUCT ADDRESS FIFO    be a Bluetooth keyboard, and send the reports written to FIFO, until
+                                           killed: what BlueZ makes, a HID device on bus 0005 that a process holds
 """
 
 import os
 import select
+import struct
 import subprocess
 import sys
 import time
@@ -42,6 +45,13 @@ POS = bytes.fromhex(
 )
 REPORT_BYTES = {"keyboard": 8, "pos": 64}
 
+# include/uapi/linux/uhid.h. CREATE2: type; name, phys, uniq; size of the descriptor, bus; vendor, product, version,
+# country. INPUT2: type, size.
+UHID_CREATE2, UHID_INPUT2 = 11, 12
+CREATE2 = struct.Struct("=I128s64s64sHHIIII")
+INPUT2 = struct.Struct("=IH")
+BUS_BLUETOOTH = 5
+
 
 def main(command: str, *arguments: str) -> None:
     """Do one command."""
@@ -52,6 +62,7 @@ def main(command: str, *arguments: str) -> None:
         "send": send,
         "break": break_off,
         "leds": leds,
+        "ring": ring,
     }
     commands[command](*arguments)
 
@@ -120,6 +131,17 @@ def leds(name: str) -> None:
     while select.select([device], [], [], 0.2)[0]:
         value = os.read(device, 8)[0]
     sys.stdout.write(str(value))
+
+
+def ring(vendor: str, product: str, address: str, fifo: str) -> None:
+    """Make a Bluetooth keyboard, and pass on what comes. It is gone when this process is."""
+    os.mkfifo(fifo)
+    device = os.open("/dev/uhid", os.O_RDWR)
+    identity = (b"Ring scanner", b"", address.encode(), len(KEYBOARD), BUS_BLUETOOTH)
+    os.write(device, CREATE2.pack(UHID_CREATE2, *identity, int(vendor, 16), int(product, 16), 0, 0) + KEYBOARD)
+    reports = os.open(fifo, os.O_RDWR)  # for writing too: it does not end when a writer closes
+    while report := os.read(reports, REPORT_BYTES["keyboard"]):
+        os.write(device, INPUT2.pack(UHID_INPUT2, len(report)) + report)
 
 
 def _device(name: str, kind: str) -> str:
