@@ -39,6 +39,8 @@ class InputQuality(StrEnum):
     """A keyboard scanner whose layout no calibration scan has proved: characters may be others."""
     DROPPED_BEFORE = "dropped-before"
     """The kernel dropped input of this scanner shortly before this code."""
+    TYPED = "typed"
+    """No symbol: a person has typed what is printed on the label."""
 
 
 class Frame(Struct, frozen=True, kw_only=True):

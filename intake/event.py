@@ -33,7 +33,8 @@ PARKED: Final = "scangate.parked.v1"
 CASE: Final = "scangate.case.v1"
 PROBE: Final = "scangate.probe.v1"
 """A box proves its path with it; it stands in no sequence and means nothing."""
-KNOWN_TYPES: Final = frozenset({SCAN, CLOCK, PARKED, CASE})
+LABEL_PROBLEM: Final = "scangate.labelproblem.v1"
+KNOWN_TYPES: Final = frozenset({SCAN, CLOCK, PARKED, CASE, LABEL_PROBLEM})
 
 
 class Place(Struct, frozen=True, kw_only=True):

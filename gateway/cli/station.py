@@ -41,6 +41,11 @@ def _add_sheet(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     add_config(sheet)
     add_languages(sheet)
+    sheet.add_argument(
+        "--keyed",
+        action="store_true",
+        help="the pages for labels that cannot be read: their text is typed with them",
+    )
     sheet.add_argument("--profile", choices=PROFILES, help="of the place the page is for (default: this station's)")
     add_page(sheet)
     sheet.set_defaults(run=_sheet)
@@ -111,7 +116,7 @@ def _add_key(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def _sheet(arguments: argparse.Namespace) -> int:
     from gateway.config.loader import load
-    from gateway.printing.station_sheet import cells, title
+    from gateway.printing.station_sheet import cells, keyed_cells, title
     from gateway.station.control_codes import ControlCodes
     from gateway.station.keys import control_key_of
 
@@ -120,7 +125,8 @@ def _sheet(arguments: argparse.Namespace) -> int:
     codes = ControlCodes(site, control_key_of(config.station.code_key_file))
     profile = arguments.profile or config.station.profile
     languages = languages_of(arguments)
-    return write_page(arguments, title(site, languages), list(cells(codes, languages, profile)))
+    page = keyed_cells(codes, languages) if arguments.keyed else cells(codes, languages, profile)
+    return write_page(arguments, title(site, languages), list(page))
 
 
 def _guide(arguments: argparse.Namespace) -> int:

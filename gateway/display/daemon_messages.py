@@ -159,6 +159,8 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     """Kind of a control code that was obeyed."""
     input: str | None = None
     """What it was in the station's state: an input of `gateway.station.workflow`."""
+    keyed: str | None = None
+    """Of keyed entry: `typed`, or why what was typed is not taken."""
     foreign: str | None = None
     """Why a control code was not."""
     context: str | None = None

@@ -256,6 +256,9 @@ def missing_of(view: View | None, scanner: str, words: Vocabulary) -> str:
     waiting = next((one for one in view.waiting if one.scanner == scanner), None) if view else None
     if waiting is None or not waiting.missing:
         return ""
+    for by_hand in ("typed-again", "end"):
+        if by_hand in waiting.missing:
+            return words.missing[by_hand]
     if waiting.suggested is not None and waiting.suggested in words.suggested:
         return words.suggested[waiting.suggested]
     named = [words.missing[one] for one in waiting.missing if one in words.missing]
@@ -288,13 +291,15 @@ def _chosen(event: Event, words: Vocabulary) -> str:
     return meaning if holds is None else f"{meaning} ({holds})"
 
 
-def _why_invalid(event: Event, words: Vocabulary) -> str:
+def _why_invalid(event: Event, words: Vocabulary) -> str:  # noqa: PLR0911 - one a reason
     if event.foreign is not None:
         return words.foreign.get(event.foreign, words.foreign_other)
     if event.context_refused is not None:
         return words.context_refused
     if event.discarded is not None:
         return words.discarded
+    if event.keyed is not None and event.keyed != "typed":
+        return words.not_typed.get(event.keyed, words.not_typed["other"])
     if event.input == "item to take back, not found":
         return words.not_found
     if event.control is not None:

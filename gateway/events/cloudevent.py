@@ -41,6 +41,11 @@ EventAction = Literal[
 ]
 
 
+Entry = Literal["scanned", "keyed", "unlabelled"]
+EntryReason = Literal["damaged", "no-code", "not-read", "no-label"]
+"""The code is damaged; there is print only; the scanner does not read it; there is no label."""
+
+
 class Symbol(Struct, frozen=True, kw_only=True):
     """One symbol of the item, as read."""
 
@@ -160,8 +165,11 @@ class ScanData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a consume: it was refused, and the operator has said that it is used all the same. To be booked."""
     count: CountSession | None = None
     """Of an inventory: the count it belongs to."""
-    entry: Literal["scanned", "keyed"] = "scanned"
-    """How it came: `keyed` where a symbol's printed text was typed, brackets and all, because it could not be read."""
+    entry: Entry = "scanned"
+    """How it came: `keyed` where what is printed was typed, all of it or a part, because it could not be read (a typed
+    symbol has the quality `typed`); `unlabelled` for an item without a label, of which nothing is known."""
+    entry_reason: EntryReason | None = field(default=None, name="entryReason")
+    """Why it was not scanned, where the operator has said so."""
     asset: EventAsset | None = None
     """Of the scan of an asset, which has no `udi`."""
     logistic_unit: str | None = field(default=None, name="logisticUnit")

@@ -34,7 +34,7 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     reasons: Words
     """Why an article is discarded."""
     missing: Words
-    """What a label still lacks."""
+    """What a label still lacks; `typed-again` and `end`: what is to be typed, a sentence each."""
     suggested: Words
     """What the symbol looks like that completed the last labels of the article: square or linear."""
     contexts: Words
@@ -80,6 +80,8 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     count: Words
     """Mode of a count of stock that is under way."""
     missing_yet: str
+    not_typed: Words
+    """Why something typed is not taken; `other` for any other reason."""
     lost_daemon: str
     lost_page: str
     lot: str
@@ -133,7 +135,7 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     captions: Words
     """Command of a control code -> what stands beneath its symbol."""
     caption_groups: Words
-    """next, discard, correct, quantity: headings of the sheet of control codes."""
+    """next, discard, correct, quantity, keyed, characters: headings of the sheet of control codes."""
     calibration_title: str
     calibration_how: str
     guide_title: str

@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 
 from gateway.events import cloudevent
+from gateway.events.label_problem import label_problem_event
 from gateway.outbox import entry as drafting
 from gateway.outbox.checksums import of_event
-from gateway.outbox.entry import JournalledSymbol, NewCase, NewEvent, StationNote, UnderWay, Write
+from gateway.outbox.entry import (
+    JournalledSymbol,
+    NewCase,
+    NewEvent,
+    NewLabelProblem,
+    StationNote,
+    UnderWay,
+    Write,
+)
 from gateway.system.clock import ClockReading
 
 
@@ -41,9 +50,9 @@ class Batch:
             if isinstance(write, StationNote):
                 self.notes[write.key] = write.text
                 continue
-            if isinstance(write, NewCase):
+            if isinstance(write, NewCase | NewLabelProblem):
                 at = cloudevent.Position(epoch=epoch, sequence=first + len(self.events), recorded_ns=clock.wall_ns)
-                self._add(at, cloudevent.case_event(write.id, source, write.time_ns, write.data, at))
+                self._add(at, _report(write, source, at))
                 continue
             if isinstance(write, JournalledSymbol):
                 self.holds[write.scanner] = drafting.encode(write.draft)
@@ -69,6 +78,12 @@ class Batch:
     def _add(self, at: cloudevent.Position, body: bytes) -> None:
         row = (at.sequence, at.recorded_ns, self._trusted, self._sealed, body)
         self.events.append((*row, of_event(*row)))
+
+
+def _report(write: NewCase | NewLabelProblem, source: str, at: cloudevent.Position) -> bytes:
+    if isinstance(write, NewCase):
+        return cloudevent.case_event(write.id, source, write.time_ns, write.data, at)
+    return label_problem_event(write.id, source, write.time_ns, write.data, at)
 
 
 def _symbol_rows(sequence: int | None, draft: NewEvent) -> list[tuple[object, ...]]:

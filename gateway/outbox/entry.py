@@ -4,6 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.events import cloudevent
+from gateway.events.label_problem import LabelProblemData
 from gateway.system.clock import ClockReading
 
 
@@ -64,7 +65,15 @@ class NewCase(Struct, frozen=True, kw_only=True):
     data: cloudevent.CaseData
 
 
-Write = NewCase | NewEvent | JournalledSymbol | StationNote
+class NewLabelProblem(Struct, frozen=True, kw_only=True):
+    """A label that could not be read; its event takes its place in the order."""
+
+    id: str
+    time_ns: int
+    data: LabelProblemData
+
+
+Write = NewCase | NewLabelProblem | NewEvent | JournalledSymbol | StationNote
 
 
 class Dead(Struct, frozen=True, kw_only=True):

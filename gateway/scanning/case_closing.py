@@ -12,7 +12,7 @@ MAX_EVENTS: Final = 2000
 """Newest events of the journal that are gone through: ten of the longest operations, some 50 ms."""
 MAX_LINES: Final = 200
 """Pieces and unresolved scans that a closing names one by one, some 60 KB; beyond, it counts them."""
-UNRESOLVED: Final = ("INCOMPLETE_LABEL", "ARTICLE_UNKNOWN", "LABELS_INTERLEAVED")
+UNRESOLVED: Final = ("INCOMPLETE_LABEL", "ARTICLE_UNKNOWN", "LABELS_INTERLEAVED", "KEYED_ONCE", "UNLABELLED")
 """Findings on a booked scan that a person must sort out."""
 REFUSED: Final = "REFUSED"
 

@@ -14,17 +14,18 @@ from gateway.config.loader import Config
 from gateway.events import cloudevent
 from gateway.events.stored_event import StoredEvent
 from gateway.model import Decoded, Disposition, Finding, LookUp, Severity, Verdict
-from gateway.outbox.entry import NewCase, NewEvent, Write
+from gateway.outbox.entry import NewCase, NewEvent, NewLabelProblem, Write
 from gateway.outbox.used_pieces import piece_of
 from gateway.scanning.case_closing import MAX_EVENTS, closed
+from gateway.scanning.label_problems import nothing_recorded
 from gateway.scanning.station_state import StationState
 from gateway.scanning.stories import Journal, is_away, story_of, whose
 from gateway.station.assets import Asset, asset_of
 from gateway.station.context import ContextItem
-from gateway.station.pairing import is_typed, missing_part
+from gateway.station.pairing import Missing, missing_part
 from gateway.station.profiles import PROFILES
 from gateway.station.repeats import Key, key_of
-from gateway.station.values import CaseClosed, Item, Meaning, TakenBack, UsedDespite
+from gateway.station.values import CaseClosed, Item, KeyedEnded, Meaning, TakenBack, UsedDespite
 from gateway.station.verdict import CLEAN, Circumstances, judge
 from gateway.system.clock import NS, ClockReading, local_rfc3339
 
@@ -81,7 +82,7 @@ class EventBuilder:
             decoded = replace(decoded, ok=False, findings=(*decoded.findings, *reading.remarks))
         lacking = missing_part(item.missing, decoded.issuer)
         asset = asset_of(decoded)
-        meaning, first = item.meaning, item.symbols[0]
+        meaning = item.meaning
         data = cloudevent.ScanData(
             action=meaning.action,
             reason=meaning.reason,
@@ -89,7 +90,7 @@ class EventBuilder:
             undoes=None,
             repeats=None,
             station=self._station(item.scanner),
-            clock=_stamp(clock, first.at_ns),
+            clock=_stamp(clock, item.began_ns),
             symbols=tuple(cloudevent.symbol(one.raw, one.symbology, one.text, one.quality) for one in item.symbols),
             udi=decoded if decoded.complete or lacking else None,
             article=cloudevent.event_article(reading.look_up, clock.wall_ns),
@@ -97,7 +98,8 @@ class EventBuilder:
             context=event_context(meaning.context),
             count=None if meaning.count is None else convert(to_builtins(meaning.count), cloudevent.CountSession),
             destination=meaning.destination,
-            entry="keyed" if any(is_typed(symbol) for symbol in item.symbols) else "scanned",
+            entry=entry_of(item),
+            entry_reason=item.unread,
             asset=(
                 cloudevent.EventAsset(scheme=asset.scheme, identifier=asset.identifier)
                 if asset is not None and asset.scheme != "SSCC"
@@ -105,15 +107,17 @@ class EventBuilder:
             ),
             logistic_unit=asset.identifier if asset is not None and asset.scheme == "SSCC" else None,
         )
-        at_ns = item.symbols[-1].at_ns
+        at_ns = item.at_ns
         repeats = None if _is_deliberate(meaning, data.udi) else self._first_of(data, at_ns, state)
         if repeats is None and self.profile.lot_repeats:
             repeats = item.label.again_of
         story = story_of(data, reading.look_up, repeats, state, self._journal)
         circumstances = Circumstances(
             redacted=any(symbol.redacted for symbol in item.symbols),
-            quality=first.quality.union(*(symbol.quality for symbol in item.symbols[1:])),
+            quality=frozenset().union(*(symbol.quality for symbol in item.symbols)),
             missing=lacking,
+            entry=data.entry,
+            typed_once=Missing.TYPED_AGAIN in item.missing,
             interleaved=item.label.interleaved,
             max_age_days=self._max_age_days,
             meaning=meaning,
@@ -126,7 +130,7 @@ class EventBuilder:
         else:
             data = replace(data, verdict=verdict, repeats=story.repeats, corrects=story.corrects)
         raw = tuple(symbol.raw for symbol in item.symbols)
-        return NewEvent(id=item.id, time_ns=clock.wall_at(first.at_ns), data=data, raw=raw)
+        return NewEvent(id=item.id, time_ns=clock.wall_at(item.began_ns), data=data, raw=raw)
 
     def undo(self, back: TakenBack, undone: cloudevent.ScanData | None, clock: ClockReading) -> NewEvent:
         """Make the event that takes another one back; `undone` is that one's data where it is still known.
@@ -180,8 +184,15 @@ class EventBuilder:
         data = closed([*stored, *own], event_context(effect.context), since)
         return NewCase(id=effect.id, time_ns=clock.wall_at(effect.at_ns), data=data)
 
+    def nothing_recorded(self, effect: KeyedEnded, clock: ClockReading) -> NewLabelProblem:
+        """Make the event of a keyed entry that has ended with nothing to be booked."""
+        station, stamp = self._station(effect.scanner), _stamp(clock, effect.at_ns)
+        return nothing_recorded(effect, station, stamp, event_context(effect.context), clock)
+
     def repeat_key(self, data: cloudevent.ScanData) -> Key | None:
         """Return what a repeat of this event has in common with it."""
+        if data.entry == "unlabelled":
+            return None  # nothing says that it is the same one
         texts = tuple([symbol.text for symbol in data.symbols])
         refused = data.verdict.disposition is _REFUSED
         action = f"refused {data.action}" if refused else data.action
@@ -197,6 +208,13 @@ class EventBuilder:
 
     def _station(self, scanner: str) -> cloudevent.Station:
         return cloudevent.Station(id=self.station_id, scanner=scanner, profile=self.settings.profile)
+
+
+def entry_of(item: Item) -> cloudevent.Entry:
+    """Return how an item came: `keyed` where any of its symbols was typed."""
+    if not item.symbols:
+        return "unlabelled"
+    return "keyed" if any(one.typed for one in item.symbols) else "scanned"
 
 
 def _is_deliberate(meaning: Meaning, udi: Decoded | None) -> bool:

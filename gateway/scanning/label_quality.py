@@ -75,7 +75,9 @@ class LabelQuality:
                     late = True
                     for row in self._first_tries.pop(event.data.undoes or "", ()):
                         row.first_try -= 1
-                elif event.data.action != "undo" and event.data.repeats is None:
+                elif (
+                    event.data.entry != "unlabelled" and event.data.action != "undo" and event.data.repeats is None
+                ):
                     self._count(event, late=late)
                     late = False
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from drivers.model import RawScan, Signal
-from gateway.outbox.entry import JournalledSymbol, NewCase, NewEvent, StationNote, Write
+from gateway.outbox.entry import JournalledSymbol, NewCase, NewEvent, NewLabelProblem, StationNote, Write
 from gateway.scanning.case_summary import summary_of
 from gateway.scanning.transaction import verdict_signal
 from gateway.station.privacy import Withheld
@@ -43,8 +43,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         for write in self.writes:
             if isinstance(write, StationNote):
                 continue
-            if isinstance(write, NewCase):
-                yield "case"
+            if isinstance(write, NewCase | NewLabelProblem):
+                yield "case" if isinstance(write, NewCase) else "label-problem"
                 continue
             if isinstance(write, JournalledSymbol):
                 yield "more"

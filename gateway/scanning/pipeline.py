@@ -4,36 +4,39 @@ All that a station knows stands in one value, `memory`. Whoever could not store 
 one back, and the scan has not happened.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
 
-from drivers.model import RawScan, Signal
+from drivers.model import InputQuality, RawScan, Signal
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import Config
 from gateway.events import cloudevent
-from gateway.model import Match
-from gateway.outbox.entry import NewEvent, StationNote
+from gateway.model import Decoded, LookUp, Match
+from gateway.outbox.entry import NewEvent, NewLabelProblem, StationNote
 from gateway.scanning import station_note
 from gateway.scanning.case_summary import CaseSummary, summary_of
-from gateway.scanning.code_input import coded
+from gateway.scanning.code_input import coded, is_typing, typed_by_code
 from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.event_builder import EventBuilder, Reading, event_context
+from gateway.scanning.label_problems import problems_of
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.resumed_labels import with_label
 from gateway.scanning.station_state import StationState, done_of
 from gateway.scanning.stories import Journal, NoJournal, event_of_label
 from gateway.scanning.transaction import ScanTransaction, verdict_signal
-from gateway.station import binding, context, control_codes, machine, pairing, pushed_case
+from gateway.station import binding, context, control_codes, keyed_entry, machine, pairing, pushed_case
 from gateway.station.assets import asset_of
 from gateway.station.context import ContextItem, ContextReader, ContextRefused
 from gateway.station.control_codes import ControlCode, ControlCodes, ForeignCode
 from gateway.station.keys import StationKeys, read_keys
+from gateway.station.label import says_more, statements
 from gateway.station.label_engine import Move, Placement, SymbolRead, own_number, place
 from gateway.station.machine import Occurrence
 from gateway.station.patterns import bounded
+from gateway.station.persons import names_person
 from gateway.station.privacy import PERSONS, withheld
 from gateway.station.protect import PersonRef
 from gateway.station.values import (
@@ -41,6 +44,7 @@ from gateway.station.values import (
     ON_THE_WIRE_NS,
     CaseClosed,
     Item,
+    KeyedEntry,
     Meaning,
     MoveTimes,
     PushedCase,
@@ -50,11 +54,13 @@ from gateway.station.values import (
 from gateway.station.view import StationView, view_of
 from gateway.station.workflow import Input
 from gateway.system.clock import NS, ClockReading
-from gateway.udi import decode
+from gateway.udi import decode, gs1
 from gateway.udi.personal import is_free_of_persons, redact
 
 UNREAD: Final = "GS1_UNKNOWN_AI"
 _NEW: Final = Move.NEW
+NO_LABEL: Final = Reading(decoded=Decoded(ok=False), look_up=LookUp(match=Match.NONE))
+"""What is read of an item without a label."""
 RESUMED_EVENTS: Final = 256
 """Newest events looked at when the daemon starts, for repeats and for what can be undone: 10 ms."""
 
@@ -91,6 +97,7 @@ class Pipeline:
         profile = self._builder.profile
         self._times = MoveTimes(
             pairing_ns=settings.pairing_seconds * NS,
+            keyed_ns=settings.keyed_seconds * NS,
             action_ns=settings.action_seconds * NS,
             lasting_ns=(settings.lasting_seconds or profile.lasting_seconds) * NS,
             undo_ns=settings.undo_seconds * NS,
@@ -120,9 +127,12 @@ class Pipeline:
         transaction.make(machine.elapse(self.memory.station, at_ns, self._times, scan.scanner))
         code = self._codes.read(scan.text)
         what = Occurrence(input=Input.WHO_AM_I, scanner=scan.scanner, at_ns=at_ns, id=identity)
+        entry = transaction.memory.station.keyed.get(scan.scanner)
+        if isinstance(code, ControlCode) and entry is not None and is_typing(code):
+            return self._consider_key(code, entry, transaction, what)
         if isinstance(code, ControlCode):
             what = coded(what, code, transaction.memory, self._times.default_action)
-            transaction.make(machine.step(transaction.memory.station, what, self._times))
+            transaction.make(machine.step(transaction.memory.station, what, self._times), NO_LABEL)
             news = {"control": code.kind, "input": what.input.value}
             return self._done(transaction, scan.scanner, counts=(f"control.{code.kind}",), news=news)
         if isinstance(code, ForeignCode):
@@ -134,9 +144,86 @@ class Pipeline:
                 news={"foreign": code.why},
                 remark=control_codes.WHAT_TO_DO[code.why],
             )
+        if entry is not None and scan.symbology is None:  # a line from the keypad
+            news = {"keyed": self._take_typed(entry.text + scan.text, transaction, what)}
+            return self._done(transaction, scan.scanner, news=news)
         return self._consider_text(scan, transaction, what)
 
-    def _consider_text(self, scan: RawScan, transaction: ScanTransaction, what: Occurrence) -> Outcome:
+    def _consider_key(
+        self, code: ControlCode, entry: KeyedEntry, transaction: ScanTransaction, what: Occurrence
+    ) -> Outcome:
+        """Take a code of keyed entry; one that is no character finishes the field that is being typed."""
+        news = "typed"
+        finishes, ends = code.kind in {"field", "keyed-end"}, code.kind == "keyed-end"
+        if finishes and entry.text:
+            news = self._take_typed(entry.text, transaction, what, ends=ends)
+            if news != "typed":
+                return self._key_done(code, news, transaction, what)
+            entry = transaction.memory.station.keyed.get(what.scanner, entry)
+        elif ends:
+            news = self._end_typed(transaction, what)
+        if not ends:
+            after = typed_by_code(entry, code)
+            what = replace(what, input=Input.IMPOSSIBLE if after is None else Input.KEY, code=code, entry=after)
+            transaction.make(machine.step(transaction.memory.station, what, self._times))
+        return self._key_done(code, news, transaction, what)
+
+    def _key_done(self, code: ControlCode, news: str, transaction: ScanTransaction, what: Occurrence) -> Outcome:
+        counts = (f"control.{code.kind}",)
+        return self._done(transaction, what.scanner, counts, {"control": code.kind, "keyed": news})
+
+    def _take_typed(self, typed: str, transaction: ScanTransaction, what: Occurrence, *, ends: bool = False) -> str:
+        """Take a field or a whole text that was typed; return `typed`, or the code for which it is refused."""
+        today, station = transaction.clock.today(), transaction.memory.station
+        entry, open_item = station.keyed[what.scanner], station.open_items.get(what.scanner)
+        text = keyed_entry.label_text(entry.field, typed, open_item.label.decoded if open_item else None)
+        decoded = decode(text or "", today=today)
+        fault = keyed_entry.NOT_UNDERSTOOD if text is None else keyed_entry.fault_of(typed, decoded)
+        if text is None or fault is not None:
+            fault = keyed_entry.PERSON if names_person(typed) else fault or keyed_entry.NOT_UNDERSTOOD
+            return self._mistyped(fault, transaction, what)
+        symbol = Symbol(
+            text=text, symbology=None, raw=text.encode(), quality=frozenset({InputQuality.TYPED}), at_ns=what.at_ns
+        )
+        look_up = self._builder.look_up(text, decoded.device_identifier)
+        read = SymbolRead(symbol=symbol, decoded=decoded, look_up=look_up)
+        placement = place(read, open_item, (), window_ns=self._times.pairing_ns, today=today, keyed=True)
+        known = placement.label.decoded if placement.label else decoded
+        if not known.ok or (open_item is not None and placement.move in {Move.NEW, Move.STRAY}):
+            return self._mistyped(keyed_entry.OTHER_LABEL, transaction, what)
+        what, reading = self._placed(what, read, placement, station, (), today, ends=ends)
+        transaction.make(machine.step(station, what, self._times), reading)
+        return "disagrees" if placement.move is Move.DISAGREES else "typed"
+
+    def _mistyped(self, fault: str, transaction: ScanTransaction, what: Occurrence) -> str:
+        station = transaction.memory.station
+        entry = keyed_entry.refused(station.keyed[what.scanner], fault)
+        transaction.make(machine.step(station, replace(what, input=Input.MISTYPED, entry=entry), self._times))
+        return fault
+
+    def _end_typed(self, transaction: ScanTransaction, what: Occurrence) -> str:
+        """End keyed entry by its code: the label is an event, once its lot and serial number were typed twice."""
+        station = transaction.memory.station
+        item = station.open_items.get(what.scanner)
+        if item is None:
+            transaction.make(machine.step(station, replace(what, input=Input.IMPOSSIBLE), self._times))
+            return "nothing-typed"
+        symbol, decoded = item.symbols[-1], item.label.decoded
+        look_up = self._builder.look_up(symbol.text, decoded.device_identifier)
+        read = SymbolRead(symbol=symbol, decoded=decoded, look_up=look_up)
+        again = not {pairing.Missing.TYPED_AGAIN, pairing.Missing.DEVICE_IDENTIFIER}.isdisjoint(item.missing)
+        whole = Placement(move=Move.SAME if again else Move.JOINS, symbols=item.symbols, label=item.label)
+        if again:
+            what = replace(what, input=Input.SAME, label=item.label)
+            transaction.make(machine.step(station, what, self._times))
+            return "typed"
+        what, reading = self._placed(what, read, whole, station, (), transaction.clock.today(), ends=True)
+        transaction.make(machine.step(station, what, self._times), reading)
+        return "typed"
+
+    def _consider_text(  # noqa: C901 - one after the other, what a text can be
+        self, scan: RawScan, transaction: ScanTransaction, what: Occurrence
+    ) -> Outcome:
         """Take what is no control code: a context code, a label, or neither."""
         today = transaction.clock.today()
         text, redacted = scan.text, False
@@ -181,11 +268,12 @@ class Pipeline:
             return Outcome(
                 scanner=scan.scanner, signal=Signal.REFUSED, moved=False, withheld=kept_back, counts=counts
             )
+        typed = scan.symbology is None and gs1.is_hri(text)
         symbol = Symbol(
             text=text,
             symbology=scan.symbology,
             raw=(scan.symbology or "").encode() + text.encode() if redacted else scan.frame.data,
-            quality=scan.quality,
+            quality=scan.quality | ({InputQuality.TYPED} if typed else frozenset()),
             at_ns=what.at_ns,
             redacted=redacted,
         )
@@ -193,12 +281,20 @@ class Pipeline:
         if chosen is not None and chosen.action == "undo":
             return self._take_back(text, transaction, what)
         read = SymbolRead(symbol=symbol, decoded=decoded, look_up=look_up)
-        placement = place(read, open_item, closed, window_ns=self._times.pairing_ns, today=today)
+        if scan.scanner in station.keyed:
+            closed = ()  # keyed entry is of one label, and of none that went before
+        window_ns = self._times.pairing_ns
+        placement = place(read, open_item, closed, window_ns=window_ns, today=today)
+        if scan.scanner in station.keyed and open_item is not None and placement.move in {Move.NEW, Move.STRAY}:
+            transaction.make(machine.step(station, replace(what, input=Input.LEFT), self._times))
+            station = transaction.memory.station
+            closed = machine.comparable(station, scan.scanner, what.at_ns, self._times)
+            placement = place(read, None, closed, window_ns=window_ns, today=today)
         unit = asset_of(decoded)
         if unit is not None and unit.scheme == "SSCC" and self._builder.profile.receives:
             station = self._receiving(station, what)
             closed = machine.comparable(station, scan.scanner, what.at_ns, self._times)
-        what, reading = self._placed(what, read, placement, station, closed)
+        what, reading = self._placed(what, read, placement, station, closed, today)
         transaction.make(machine.step(station, what, self._times), reading)
         if placement.move is Move.KNOWN and placement.target is not None:
             transaction.confirm(placement.target)
@@ -231,8 +327,14 @@ class Pipeline:
         placement: Placement,
         station: Station,
         closed: tuple[Item, ...],
+        today: date,
+        *,
+        ends: bool = False,
     ) -> tuple[Occurrence, Reading]:
-        """Return the input that a placement is, and what is read of the item it makes."""
+        """Return the input that a placement is, and what is read of the item it makes.
+
+        `ends`: keyed entry ends with this symbol, whatever the label lacks.
+        """
         label, symbols = placement.label, placement.symbols
         if label is None or not symbols:
             known = Input.SAME if placement.target is None else Input.KNOWN
@@ -244,7 +346,10 @@ class Pipeline:
             label = replace(label, article=look_up.article, match=look_up.match)
         texts = [(one.text, one.symbology) for one in symbols]
         lacking = pairing.missing(decoded, texts, look_up, self._builder.profile)
-        waits = bool(lacking) and decoded.ok and len(symbols) < MAX_SYMBOLS
+        by_hand = _lacking_by_hand(symbols, decoded, today, keyed=what.scanner in station.keyed and not ends)
+        awaited = set(lacking) & {pairing.Missing.DEVICE_IDENTIFIER} if ends else set(lacking)
+        waits = bool(awaited or by_hand) and decoded.ok and len(symbols) < MAX_SYMBOLS
+        lacking = (*lacking, *by_hand)
         replaces = placement.replaces
         if not lacking and placement.move is not Move.STRAY:
             earlier = machine.incomplete_of(station, what.scanner, label, what.at_ns, self._times)
@@ -321,9 +426,7 @@ class Pipeline:
         transaction.make(machine.elapse(self.memory.station, at_ns, self._times))
         before, self.memory = self.memory, transaction.memory
         outcomes = [
-            Outcome(scanner=draft.data.station.scanner, signal=verdict_signal(draft.data), writes=(draft,))
-            for draft in transaction.writes
-            if isinstance(draft, NewEvent)
+            _of_time(write) for write in transaction.writes if isinstance(write, NewEvent | NewLabelProblem)
         ]
         notes = _notes(before.station, self.memory.station, clock)
         return [*outcomes, *([Outcome(scanner="", signal=None, writes=notes)] if notes else [])]
@@ -378,7 +481,7 @@ class Pipeline:
         return Outcome(
             scanner=scanner,
             signal=transaction.signal,
-            writes=(*transaction.writes, *_notes(before.station, self.memory.station, transaction.clock)),
+            writes=(*transaction.stored, *_notes(before.station, self.memory.station, transaction.clock)),
             counts=counts,
             news=news or {},
         )
@@ -389,6 +492,27 @@ class Pipeline:
         return view_of(
             self.memory.station, self._builder.station_id, newest, self._settings, clock, self.completing.suggested
         )
+
+
+def _of_time(write: NewEvent | NewLabelProblem) -> Outcome:
+    """Return what comes of a label, or of a keyed entry without one, whose time is up."""
+    scanner = write.data.station.scanner
+    if isinstance(write, NewLabelProblem):
+        return Outcome(scanner=scanner, signal=Signal.REFUSED, writes=(write,), news={"keyed": "ended"})
+    return Outcome(scanner=scanner, signal=verdict_signal(write.data), writes=(write, *problems_of((write,))))
+
+
+def _lacking_by_hand(
+    symbols: Sequence[Symbol], decoded: Decoded, today: date, *, keyed: bool
+) -> tuple[pairing.Missing, ...]:
+    """Return what is still to be typed of a label: a number again; `keyed`: the code that ends keyed entry."""
+    typed = any(one.typed for one in symbols)
+    again = typed and keyed_entry.is_to_be_typed_again(symbols, today)
+    goes_on = keyed and (typed or not says_more(statements(decoded)))
+    return (
+        *((pairing.Missing.TYPED_AGAIN,) if again else ()),
+        *((pairing.Missing.END,) if goes_on else ()),
+    )
 
 
 def _like(read: SymbolRead, closed: tuple[Item, ...]) -> Meaning | None:
@@ -407,6 +531,8 @@ def _input(placement: Placement, *, waits: bool, idle: bool) -> Input:
     match placement.move:
         case Move.STRAY:
             return Input.STRAY
+        case Move.DISAGREES:
+            return Input.DISAGREES
         case Move.LATE:
             return Input.BEGINS if waits and idle else Input.LATE
         case Move.JOINS:

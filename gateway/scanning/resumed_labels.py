@@ -34,6 +34,7 @@ def with_label(station: Station, identity: str, data: cloudevent.ScanData, at_ns
         id=identity,
         scanner=data.station.scanner,
         symbols=symbols,
+        at_ns=at_ns,
         meaning=_meaning(data),
         label=Label(
             decoded=data.udi,

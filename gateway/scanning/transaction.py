@@ -11,11 +11,22 @@ from gateway.model import Disposition
 from gateway.outbox.entry import JournalledSymbol, NewEvent, Write
 from gateway.scanning.code_input import WRONG_QUANTITY
 from gateway.scanning.event_builder import EventBuilder, Reading
+from gateway.scanning.label_problems import problems_of
 from gateway.scanning.station_state import StationState
 from gateway.station import machine
 from gateway.station.machine import IllegalMoveError, Step
 from gateway.station.rules import AWAY
-from gateway.station.values import CaseClosed, Effect, Item, MoveTimes, OpenLabel, Published, TakenBack, UsedDespite
+from gateway.station.values import (
+    CaseClosed,
+    Effect,
+    Item,
+    KeyedEnded,
+    MoveTimes,
+    OpenLabel,
+    Published,
+    TakenBack,
+    UsedDespite,
+)
 from gateway.station.workflow import Output
 from gateway.system.clock import ClockReading
 
@@ -23,6 +34,7 @@ OF_SYMBOLS: Final[Mapping[Output, Signal]] = {Output.HOLD: Signal.MORE, Output.R
 """The signal for a symbol; of an item that becomes an event its verdict says it."""
 OF_CODES: Final[Mapping[Output, Signal]] = {
     Output.IDENTIFY: Signal.MORE,
+    Output.TYPE: Signal.MORE,
     Output.TAKE_BACK: Signal.ACCEPTED,
     Output.WITHDRAW: Signal.ACCEPTED,
     Output.BOOK: Signal.WARNING,
@@ -76,6 +88,11 @@ class ScanTransaction:
             if output is Output.CLOSE_CASE and self._unresolved:
                 self._answer = Signal.WARNING
 
+    @property
+    def stored(self) -> tuple[Write, ...]:
+        """What is to be stored: what came of the scan, and what is reported of labels that could not be read."""
+        return (*self.writes, *problems_of(self.writes))
+
     def confirm(self, identity: str) -> None:
         """Signal again what became of an event: a further symbol of its label was scanned."""
         data = self.memory.recent.get(identity)
@@ -91,7 +108,7 @@ class ScanTransaction:
                     draft = replace(draft, closes=item.scanner)
                     held = {name: one for name, one in self.memory.held.items() if name != item.scanner}
                     self.memory = replace(self.memory, held=held)
-                self._remember(draft, item.symbols[-1].at_ns)
+                self._remember(draft, item.at_ns)
                 self.writes.append(draft)
                 if item.scanner == self._scanner:
                     self._signals.append(verdict_signal(draft.data))
@@ -105,6 +122,8 @@ class ScanTransaction:
                 undone = self.memory.recent.get(done.id)
                 self.writes.append(self._builder.undo(effect, undone, self.clock))
                 self.memory = self.memory.without(done.id)
+            case KeyedEnded():
+                self.writes.append(self._builder.nothing_recorded(effect, self.clock))
             case CaseClosed():
                 closing = self._builder.case(effect, self.writes, self.clock)
                 self._unresolved = bool(closing.data.unresolved)
@@ -122,7 +141,7 @@ class ScanTransaction:
     def _choose_again(self, item: Item, draft: NewEvent) -> None:
         """Let what was chosen for an item that was refused hold for the label's next reading."""
         wrong = any(finding.code in WRONG_QUANTITY for finding in draft.data.verdict.findings)
-        at_ns = item.symbols[-1].at_ns
+        at_ns = item.at_ns
         station = machine.refused(self.memory.station, item, at_ns, self._times, quantity=not wrong)
         self.memory = replace(self.memory, station=station)
 

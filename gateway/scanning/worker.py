@@ -22,6 +22,7 @@ from gateway.outbox.writer import Outbox
 from gateway.recalls.newly_known import Relearning
 from gateway.scanning import station_note
 from gateway.scanning.inbox import MAX_BATCH, Inbox, Job, Notice
+from gateway.scanning.label_problems import problems_of
 from gateway.scanning.label_quality import LabelQuality
 from gateway.scanning.outcome import Answered, Outcome
 from gateway.scanning.pipeline import RESUMED_EVENTS, Pipeline
@@ -206,7 +207,7 @@ class Worker:
         left = self._outbox.left_open
         if left:
             log.warning("labels left half scanned go out as incomplete count=%d", len(left))
-            self._store([], clock)
+            self._store([problem for draft in left for problem in problems_of((draft,))], clock)
         try:
             note = self._outbox.station_note(station_note.KEY)
             self._store(self._pipeline.resume(self._outbox.recent(RESUMED_EVENTS), clock, note), clock)

@@ -20,11 +20,12 @@ import re
 from base64 import b32encode
 from collections.abc import Mapping
 from enum import StrEnum
+from string import ascii_uppercase
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from gateway.station.settings import Action, CountMode
+from gateway.station.settings import Action, CountMode, EntryReason
 
 PREFIX: Final = "QZSG1"
 SITE_TAG_LENGTH: Final = 5
@@ -59,6 +60,13 @@ Kind = Literal[
     "count",
     "end-count",
     "who-am-i",
+    "keyed",
+    "field",
+    "character",
+    "small-letter",
+    "erase",
+    "keyed-end",
+    "unlabelled",
 ]
 
 
@@ -76,6 +84,10 @@ class ControlCode(Struct, frozen=True, kw_only=True):
     """Of a quantity code that is one digit, 0 to 9: several in a row make a number."""
     count: CountMode | None = None
     """Of a code that begins a count of stock."""
+    unread: EntryReason | None = None
+    """Of a code that begins keyed entry, or books an item without a label: why nothing is scanned."""
+    text: str = ""
+    """Of a character its character, of a field its GS1 Application Identifier."""
 
 
 class Foreign(StrEnum):
@@ -109,6 +121,24 @@ class ForeignCode(Struct, frozen=True, kw_only=True):
 REASONS: Final = ("expired", "damaged", "opened-unused", "recalled", "wrong-item", "contaminated", "other")
 """Why an article is thrown away, as an event's `reason` says it."""
 
+MARKS: Final[Mapping[str, str]] = {
+    "DASH": "-",
+    "SLASH": "/",
+    "DOT": ".",
+    "UNDERSCORE": "_",
+    "PLUS": "+",
+    "DOLLAR": "$",
+    "PERCENT": "%",
+    "SPACE": " ",
+    "EQUALS": "=",
+    "AMPERSAND": "&",
+    "COMMA": ",",
+    "MORE": ">",
+    "BRACE": "}",
+    "ASTERISK": "*",
+}
+"""Marks that lot and serial numbers have, and those that HIBC and ISBT 128 texts are made of."""
+
 COMMANDS: Final[Mapping[str, ControlCode]] = {
     "CONSUME": ControlCode(kind="action", action="consume"),
     "RECEIVE": ControlCode(kind="action", action="receive"),
@@ -134,6 +164,19 @@ COMMANDS: Final[Mapping[str, ControlCode]] = {
     "CLEARCONTEXT": ControlCode(kind="clear-context"),
     "CLOSECASE": ControlCode(kind="close-case"),
     "WHOAMI": ControlCode(kind="who-am-i"),
+    "KEYDAMAGED": ControlCode(kind="keyed", unread="damaged"),
+    "KEYNOCODE": ControlCode(kind="keyed", unread="no-code"),
+    "KEYNOTREAD": ControlCode(kind="keyed", unread="not-read"),
+    "UNLABELLED": ControlCode(kind="unlabelled", unread="no-label"),
+    "KEYARTICLE": ControlCode(kind="field", text="01"),
+    "KEYEXPIRY": ControlCode(kind="field", text="17"),
+    "KEYLOT": ControlCode(kind="field", text="10"),
+    "KEYSERIAL": ControlCode(kind="field", text="21"),
+    **{f"CHAR{letter}": ControlCode(kind="character", text=letter) for letter in ascii_uppercase},
+    **{f"CHAR{name}": ControlCode(kind="character", text=mark) for name, mark in MARKS.items()},
+    "SMALLLETTER": ControlCode(kind="small-letter"),
+    "KEYERASE": ControlCode(kind="erase"),
+    "KEYEND": ControlCode(kind="keyed-end"),
 }
 """Every command but the quantities, `QTY1` to `QTY999`."""
 

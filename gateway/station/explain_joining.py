@@ -81,6 +81,7 @@ def _item(made: Placement, before: Item | None, number: int, profile: ProfileNam
         id=before.id if before is not None and joins else str(number),
         scanner="",
         symbols=made.symbols,
+        at_ns=number,
         meaning=Meaning(action="consume"),
         label=label,
         missing=missing(label.decoded, texts, _UNKNOWN, PROFILES[profile]),

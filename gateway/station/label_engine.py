@@ -11,6 +11,7 @@ symbol is compared with them, the waiting one first, then the newest:
 | says nothing that a label does not say | KNOWN | it belongs to it: no event |
 | adds to the waiting label | JOINS | held, or the whole label is an event |
 | adds to a label just closed | LATE | that event is undone (`label-completed`), the whole one follows |
+| is typed otherwise than the waiting label was | DISAGREES | refused; what was typed before is given up for it |
 | is another label's, or none of these | NEW | a label by itself, or the first symbol of one |
 | cannot be the waiting label's | STRAY | an event of its own, or refused; the label still waits |
 
@@ -41,6 +42,7 @@ from msgspec.structs import replace
 
 from gateway.model import Article, Decoded, Finding, Issuer, LookUp, Match, Severity
 from gateway.station.assets import asset_of
+from gateway.station.keyed_entry import is_to_be_typed_again, without_disputed
 from gateway.station.label import (
     Statements,
     contradict,
@@ -50,7 +52,7 @@ from gateway.station.label import (
     statements,
 )
 from gateway.station.label_part import own_fault
-from gateway.station.pairing import LINEAR_GS1, WHOLE_GS1, is_element_string, joined
+from gateway.station.pairing import BY_HAND, LINEAR_GS1, WHOLE_GS1, is_element_string, joined
 from gateway.station.values import MAX_SYMBOLS, Item, Label, Symbol
 from gateway.station.verdict import SHELF_LABELS
 from gateway.udi.checks import hibc_check_character
@@ -71,6 +73,7 @@ class Move(StrEnum):
     JOINS = "joins"
     LATE = "late"
     STRAY = "stray"
+    DISAGREES = "disagrees"
 
 
 class SymbolRead(Struct, frozen=True, kw_only=True):
@@ -98,13 +101,20 @@ class Placement(Struct, frozen=True, kw_only=True):
 
 
 def place(
-    new: SymbolRead, open_item: Item | None, closed: Sequence[Item], *, window_ns: int, today: date
+    new: SymbolRead,
+    open_item: Item | None,
+    closed: Sequence[Item],
+    *,
+    window_ns: int,
+    today: date,
+    keyed: bool = False,
 ) -> Placement:
     """Return where a symbol belongs.
 
-    `closed`: the scanner's items of the last window that mean the same (action, context), oldest first.
+    `closed`: the scanner's items of the last window that mean the same (action, context), oldest first. `keyed`: the
+    open item is what is typed between the codes that begin and end keyed entry.
     """
-    return _Engine(new, open_item, closed, window_ns, today).place()
+    return _Engine(new, open_item, closed, window_ns, today, keyed=keyed).place()
 
 
 def own_number(text: str, items: Iterable[Item]) -> Item | None:
@@ -131,7 +141,14 @@ class _Engine:
     """The comparison of one symbol with the labels before it."""
 
     def __init__(
-        self, new: SymbolRead, open_item: Item | None, closed: Sequence[Item], window_ns: int, today: date
+        self,
+        new: SymbolRead,
+        open_item: Item | None,
+        closed: Sequence[Item],
+        window_ns: int,
+        today: date,
+        *,
+        keyed: bool,
     ) -> None:
         self._new = new
         self._open = open_item
@@ -139,14 +156,19 @@ class _Engine:
         """The newest first."""
         self._window_ns = window_ns
         self._today = today
+        self._keyed = keyed
 
     @cached_property
     def _said(self) -> Statements:
         """What the symbol says; most have no label to be compared with."""
         return statements(self._new.decoded)
 
-    def place(self) -> Placement:
+    def place(self) -> Placement:  # noqa: PLR0911 - one a rule
         new, decoded = self._new, self._new.decoded
+        if self._open is not None and new.symbol.typed and any(one.typed for one in self._open.symbols):
+            typed = self._place_typed(self._open)
+            if typed is not None:
+                return typed
         if self._open is not None and _has(self._open, new.symbol):
             return Placement(move=Move.SAME)
         if decoded.device_identifier is None and (decoded.issuer is None or new.look_up.match in SHELF_LABELS):
@@ -158,6 +180,26 @@ class _Engine:
         if not decoded.ok and not (decoded.device_identifier is None and _costs_itself_only(decoded)):
             return self._by_itself(aside=True)
         return self._place_part() or self._not_joined()
+
+    def _place_typed(self, item: Item) -> Placement | None:
+        """Place what is typed beside what was typed before: further, again, or otherwise; None: of another label."""
+        new, its = self._new.decoded, item.label.decoded
+        both = new.device_identifier is not None and its.device_identifier is not None
+        other = both and new.device_identifier != its.device_identifier
+        if new.issuer is not its.issuer or (other and not self._keyed):
+            return None
+        known = statements(its)
+        if not other and not contradict(self._said, known):
+            nothing_new = says_nothing_new(self._said, known) and (both or new.device_identifier is None)
+            if nothing_new and not is_to_be_typed_again(item.symbols, self._today):
+                return Placement(move=Move.SAME)
+            return self._join(item)
+        left = without_disputed(item.symbols, new, self._today, article=self._keyed)
+        if left is None:  # a symbol that was read says otherwise: it stands
+            return Placement(move=Move.DISAGREES, symbols=item.symbols, label=item.label)
+        symbols = (*left, self._new.symbol)
+        decoded = joined(symbols, self._today) if left else new
+        return Placement(move=Move.DISAGREES, symbols=symbols, label=self._label(decoded, symbols))
 
     def _place_number(self) -> Placement:
         """Place an article's own number, which is no UDI."""
@@ -207,6 +249,8 @@ class _Engine:
         other = new.issuer is not label.decoded.issuer or (mine is not None and its is not None and mine != its)
         if other or contradict(self._said, known) or not _is_linked(item, self._new):
             return None
+        if self._is_late_for(item):
+            return None
         nothing_new = says_nothing_new(self._said, known) and (mine is None or its is not None)
         if nothing_new or (mine is None) is (its is None):
             return not nothing_new
@@ -216,6 +260,11 @@ class _Engine:
         # A whole 2D label gets nothing from a half that came before it, unless that half is its own.
         half_is_another = _is_two_dimensional(self._new) and says_more(self._said) and not shares
         return None if half_is_another and not says_nothing_new(known, self._said) else True
+
+    def _is_late_for(self, item: Item) -> bool:
+        """Return whether a label is open only because people type slowly, and nothing but time would join it."""
+        waits = not BY_HAND.isdisjoint(item.missing) and not self._new.symbol.typed
+        return waits and self._new.symbol.at_ns - item.at_ns > self._window_ns and self._is_unlinked(item)
 
     def _shares(self, item: Item) -> bool:
         return share_a_piece(self._said, statements(item.label.decoded))
@@ -310,7 +359,7 @@ class _Engine:
         label, its = other.label, other.label.decoded.device_identifier
         if label.decoded.issuer is not decoded.issuer or its == decoded.device_identifier:
             return False
-        if abs(other.symbols[0].at_ns - began_ns) > self._window_ns:
+        if abs(other.began_ns - began_ns) > self._window_ns:
             return False
         known_without = label.article is not None and not other.missing
         return label.unlinked or its is None or (not says_more(statements(label.decoded)) and not known_without)

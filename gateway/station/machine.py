@@ -8,6 +8,7 @@ symbols of a label is about what comes behind the label. How long things last:
 | discard, return, explant | the scanner's | with its next item; after `action_ns` without one; locked by a code: when it is ended, or after `lasting_ns` without an item |
 | receive, inventory, order, transfer | the scanner's | when nothing was scanned under them for `lasting_ns` |
 | a quantity | the scanner's | with its next item; with the action, where that lasts, else after `action_ns` |
+| keyed entry | the scanner's | with its label; `keyed_ns` after the last character |
 | the context | the station's, a member of staff the scanner's | all of it, when nothing was scanned for `context_ns` |
 | undoing | the station's | `undo_ns` after the last event or undo |
 
@@ -21,10 +22,11 @@ from uuid import NAMESPACE_OID, uuid5
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.station import binding, pushed_case
+from gateway.station import binding, keyed_entry, pushed_case
 from gateway.station.context import ContextItem
 from gateway.station.control_codes import ControlCode
-from gateway.station.settings import LASTING, Action
+from gateway.station.pairing import BY_HAND
+from gateway.station.settings import LASTING, Action, EntryReason
 from gateway.station.values import (
     CANCELLED,
     LABEL_COMPLETED,
@@ -38,6 +40,7 @@ from gateway.station.values import (
     Done,
     Effect,
     Item,
+    KeyedEntry,
     Label,
     Meaning,
     MoveTimes,
@@ -96,12 +99,15 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     """Of an undo: id of an event -> the events that repeat it."""
     count: Count | None = None
     """Of a code that begins a count."""
+    entry: KeyedEntry | None = None
+    """KEYED, KEY and MISTYPED: the keyed entry as it is then."""
 
 
 _STATES: Final[Mapping[Region, tuple[Callable[[Station, str], bool], State, State]]] = {
     Region.PAIRING: (lambda station, scanner: scanner in station.open_items, State.IDLE, State.WAITING),
     Region.ACTION: (lambda station, scanner: scanner in station.chosen, State.DEFAULT, State.CHOSEN),
     Region.QUANTITY: (lambda station, scanner: scanner in station.counted, State.ONE, State.COUNTED),
+    Region.KEYED: (lambda station, scanner: scanner in station.keyed, State.SCANNED, State.TYPED),
     Region.CONTEXT: (lambda station, _: bool(station.context), State.EMPTY, State.SET),
     Region.QUESTION: (lambda station, _: binding.asks(station), State.QUIET, State.ASKED),
     Region.UNDO: (lambda station, _: bool(station.done), State.CLOSED, State.OPEN),
@@ -129,7 +135,7 @@ def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
     return Step(station=move.station, effects=tuple(move.effects), outputs=tuple(move.outputs))
 
 
-def elapse(  # noqa: C901 - one branch for each thing that ends by time
+def elapse(  # noqa: C901, PLR0912 - one branch for each thing that ends by time
     station: Station, at_ns: int, times: MoveTimes, scanner: str | None = None
 ) -> Step:
     """Let time pass until `at_ns`: what has run out ends.
@@ -151,6 +157,10 @@ def elapse(  # noqa: C901 - one branch for each thing that ends by time
         for name, item in sorted(station.open_items.items(), key=lambda one: one[1].until_ns):
             if at_ns > item.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
                 ended(Region.PAIRING, name)
+    if station.keyed:
+        for name, entry in station.keyed.items():
+            if at_ns > entry.until_ns + (0 if name == scanner else ON_THE_WIRE_NS):
+                ended(Region.KEYED, name)
     for name in [name for name, one in station.chosen.items() if at_ns > one.until_ns]:
         ended(Region.ACTION, name)
     for name in [name for name, one in station.counted.items() if at_ns > one.until_ns]:
@@ -180,6 +190,7 @@ def deadline_ns(station: Station) -> int | None:
             *((station.ended.until_ns,) if station.ended and station.ended.asks else ()),
             *(one.until_ns for one in station.chosen.values()),
             *(one.until_ns for one in station.counted.values()),
+            *(one.until_ns + ON_THE_WIRE_NS for one in station.keyed.values()),
             *((station.undo_until_ns,) if station.done else ()),
             *((pushed,) if pushed is not None else ()),
         ),
@@ -331,6 +342,8 @@ class _Move:
     def _pair(self, output: Output) -> None:
         what, items = self._what, dict(self.station.open_items)
         match output:
+            case Output.REFUSE:
+                pass
             case Output.PUBLISH:
                 own = what.input is Input.STRAY  # the open item stays open
                 before = None if own else items.pop(what.scanner, None)
@@ -349,7 +362,7 @@ class _Move:
                 self.effects.append(OpenLabel(item=items[what.scanner]))
             case Output.REMIND:
                 item = items[what.scanner]
-                until_ns = self._later(item.until_ns, self._times.pairing_ns)
+                until_ns = self._later(item.until_ns, self._wait_ns(item.missing))
                 items[what.scanner] = replace(item, label=what.label or item.label, until_ns=until_ns)
                 self.station = replace(self.station, open_items=items)
             case Output.CONFIRM:
@@ -407,10 +420,10 @@ class _Move:
     def _item(self, before: Item | None) -> Item:
         """Return the item with the symbol that was read: `before`, a closed one that it takes up, or a new one."""
         what = self._what
-        if not what.symbols or what.label is None:
+        if what.label is None or not (what.symbols or what.input is Input.UNLABELLED):
             raise IllegalMoveError(f"{what.input} without a symbol")
         taken_up = [one for one in self.station.closed_items.get(what.scanner, ()) if one.id in what.replaces]
-        first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.symbols[0].at_ns, default=None)
+        first = min((*taken_up, *((before,) if before else ())), key=lambda one: one.began_ns, default=None)
         if before is not None and before.meaning.quantity_given:  # said anew for the label that is scanned again
             first = before
         if first is None or self._is_another(first.meaning, what.label):
@@ -421,11 +434,34 @@ class _Move:
             id=what.id if before is None else before.id,
             scanner=what.scanner,
             symbols=what.symbols,
+            at_ns=what.at_ns,
             meaning=meaning,
             label=what.label,
             missing=what.missing,
-            until_ns=what.at_ns + self._times.pairing_ns,
+            until_ns=what.at_ns + self._wait_ns(what.missing),
+            unread=self._unread(),
         )
+
+    def _wait_ns(self, missing: tuple[str, ...]) -> int:
+        """Return how long a label waits for its next symbol: people type more slowly than they scan."""
+        return self._times.pairing_ns if BY_HAND.isdisjoint(missing) else self._times.keyed_ns
+
+    def _unread(self) -> EntryReason | None:
+        """Return why an item was not scanned; None for one that was."""
+        what = self._what
+        if what.input is Input.UNLABELLED:
+            return what.code.unread if what.code else None
+        entry = self.station.keyed.get(what.scanner)
+        return entry.unread if entry is not None and any(one.typed for one in what.symbols) else None
+
+    def key(self, what: Input) -> None:
+        """Begin, go on with or end keyed entry."""
+        scanner, at_ns = self._what.scanner, self._what.at_ns
+        self.station, ended = keyed_entry.moved(
+            self.station, what, scanner, self._what.entry, at_ns, self._times.keyed_ns
+        )
+        if ended is not None:
+            self.effects.append(ended)
 
     def _is_another(self, meaning: Meaning, label: Label) -> bool:
         """Return whether a label taken for one scanned again turns out to be another piece's, by its lot or serial."""
@@ -586,6 +622,7 @@ class _Move:
 _MOVES: Final[Mapping[Region, Callable[[_Move, Input], None]]] = {
     Region.ACTION: _Move.choose,
     Region.QUANTITY: _Move.count,
+    Region.KEYED: _Move.key,
     Region.CONTEXT: _Move.set_context,
     Region.QUESTION: _Move.ask,
     Region.UNDO: _Move.undo,

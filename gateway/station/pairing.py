@@ -51,6 +51,14 @@ class Missing(StrEnum):
     LOT = "lot"
     SERIAL = "serial"
     EXPIRY = "expiry"
+    TYPED_AGAIN = "typed-again"
+    """Lot, serial or donation number was typed once: it has no check digit that proves it."""
+    END = "end"
+    """The code that ends keyed entry."""
+
+
+BY_HAND: Final = frozenset({Missing.TYPED_AGAIN, Missing.END})
+"""What a person has to type; all else stands in a further symbol."""
 
 
 _WHAT: Final[Mapping[str, str]] = {
@@ -158,7 +166,8 @@ def _as_warning(found: Finding) -> Finding:
 
 
 def missing_part(lacking: Sequence[str], issuer: Issuer | None) -> MissingPart | None:
-    """Name for the verdict what a label lacks; None for one that lacks nothing."""
+    """Name for the verdict what a label lacks; None for one that lacks nothing, or that was not typed to its end."""
+    lacking = [one for one in lacking if one not in BY_HAND]
     if not lacking:
         return None
     elements = _ELEMENTS.get(issuer, {}) if issuer else {}
@@ -196,11 +205,6 @@ def _isbt(decoded: Decoded, symbols: int) -> tuple[Missing, ...]:
     if len(decoded.elements) <= symbols and decoded.expiration_date is None and not blood_bag:
         lacking.append(Missing.EXPIRY)
     return tuple(lacking)
-
-
-def is_typed(symbol: Symbol) -> bool:
-    """Return whether a symbol is the printed text of one, typed with its brackets (GenSpecs 4.14)."""
-    return symbol.symbology is None and symbol.text.lstrip().startswith("(")
 
 
 def is_element_string(text: str) -> bool:

@@ -8,7 +8,7 @@ Hashed: HMAC-SHA-256, the same for the same identity, with the id of its key. Fo
 box, and a person number is found by trying all.
 """
 
-import secrets
+import os
 from base64 import b64encode
 from typing import Final, Literal
 
@@ -48,7 +48,7 @@ class Protector:
         """`seal_key`: the public key. `hmac_key`: (id, secret). `session_key`: of the marks; None: of this object."""
         self._seal_key = seal_key
         self._hmac_key = hmac_key
-        self._session_key = session_key or secrets.token_bytes(LEAST_HMAC_KEY_BYTES)
+        self._session_key = session_key or os.urandom(LEAST_HMAC_KEY_BYTES)
 
     def can(self, mode: Mode) -> bool:
         """Return whether there is a key for a mode."""

@@ -136,6 +136,22 @@ RULES: Final[Mapping[str, Rule]] = {
         _WARNING,
         "GenSpecs 4.14: a linear symbol with production identifiers does not name its GTIN",
     ),
+    "LABEL_KEYED": _everywhere(
+        "The label, or a part of it, could not be read and was typed; what check digits and a second typing prove "
+        "was proved.",
+        _INFO,
+        "GenSpecs 4.14: the human readable interpretation stands in for a symbol that cannot be read",
+    ),
+    "KEYED_ONCE": _everywhere(
+        "Lot, serial or donation number was typed once and not again: no check digit proves it.",
+        _WARNING,
+        "[station] keyed_seconds; GenSpecs 3.4.1 and 3.5.2: AI 10 and 21 have no check digit",
+    ),
+    "UNLABELLED": _everywhere(
+        "The item has no label: one piece is recorded, and what it is is not known.",
+        _WARNING,
+        "how the box works: what is used is recorded, also where nothing identifies it",
+    ),
     "LOWER_TRUST": _everywhere(
         "Characters may be missing or be others, because of how the scanner sent the code: read the label.",
         _WARNING,

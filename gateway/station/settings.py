@@ -9,6 +9,9 @@ from gateway.model import Severity
 
 Action = Literal["consume", "receive", "return", "discard", "inventory", "order", "transfer", "explant"]
 CountMode = Literal["replace", "add"]
+EntryReason = Literal["damaged", "no-code", "not-read", "no-label"]
+"""Why an item was not scanned: its code is damaged, it has only print, the scanner does not read it, there is no
+label."""
 LASTING: Final = frozenset({"receive", "inventory", "order", "transfer"})
 """Actions over many items: they last while goods are unpacked and shelves are counted."""
 
@@ -39,6 +42,9 @@ class StationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     refused, and booked by the code `used despite`; what is expired is recorded with a warning."""
     pairing_seconds: Annotated[int, Meta(ge=1, le=60)] = 5
     """A label of several symbols: how long each next one is waited for. Then the label goes out as incomplete."""
+    keyed_seconds: Annotated[int, Meta(ge=10, le=600)] = 60
+    """Keyed entry of a label that cannot be read: how long each next character, or the second typing of a lot or
+    serial number, is waited for. Then the label goes out as it stands, with a warning."""
     repeat_seconds: Annotated[int, Meta(ge=0, le=86_400)] | None = None
     """The same label again within so long is marked as a repeat of the first; left out, as the profile has it
     (operating-room 120, supply-room and clinic 60); 0 marks none."""

@@ -12,7 +12,7 @@ from drivers.model import InputQuality
 from gateway.model import Article, Decoded, Match
 from gateway.station.context import ContextItem, ContextKind
 from gateway.station.protect import PersonRef
-from gateway.station.settings import Action, CountMode
+from gateway.station.settings import Action, CountMode, EntryReason
 
 EndedWhy = Literal["time", "restart", "replaced", "cleared", "closed", "pushed"]
 """Why a context ended: not used for its time; the daemon was away for longer than it is kept; another patient or
@@ -22,7 +22,7 @@ ONE_ITEM: Final = frozenset({"discard", "return", "explant", "undo"})
 """Actions that hold for one item: left on by one person they would falsify what the next one uses."""
 SAME_CODE_NS: Final = 3_000_000_000
 """A code that does one thing (ONCE), again on a scanner within so long and nothing else between: read twice."""
-ONCE: Final = frozenset({"undo", "used-despite", "same-patient", "close-case", "end-count"})
+ONCE: Final = frozenset({"undo", "used-despite", "same-patient", "close-case", "end-count", "unlabelled"})
 """Kinds of control codes that do one thing."""
 TOGETHER_NS: Final = 60_000_000_000
 """A patient scanned so shortly behind a case, or a case behind a patient, is of it."""
@@ -30,6 +30,10 @@ QUESTION_NS: Final = 4 * 3_600_000_000_000
 """How long the screen's question after a context can be answered: a long operation. Then it is scanned anew."""
 MAX_SYMBOLS: Final = 8
 """Symbols of one item: the labels of ISBT 128 have up to six. One that goes on is no label."""
+MAX_REFUSED: Final = 8
+"""Refusals of one keyed entry that are remembered, for the report of the label's problem."""
+MAX_TYPED: Final = 80
+"""Characters of one field that is typed code by code: the longest HIBC or ISBT 128 text of a label is shorter."""
 MAX_CLOSED: Final = 8
 """Labels just closed that a scanner remembers: more than a person scans within the longest window but one."""
 MAX_UNDO: Final = 32
@@ -49,6 +53,8 @@ class MoveTimes(Struct, frozen=True, kw_only=True):
     """What the table's moves need to know of the configuration. Nanoseconds."""
 
     pairing_ns: int
+    keyed_ns: int
+    """Of each step of keyed entry."""
     action_ns: int
     """Of an action for one item, and of a quantity."""
     lasting_ns: int
@@ -106,6 +112,11 @@ class Symbol(Struct, frozen=True, kw_only=True):
     redacted: bool = False
     """Something about a person was taken out of it."""
 
+    @property
+    def typed(self) -> bool:
+        """It is no symbol: a person has typed what is printed."""
+        return InputQuality.TYPED in self.quality
+
 
 class Label(Struct, frozen=True, kw_only=True):
     """What the symbols of an item say together, and what there is to know to compare a further one with them."""
@@ -139,13 +150,22 @@ class Item(Struct, frozen=True, kw_only=True):
     """Of the event it is or becomes."""
     scanner: str
     symbols: tuple[Symbol, ...]
-    """In the order they were read."""
+    """In the order they were read; none of an item without a label."""
+    at_ns: int
+    """When its newest symbol was read, or the code for an item without a label."""
     meaning: Meaning
     label: Label = Label()
     missing: tuple[str, ...] = ()
     """What is still to be scanned: names of `gateway.station.pairing.Missing`."""
     until_ns: int = 0
     """How long a further symbol is taken for one of this label."""
+    unread: EntryReason | None = None
+    """Why it was typed, or not even that; None for one that was scanned, or typed without saying why."""
+
+    @property
+    def began_ns(self) -> int:
+        """When its first symbol was read."""
+        return self.symbols[0].at_ns if self.symbols else self.at_ns
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -173,6 +193,25 @@ class Counted(Struct, frozen=True, kw_only=True):
     until_ns: int
     digits: int = 0
     """How many digit codes have made it; 0: a code for the whole number."""
+
+
+class KeyedEntry(Struct, frozen=True, kw_only=True):
+    """Keyed entry that is under way on a scanner: see `gateway.station.keyed_entry`."""
+
+    id: str
+    """Of the event that says that nothing could be recorded, should it come to that."""
+    unread: EntryReason
+    until_ns: int = 0
+    field: str = ""
+    """GS1 Application Identifier of the field that is being typed; empty for a whole text."""
+    text: str = ""
+    """What has been typed of it."""
+    small: bool = False
+    """The next letter is a small one."""
+    begun: bool = False
+    """Something was typed or scanned that stands in the open item."""
+    refused: tuple[str, ...] = ()
+    """Codes of the findings for which something typed was refused, MAX_REFUSED at most."""
 
 
 class PushedCase(Struct, frozen=True, kw_only=True):
@@ -239,6 +278,8 @@ class Station(Struct, frozen=True, kw_only=True):
     """Scanner -> the action chosen there."""
     counted: Mapping[str, Counted] = {}
     """Scanner -> the quantity given there."""
+    keyed: Mapping[str, KeyedEntry] = {}
+    """Scanner -> its keyed entry."""
     fell_back: Mapping[str, Action] = {}
     """Scanner -> the action that ended there by time, until its next item."""
     quantity_ended: frozenset[str] = frozenset()
@@ -299,6 +340,16 @@ class UsedDespite(Struct, frozen=True, kw_only=True):
     """Id of the refused event."""
 
 
+class KeyedEnded(Struct, frozen=True, kw_only=True):
+    """Keyed entry has ended by time, and nothing was typed that could be recorded: that is to be published."""
+
+    id: str
+    scanner: str
+    at_ns: int
+    entry: KeyedEntry
+    context: tuple[ContextItem, ...]
+
+
 class CaseClosed(Struct, frozen=True, kw_only=True):
     """A case is closed, and its event is to be published."""
 
@@ -310,4 +361,4 @@ class CaseClosed(Struct, frozen=True, kw_only=True):
     """When the case, or without one the patient, was scanned first."""
 
 
-Effect = Published | OpenLabel | TakenBack | UsedDespite | CaseClosed
+Effect = Published | OpenLabel | TakenBack | UsedDespite | CaseClosed | KeyedEnded

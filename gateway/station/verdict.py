@@ -7,7 +7,7 @@ a rule matters depends on the kind of place (`gateway.station.rules`); a site ca
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -76,6 +76,9 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     missing: MissingPart | None = None
     interleaved: bool = False
     """Another label was under way when its symbols were joined."""
+    entry: Literal["scanned", "keyed", "unlabelled"] = "scanned"
+    typed_once: bool = False
+    """Lot, serial or donation number was typed, and not typed again."""
     max_age_days: int | None = None
     """`[articles] max_age_days`; None: a master is never too old."""
     meaning: Meaning = PLAIN
@@ -105,8 +108,10 @@ def judge(
         *_expiry(decoded, clock, settings),
         *(
             _article(decoded, look_up, clock, half=circumstances.missing is not None)
-            if asset is None
+            if asset is None and circumstances.entry != "unlabelled"
             else _unit(asset)
+            if asset is not None
+            else ()
         ),
         *_reading(circumstances),
         *_master(look_up, clock, circumstances.max_age_days),
@@ -219,6 +224,12 @@ def _reading(circumstances: Circumstances) -> Iterator[Made]:
     if missing is not None:
         message = f"the label is incomplete, {missing.what} is missing: no further symbol came in time"
         yield "INCOMPLETE_LABEL", message, missing.element
+    if circumstances.entry == "unlabelled":
+        yield "UNLABELLED", "the item has no label: what it is is not known", None
+    if circumstances.entry == "keyed":
+        yield "LABEL_KEYED", "the label could not be read, and was typed", None
+    if circumstances.typed_once:
+        yield "KEYED_ONCE", "lot or serial number was typed once, and not again: read it on the label", None
     if circumstances.interleaved:
         yield "LABELS_INTERLEAVED", "lot or serial number may be another label's: two were begun at once", None
     if circumstances.quality and (doubts := sorted(circumstances.quality & LOWER_TRUST)):

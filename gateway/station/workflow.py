@@ -1,6 +1,6 @@
 """The workflow of a station as a transition table: its states, what can happen, and what comes of it. Pure.
 
-Six regions go their own ways at the same time: pairing, action and quantity (one of each for each scanner),
+Seven regions go their own ways at the same time: pairing, action, quantity and keyed entry (for each scanner),
 context, question and undo (of the station). Each input reaches every region that has a row for it. Where a region
 knows an input, but not in its present state, the move is illegal. `gateway.station.machine` makes the moves.
 
@@ -19,6 +19,7 @@ class Region(StrEnum):
     PAIRING = "pairing"
     ACTION = "action"
     QUANTITY = "quantity"
+    KEYED = "keyed entry"
     CONTEXT = "context"
     QUESTION = "question"
     UNDO = "undo"
@@ -33,6 +34,8 @@ class State(StrEnum):
     CHOSEN = "action chosen"
     ONE = "one piece"
     COUNTED = "quantity given"
+    SCANNED = "codes are scanned"
+    TYPED = "the label is typed"
     EMPTY = "no context"
     SET = "context set"
     QUIET = "no question"
@@ -61,6 +64,17 @@ class Input(StrEnum):
     """It says nothing that a label just closed does not say."""
     LATE = "late symbol"
     """It belongs to a label just closed and says more."""
+    DISAGREES = "typed again, and otherwise"
+    """Lot or serial number, or the article in keyed entry, typed a second time, and not as the first time."""
+    KEYED = "keyed-entry code"
+    """What is scanned or typed next is one label, until the code that ends it."""
+    KEY = "character or field code"
+    MISTYPED = "typed wrong"
+    """What was typed proves to be none: a wrong check digit, no date. The field is typed anew."""
+    LEFT = "another label in keyed entry"
+    """A symbol was scanned that is not of the label that is typed: keyed entry ends before it."""
+    UNLABELLED = "no-label code"
+    """An item that has no label: booked without saying what it is."""
     TAKEN_BACK = "item to take back"
     """A label scanned behind the code `take back an item`, whose event was found."""
     NOT_FOUND = "item to take back, not found"
@@ -115,6 +129,10 @@ class Output(StrEnum):
     """The events of what the label was so far are undone, and the item with this symbol becomes an event."""
     CLOSE = "close"
     """The open item becomes an event as it stands."""
+    TYPE = "type"
+    """The code is obeyed, and more is to be typed."""
+    GIVE_UP = "give up"
+    """Keyed entry ends without anything to be recorded: only that a label could not be read."""
     WITHDRAW = "withdraw"
     """The event of CLOSE is taken back with it: nothing is booked, and no symbol is lost."""
     TAKE_BACK = "take back"
@@ -146,13 +164,17 @@ class Row(NamedTuple):
     outputs: tuple[Output, ...] = ()
 
 
-ITEMS: Final = (Input.WHOLE, Input.BEGINS)
+ITEMS: Final = (Input.WHOLE, Input.BEGINS, Input.UNLABELLED)
 """With them a new item begins."""
-_FURTHER: Final = (*(Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY, Input.KNOWN, Input.LATE),)
+_FURTHER: Final = (
+    *(Input.CONTINUES, Input.COMPLETES, Input.SAME, Input.STRAY, Input.KNOWN, Input.LATE),
+    Input.DISAGREES,
+)
 SYMBOLS: Final = (*ITEMS, *_FURTHER)
 _IDLE, _WAITING = (State.IDLE,), (State.WAITING,)
 _DEFAULT, _CHOSEN = (State.DEFAULT,), (State.CHOSEN,)
 _ONE, _COUNTED = (State.ONE,), (State.COUNTED,)
+_SCANNED, _TYPED = (State.SCANNED,), (State.TYPED,)
 _EMPTY, _SET = (State.EMPTY,), (State.SET,)
 _QUIET, _ASKED = (State.QUIET,), (State.ASKED,)
 
@@ -167,7 +189,9 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.IDLE, Input.BEGINS): Row(_WAITING, (Output.HOLD,)),
         (State.IDLE, Input.KNOWN): Row(_IDLE, (Output.CONFIRM,)),
         (State.IDLE, Input.LATE): Row(_IDLE, (Output.REPLACE,)),
+        (State.IDLE, Input.UNLABELLED): Row(_IDLE, (Output.PUBLISH,)),
         (State.IDLE, Input.CANCEL): Row(_IDLE, (Output.ACCEPT,)),
+        **_same(State.IDLE, (Input.KEYED, Input.KEY, Input.MISTYPED, Input.LEFT)),
         **_same(State.IDLE, (Input.UNDO, Input.AGAIN, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE)),
         (State.WAITING, Input.SAME): Row(_WAITING, (Output.REMIND,)),
         (State.WAITING, Input.AGAIN): Row(_WAITING),
@@ -178,10 +202,16 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.WAITING, Input.LATE): Row(_WAITING, (Output.REPLACE,)),
         (State.WAITING, Input.WHOLE): Row(_IDLE, (Output.CLOSE, Output.PUBLISH)),
         (State.WAITING, Input.BEGINS): Row(_WAITING, (Output.CLOSE, Output.HOLD)),
+        (State.WAITING, Input.UNLABELLED): Row(_IDLE, (Output.CLOSE, Output.PUBLISH)),
+        (State.WAITING, Input.DISAGREES): Row(_WAITING, (Output.HOLD, Output.REFUSE)),
+        **_same(State.WAITING, (Input.KEY, Input.MISTYPED)),
         (State.WAITING, Input.CANCEL): Row(_IDLE, (Output.CLOSE, Output.WITHDRAW)),
         **{
             (State.WAITING, one): Row(_IDLE, (Output.CLOSE,))
-            for one in (Input.UNDO, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE, Input.ELAPSED)
+            for one in (
+                *(Input.UNDO, Input.TAKEN_BACK, Input.NOT_FOUND, Input.CLOSE_CASE),
+                *(Input.KEYED, Input.LEFT, Input.ELAPSED),
+            )
         },
     },
     Region.ACTION: {
@@ -212,6 +242,21 @@ TABLE: Final[Mapping[Region, Mapping[tuple[State, Input], Row]]] = {
         (State.COUNTED, Input.CANCEL): Row(_ONE),
         (State.COUNTED, Input.ELAPSED): Row(_ONE),
         **{(State.COUNTED, given): Row(_ONE) for given in ITEMS},
+    },
+    Region.KEYED: {
+        (State.SCANNED, Input.KEYED): Row(_TYPED, (Output.TYPE,)),
+        **_same(State.SCANNED, (Input.CANCEL, *SYMBOLS)),
+        (State.TYPED, Input.KEYED): Row(_TYPED, (Output.TYPE,)),
+        (State.TYPED, Input.KEY): Row(_TYPED, (Output.TYPE,)),
+        (State.TYPED, Input.MISTYPED): Row(_TYPED, (Output.REFUSE,)),
+        (State.TYPED, Input.LEFT): Row(_SCANNED),
+        (State.TYPED, Input.CANCEL): Row(_SCANNED),
+        (State.TYPED, Input.ELAPSED): Row(_SCANNED, (Output.GIVE_UP,)),
+        **{(State.TYPED, one): Row(_SCANNED) for one in (Input.WHOLE, Input.COMPLETES, Input.UNLABELLED)},
+        **_same(
+            State.TYPED,
+            tuple(one for one in SYMBOLS if one not in {Input.WHOLE, Input.COMPLETES, Input.UNLABELLED}),
+        ),
     },
     Region.CONTEXT: {
         (State.EMPTY, Input.CONTEXT): Row(_SET, (Output.ACCEPT,)),

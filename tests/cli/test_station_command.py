@@ -6,7 +6,7 @@ import pytest
 
 from drivers.model import Signal
 from gateway.languages import vocabulary
-from gateway.printing.station_sheet import GROUPS
+from gateway.printing.station_sheet import GROUPS, KEYED_GROUPS
 from gateway.station.control_codes import COMMANDS, ControlCodes
 from tests.cli.conftest import Run
 from tests.printing.printed import symbols_of_pdf, symbols_of_svg, text_of_pdf
@@ -81,7 +81,9 @@ def test_the_captions_language(
 
 
 def test_every_command_is_on_the_sheet() -> None:
-    assert {one for groups in GROUPS.values() for group in groups.values() for one in group} == set(COMMANDS)
+    assert {
+        one for groups in (*GROUPS.values(), KEYED_GROUPS) for group in groups.values() for one in group
+    } == set(COMMANDS)
 
 
 def test_without_a_key_it_says_how_to_make_one(run: Run, config: Path) -> None:

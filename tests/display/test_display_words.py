@@ -27,7 +27,7 @@ KEYS: dict[str, set[str]] = {
     "foreign": set(Foreign),
     "findings": {*RULES, *FINDINGS},
     "signals": set(Signal),
-    "captions": {one for one in COMMANDS if not one.startswith("DIGIT")},
+    "captions": {one for one in COMMANDS if not one.startswith(("DIGIT", "CHAR"))} | {"CHARSPACE"},
     "stages": {"stored", "sent", "booked"},
 }
 """Field of a vocabulary -> what there is to say."""

@@ -34,7 +34,7 @@ def counted(directory: Path, profile: str, *codes: str) -> LabelQuality:
         (THEATRE, (f"]d201{UNKNOWN}10A",), QualityRow(labels=1, first_try=1, unknown=1)),
         (
             THEATRE,
-            ("(01)09520001000102(17)451231(10)L2(21)N1",),
+            ("(01)09520001000102(17)451231(10)L2(21)N1", "(10)L2(21)N1"),
             QualityRow(labels=1, keyed=1),
         ),
         (THEATRE, (STEM, STEM), QualityRow(labels=1, first_try=1)),

@@ -4,14 +4,21 @@ from gateway.station.context import ContextItem
 from gateway.station.machine import comparable, refused
 from gateway.station.values import Chosen, Counted, Item, Kept, Meaning, MoveTimes, Station
 
-TIMES = MoveTimes(pairing_ns=5, action_ns=60, lasting_ns=600, undo_ns=600, context_ns=600, default_action="consume")
+TIMES = MoveTimes(
+    pairing_ns=5, keyed_ns=60, action_ns=60, lasting_ns=600, undo_ns=600, context_ns=600, default_action="consume"
+)
 HERS = ContextItem(kind="patient", value="hers")
 HIS = ContextItem(kind="patient", value="his")
 
 
 def closed(*context: ContextItem) -> Item:
     return Item(
-        id="a", scanner="front", symbols=(), meaning=Meaning(action="consume", context=context), until_ns=100
+        id="a",
+        scanner="front",
+        symbols=(),
+        at_ns=0,
+        meaning=Meaning(action="consume", context=context),
+        until_ns=100,
     )
 
 
@@ -35,7 +42,7 @@ def test_another_patient_since_is_about_another_piece() -> None:
 
 
 def test_what_was_chosen_since_goes_before_what_the_refused_item_had() -> None:
-    item = Item(id="a", scanner="front", symbols=(), meaning=Meaning(action="discard", one_item=True))
+    item = Item(id="a", scanner="front", symbols=(), at_ns=0, meaning=Meaning(action="discard", one_item=True))
     again = refused(Station(), item, 50, TIMES, quantity=True)
     assert again.chosen == {"front": Chosen(action="discard", until_ns=110)}
     since = {"front": Chosen(action="return", until_ns=90)}

@@ -48,7 +48,14 @@ def scanned(*codes: str, identity: str = "a", begun: float = 0, article: Article
         label = made.label
         assert label is not None
         symbols = made.symbols or (item.symbols if item else ())
-        item = Item(id=identity, scanner="front", symbols=symbols, meaning=Meaning(action="consume"), label=label)
+        item = Item(
+            id=identity,
+            scanner="front",
+            symbols=symbols,
+            at_ns=symbols[-1].at_ns,
+            meaning=Meaning(action="consume"),
+            label=label,
+        )
     assert item is not None
     return item
 
@@ -134,7 +141,9 @@ def test_primary_and_secondary_scanned_again_are_the_second_piece_in_either_orde
     secondary = place(read(LOT_A, 3), None, (item,), window_ns=WINDOW, today=TODAY)
     assert (secondary.move, secondary.target) == (Move.KNOWN, "a")
     assert secondary.label is not None
-    noted = Item(id="a", scanner="front", symbols=item.symbols, meaning=item.meaning, label=secondary.label)
+    noted = Item(
+        id="a", scanner="front", symbols=item.symbols, at_ns=item.at_ns, meaning=item.meaning, label=secondary.label
+    )
     primary = place(read(LINEAR, 4), None, (noted,), window_ns=WINDOW, today=TODAY)
     assert (primary.move, len(primary.symbols)) == (Move.NEW, 2)
     assert primary.label is not None

@@ -10,7 +10,7 @@ import pytest
 from drivers.model import Frame, RawScan, Signal
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.config.loader import parse
-from gateway.outbox.entry import NewEvent
+from gateway.outbox.entry import NewEvent, NewLabelProblem
 from gateway.outbox.writer import Outbox
 from gateway.scanning.pipeline import Pipeline
 from tests.outbox.events import BOX, ROOMY, reading
@@ -69,12 +69,13 @@ def test_nothing_of_a_person_is_on_disk(
     if not outcome.writes:
         assert outcome.signal is Signal.REFUSED
         return
-    (result,) = outcome.writes
+    result, *reports = outcome.writes  # of a typed label, that it could not be read
+    assert all(isinstance(one, NewLabelProblem) for one in reports)
     assert isinstance(result, NewEvent)
     assert "PERSON_DATA_REMOVED" in [finding.code for finding in result.data.verdict.findings]
     assert secret.encode() not in b64decode(result.data.symbols[0].raw)
     outbox = Outbox(tmp_path / "outbox.db", ROOMY, BOX)
-    outbox.append([result], reading(), seal=True)
+    outbox.append(outcome.writes, reading(), seal=True)
     outbox.close(reading())
     assert all(secret.encode() not in file.read_bytes() for file in tmp_path.glob("outbox.db*"))
 

@@ -149,6 +149,12 @@ CASES = [
     Case("INCOMPLETE_LABEL", "all is there", False),
     Case("LABELS_INTERLEAVED", "another label was under way", True, circumstances=Circumstances(interleaved=True)),
     Case("LABELS_INTERLEAVED", "none was", False),
+    Case("LABEL_KEYED", "a part was typed", True, circumstances=Circumstances(entry="keyed")),
+    Case("LABEL_KEYED", "it was scanned", False),
+    Case("KEYED_ONCE", "not typed again", True, circumstances=Circumstances(entry="keyed", typed_once=True)),
+    Case("KEYED_ONCE", "typed twice", False, circumstances=Circumstances(entry="keyed")),
+    Case("UNLABELLED", "no label", True, circumstances=Circumstances(entry="unlabelled")),
+    Case("UNLABELLED", "a label", False),
     Case("LOGISTIC_UNIT", "an SSCC", True, Decoded(ok=True, issuer=Issuer.GS1, elements=(("00", "3" * 18),))),
     Case("LOGISTIC_UNIT", "an article", False),
     *(Case("LOWER_TRUST", quality.value, quality in LOWER_TRUST, circumstances=trust(quality))

@@ -22,6 +22,7 @@ from gateway.station.values import (
     Ended,
     Item,
     Kept,
+    KeyedEntry,
     Label,
     Meaning,
     MoveTimes,
@@ -38,6 +39,7 @@ from gateway.station.workflow import SYMBOLS, TABLE, Input, Output, Region, Stat
 S = 1_000_000_000
 TIMES = MoveTimes(
     pairing_ns=5 * S,
+    keyed_ns=60 * S,
     action_ns=60 * S,
     lasting_ns=300 * S,
     undo_ns=120 * S,
@@ -45,7 +47,10 @@ TIMES = MoveTimes(
     default_action="consume",
 )
 SYMBOL = Symbol(text="x", symbology=None, raw=b"x", quality=frozenset(), at_ns=0)
-ITEM = Item(id="open", scanner="front", symbols=(SYMBOL,), meaning=Meaning(action="consume"), until_ns=5 * S)
+ENTRY = KeyedEntry(id="typed", unread="damaged", until_ns=60 * S)
+ITEM = Item(
+    id="open", scanner="front", symbols=(SYMBOL,), at_ns=0, meaning=Meaning(action="consume"), until_ns=5 * S
+)
 CASE = ContextItem(kind="case", value="orbit:OP-1")
 PATIENT = ContextItem(kind="patient", value="p:1")
 CODES = {
@@ -71,12 +76,20 @@ ENDED = Ended(items={"case": Kept(item=CASE, since_ns=0)}, why="time", asks=True
 
 
 def station(
-    *, waiting: bool, chosen: Action | None, counted: bool, context: bool, asked: bool, done: int
+    *,
+    waiting: bool,
+    chosen: Action | None,
+    counted: bool,
+    context: bool,
+    asked: bool,
+    done: int,
+    typed: bool = False,
 ) -> Station:
     return Station(
         open_items={"front": ITEM} if waiting else {},
         chosen={"front": Chosen(action=chosen, until_ns=60 * S)} if chosen else {},
         counted={"front": Counted(quantity=3, until_ns=60 * S)} if counted else {},
+        keyed={"front": ENTRY} if typed else {},
         context={"patient": Kept(item=PATIENT, since_ns=0)} if context else {},
         context_until_ns=600 * S,
         ended=ENDED if asked else None,
@@ -87,8 +100,8 @@ def station(
 
 CHOICES: tuple[Action | None, ...] = (None, "return", "receive")
 STATIONS = [
-    station(waiting=waiting, chosen=chosen, counted=counted, context=context, asked=asked, done=done)
-    for waiting, counted, context, asked in product((False, True), repeat=4)
+    station(waiting=waiting, chosen=chosen, counted=counted, context=context, asked=asked, done=done, typed=typed)
+    for waiting, counted, context, asked, typed in product((False, True), repeat=5)
     for chosen in CHOICES
     for done in (0, 1, 2, MAX_UNDO)
 ]
@@ -103,6 +116,7 @@ def make(what: Input, at_ns: int = S) -> Occurrence:
         symbols=(SYMBOL,) if what in SYMBOLS else (),
         label=Label(),
         code=CODES.get(what),
+        entry=ENTRY if what in {Input.KEYED, Input.KEY, Input.MISTYPED} else None,
         context=CONTEXTS.get(what),
         target=Done(id="d0", scanner="front", quantity=1) if what in {Input.TAKEN_BACK, Input.USED} else None,
     )
@@ -187,13 +201,13 @@ def test_outputs_are_signals_or_effects() -> None:
 @pytest.mark.parametrize(
     ("at", "states"),
     [
-        (5.0, "waiting chosen counted set quiet open"),
-        (5.3, "waiting chosen counted set quiet open"),
-        (5.4, "idle chosen counted set quiet open"),
-        (60.1, "idle default one set quiet open"),
-        (120.1, "idle default one set quiet open"),
-        (125.5, "idle default one set quiet closed"),
-        (600.1, "idle default one empty asked closed"),
+        (5.0, "waiting chosen counted scanned set quiet open"),
+        (5.3, "waiting chosen counted scanned set quiet open"),
+        (5.4, "idle chosen counted scanned set quiet open"),
+        (60.1, "idle default one scanned set quiet open"),
+        (120.1, "idle default one scanned set quiet open"),
+        (125.5, "idle default one scanned set quiet closed"),
+        (600.1, "idle default one scanned empty asked closed"),
     ],
 )
 def test_time_ends_each_thing_at_its_own_time(at: float, states: str) -> None:
@@ -204,7 +218,8 @@ def test_time_ends_each_thing_at_its_own_time(at: float, states: str) -> None:
     after = elapse(before, int(at * S), TIMES).station
     words = {
         State.IDLE: "idle", State.WAITING: "waiting", State.DEFAULT: "default", State.CHOSEN: "chosen",
-        State.ONE: "one", State.COUNTED: "counted", State.EMPTY: "empty", State.SET: "set",
+        State.ONE: "one", State.COUNTED: "counted", State.SCANNED: "scanned",
+        State.TYPED: "typed", State.EMPTY: "empty", State.SET: "set",
         State.QUIET: "quiet", State.ASKED: "asked", State.CLOSED: "closed", State.OPEN: "open",
     }  # fmt: skip
     assert " ".join(words[state_of(after, region, "front")] for region in Region) == states
