@@ -62,7 +62,7 @@ PUBLISHER_STOP_SECONDS: Final = 1.8
 """Shares of the five seconds an ordered stop may take."""
 ROLES: Final = {
     **dict.fromkeys(("status", "scanners", "station", "quality", "watch"), Role.READ),
-    **dict.fromkeys(("calibrate", "calibration", "lend", "retry", "reload"), Role.OPERATE),
+    **dict.fromkeys(("calibrate", "calibration", "lend", "signal", "retry", "reload"), Role.OPERATE),
 }
 """Who may ask what of the control socket. Of the rest, `exported` makes events ones that may be removed by age."""
 DESCRIPTORS: Final = 96
