@@ -35,7 +35,7 @@ def test_the_unit_is_confined() -> None:
         ),
         ("Type", ["notify"]),
         ("DynamicUser", ["yes"]),  # not the daemon's user, who owns the scans
-        ("User", []),
+        ("User", ["scangate-page"]),  # of DynamicUser; the unit's own name is the group's
         ("SupplementaryGroups", ["scangate-display"]),  # never scangate, which operates the daemon
         ("StateDirectory", []),
         ("LoadCredential", ["scangate.toml:/etc/scangate/scangate.toml", "site.toml:/etc/scangate/site.toml"]),
