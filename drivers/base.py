@@ -69,7 +69,7 @@ class ScannerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     when they have changed. None: only settings that were checked or applied once are looked after."""
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class ScannerReply(Struct, frozen=True, kw_only=True):
     """A scanner's answer to a command. Never a scan."""
 
     data: bytes
@@ -95,7 +95,7 @@ class Send(Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-DialectOutput = Frame | Reply | FrameDiscarded | Send
+DialectOutput = Frame | ScannerReply | FrameDiscarded | Send
 
 
 class Dialect(ABC):
@@ -247,8 +247,8 @@ __all__ = [
     "Loan",
     "RawScan",
     "ReplayError",
-    "Reply",
     "Scanner",
+    "ScannerReply",
     "ScannerSettings",
     "Send",
     "Terminator",

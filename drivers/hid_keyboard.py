@@ -11,13 +11,13 @@ from drivers import hardware
 from drivers.base import Dialect, DriverError, ScannerSettings
 from drivers.hid_node import HidScanner
 from drivers.model import InputQuality
-from drivers.node import Session
+from drivers.node import OpenDevice
 
 if TYPE_CHECKING:  # it imports evdev
     from drivers.typing_session import Keyboard
 
 
-class Opener(Protocol):
+class KeyboardOpener(Protocol):
     """Chooses and opens keyboards; another one stands in where there is no kernel to ask."""
 
     def choose(self, settings: ScannerSettings) -> hardware.Choice:
@@ -47,14 +47,14 @@ class HidKeyboardScanner(HidScanner):
     _subsystem = "input"
     _kind = "keyboard"
 
-    def __init__(self, settings: ScannerSettings, dialect: Dialect, opener: Opener | None = None) -> None:
+    def __init__(self, settings: ScannerSettings, dialect: Dialect, opener: KeyboardOpener | None = None) -> None:
         super().__init__(settings, dialect)
         self._opener = opener or EvdevOpener()
 
     def _choose(self) -> hardware.Choice:
         return self._opener.choose(self.settings)
 
-    def _begin(self, choice: hardware.Choice) -> Session:
+    def _begin(self, choice: hardware.Choice) -> OpenDevice:
         try:
             from drivers.keymap import key_decoder
             from drivers.typing_session import TypingSession

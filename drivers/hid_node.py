@@ -16,7 +16,7 @@ from drivers.base import DialectOutput, DriverError
 from drivers.framing import Framed
 from drivers.hardware import LINK_DOWN, bluetooth_connected, is_bluetooth
 from drivers.model import ConnectionState, InputQuality, RawScan
-from drivers.node import FORBIDDEN, NodeScanner, Session
+from drivers.node import FORBIDDEN, NodeScanner, OpenDevice
 from drivers.raw_scan import inputs_of
 
 _OTHER_DEVICE: Final = {errno.ENOTTY, errno.EISDIR, errno.EINVAL}
@@ -120,7 +120,7 @@ class HidScanner(NodeScanner):
     def _opened(self, path: str) -> None:
         self._radio = is_bluetooth(path, self._subsystem)
 
-    def _rest(self, session: Session, now: int) -> None:
+    def _rest(self, session: OpenDevice, now: int) -> None:
         """Note that nothing waits; a Bluetooth device whose link went down may have left its node behind."""
         if self._radio and not bluetooth_connected():
             self._lose(now, OSError(errno.ENOLINK, LINK_DOWN))

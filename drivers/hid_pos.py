@@ -18,9 +18,9 @@ from drivers import hardware
 from drivers.base import Dialect, DriverError, FrameDiscarded, ScannerSettings
 from drivers.framing import LATE_NS, MAX_FRAME_BYTES, Framed, without_ending
 from drivers.hid_node import HidScanner, HidSession
-from drivers.hid_report import MAX_DESCRIPTOR_BYTES, DescriptorError, Layout, report_layout
+from drivers.hid_report import MAX_DESCRIPTOR_BYTES, DescriptorError, ReportLayout, report_layout
 from drivers.model import DiscardReason, Frame, InputQuality
-from drivers.node import Session
+from drivers.node import OpenDevice
 from drivers.raw_scan import begins_with_aim_id
 
 READ_BYTES: Final = 16_384
@@ -54,7 +54,7 @@ class _Code(Struct):
 class ReportDecoder:
     """Reports of one scanner -> codes. Pure; times are CLOCK_MONOTONIC in nanoseconds."""
 
-    def __init__(self, layout: Layout, settings: ScannerSettings) -> None:
+    def __init__(self, layout: ReportLayout, settings: ScannerSettings) -> None:
         self._layout = layout
         self._terminator = settings.terminator
         self._idle_ns = settings.idle_ms * 1_000_000
@@ -182,7 +182,7 @@ class Hidraw(Protocol):
         """Close the node."""
 
 
-class Opener(Protocol):
+class HidrawOpener(Protocol):
     """Chooses and opens hidraw nodes; another one stands in where there is no kernel to ask."""
 
     def choose(self, settings: ScannerSettings) -> hardware.Choice:
@@ -256,14 +256,14 @@ class HidPosScanner(HidScanner):
     _subsystem = "hidraw"
     _kind = "HID point-of-sale scanner"
 
-    def __init__(self, settings: ScannerSettings, dialect: Dialect, opener: Opener | None = None) -> None:
+    def __init__(self, settings: ScannerSettings, dialect: Dialect, opener: HidrawOpener | None = None) -> None:
         super().__init__(settings, dialect)
         self._opener = opener or KernelOpener()
 
     def _choose(self) -> hardware.Choice:
         return self._opener.choose(self.settings)
 
-    def _begin(self, choice: hardware.Choice) -> Session:
+    def _begin(self, choice: hardware.Choice) -> OpenDevice:
         (path,) = choice.paths
         node = self._opener.open(path)
         try:

@@ -46,7 +46,7 @@ class DescriptorError(ValueError):
     """A descriptor that is broken, or describes no scanned data that can be read. Its words say what was found."""
 
 
-class Layout(Struct, frozen=True, kw_only=True):
+class ReportLayout(Struct, frozen=True, kw_only=True):
     """The report that carries a code. Positions count bytes from its beginning, the report id included."""
 
     report_id: int | None
@@ -87,7 +87,7 @@ class _Globals(Struct, frozen=True):
     report_id: int | None = None
 
 
-def report_layout(descriptor: bytes) -> Layout:
+def report_layout(descriptor: bytes) -> ReportLayout:
     """Return where the device's reports hold codes. Raises DescriptorError."""
     parser = _Parser()
     for item in _items(descriptor):
@@ -112,7 +112,7 @@ def report_layout(descriptor: bytes) -> Layout:
         raise DescriptorError(f"its Byte Count has {length.size * length.count} bits, not 8")
     if flag is not None and flag.size != 1:
         raise DescriptorError(f"its Decode Data Continued has {flag.size} bits, not 1")
-    return Layout(
+    return ReportLayout(
         report_id=report_id,
         others=frozenset(other for other in parser.reports if other is not None and other != report_id),
         size=report.bits // BYTE,

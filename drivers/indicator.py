@@ -57,14 +57,14 @@ class GpioSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return {lamp: line for lamp in Lamp if (line := getattr(self, lamp.value)) is not None}
 
 
-Step = tuple[frozenset[Lamp], float]
+LampStep = tuple[frozenset[Lamp], float]
 """What is on, and for how many seconds."""
 
 OFF: Final[frozenset[Lamp]] = frozenset()
 _BUZZER: Final = frozenset({Lamp.BUZZER})
 
 
-def _steps(form: SignalForm) -> Iterator[Step]:
+def _steps(form: SignalForm) -> Iterator[LampStep]:
     """Yield the rhythm in light and sound, then the lamp alone; the last step has no tone."""
     for number, element in enumerate(form.rhythm, 1):
         yield form.lamps | _BUZZER, LONG_SECONDS if element == "-" else SHORT_SECONDS
@@ -73,7 +73,7 @@ def _steps(form: SignalForm) -> Iterator[Step]:
     yield form.hold, HOLD_SECONDS if form.hold else GAP_SECONDS
 
 
-PATTERNS: Final[Mapping[Signal, tuple[Step, ...]]] = {one: tuple(_steps(form)) for one, form in FORMS.items()}
+PATTERNS: Final[Mapping[Signal, tuple[LampStep, ...]]] = {one: tuple(_steps(form)) for one, form in FORMS.items()}
 """Each is another one to the eye alone and to the ear alone. The last step ends early when another signal waits."""
 
 

@@ -27,7 +27,7 @@ from drivers import keycodes
 from drivers.base import DriverError, FrameDiscarded, ScannerSettings, Terminator
 from drivers.framing import MAX_FRAME_BYTES, Framed, TerminatorFramer
 from drivers.key_names import forbidden
-from drivers.layouts import Layout, layout
+from drivers.layouts import KeyboardLayout, layout
 from drivers.locks import Lock, Locks
 from drivers.model import DiscardReason, Frame, InputQuality, Strokes
 from drivers.raw_scan import begins_with_aim_id
@@ -142,7 +142,7 @@ class _KeyFramer(TerminatorFramer):
 class KeyDecoder:
     """One keyboard scanner. Never shared: two scanners that type at once must not mix."""
 
-    def __init__(self, layout: Layout, gs: Iterable[str], ending: str, idle_ns: int) -> None:
+    def __init__(self, layout: KeyboardLayout, gs: Iterable[str], ending: str, idle_ns: int) -> None:
         self._layout = layout
         self._gs = frozenset(gs)
         self._idle_ns = idle_ns

@@ -28,7 +28,7 @@ FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM})
 """What opening a node says that this user may not open."""
 
 
-class Session(Protocol):
+class OpenDevice(Protocol):
     """An opened device and what makes frames of what it sends; the methods are those of `Dialect`."""
 
     @property
@@ -59,7 +59,7 @@ class NodeScanner(Scanner):
     def __init__(self, settings: ScannerSettings, dialect: Dialect) -> None:
         self.settings = settings
         self.dialect = dialect
-        self._session: Session | None = None
+        self._session: OpenDevice | None = None
         self._path: str | None = None
         self._connection: ConnectionState | None = None
         self._pending: deque[ScannerInput] = deque()  # filled by one read at a time, and only when empty
@@ -77,7 +77,7 @@ class NodeScanner(Scanner):
         self._poll.register(self._wake_fd, select.POLLIN)
 
     @abstractmethod
-    def _begin(self, choice: Choice) -> Session:
+    def _begin(self, choice: Choice) -> OpenDevice:
         """Open the node (or nodes). Raises OSError, and DriverError for a device that can never be read."""
 
     @abstractmethod
@@ -140,7 +140,7 @@ class NodeScanner(Scanner):
         """Return descriptor -> events of what is ready, as soon as anything is."""
         return dict(self._poll.poll(max(0, math.ceil((until_ns - now) / _NS_PER_MS))))
 
-    def _receive(self, session: Session, *, hung_up: bool, now: int) -> None:
+    def _receive(self, session: OpenDevice, *, hung_up: bool, now: int) -> None:
         try:
             outputs = session.receive(now)
         except BlockingIOError:
@@ -153,7 +153,7 @@ class NodeScanner(Scanner):
         self._announce()
         self._take(outputs)
 
-    def _rest(self, session: Session, now: int) -> None:
+    def _rest(self, session: OpenDevice, now: int) -> None:
         """Note that the time is up and nothing waits in the node either."""
         try:
             outputs = session.idle(now)

@@ -28,7 +28,7 @@ import serial
 from drivers.base import Dialect, DialectOutput, DriverError, FrameDiscarded, Loan, ScannerSettings, Send
 from drivers.hardware import Choice
 from drivers.model import ConnectionState, DiscardReason
-from drivers.node import FORBIDDEN, NodeScanner, Session
+from drivers.node import FORBIDDEN, NodeScanner, OpenDevice
 from drivers.port_holders import holders, words
 
 READ_BYTES = 4096
@@ -141,7 +141,7 @@ class SerialScanner(NodeScanner):
             if isinstance(one, Send):
                 self.send(one.data)  # a scanner that does not take it sends again, what it sent stays in the kernel
 
-    def _begin(self, choice: Choice) -> Session:
+    def _begin(self, choice: Choice) -> OpenDevice:
         """Open the port. Raises OSError, and DriverError for a baud rate it does not take."""
         (path,) = choice.paths
         if self._connection is ConnectionState.BUSY and holders(path):

@@ -20,11 +20,20 @@ from firmware_config.errors import (
     OtherScannerError,
     PortGoneError,
 )
-from firmware_config.journal import Record, Stage
-from firmware_config.model import Difference, Identity, Profile, Reading, Report, Setting, Step, StepKind
+from firmware_config.journal import ProgrammingRecord, Stage
+from firmware_config.model import (
+    Difference,
+    Identity,
+    Report,
+    ScannerProfile,
+    Setting,
+    SettingsReading,
+    Step,
+    StepKind,
+)
 from firmware_config.port import Port
 from firmware_config.vendors import vendor_of
-from firmware_config.vendors.base import Vendor
+from firmware_config.vendors.base import VendorProtocol
 
 REOPEN_SECONDS: Final = 20.0
 """How long a scanner may stay away when it starts anew: its start and USB enumeration take some five seconds."""
@@ -41,7 +50,7 @@ def silent(step: Step) -> None:
 
 def check(
     port: Port,
-    profile: Profile,
+    profile: ScannerProfile,
     *,
     allow_unverified: bool = False,
     on_step: OnStep = silent,
@@ -61,7 +70,7 @@ def check(
 
 def apply(
     port: Port,
-    profile: Profile,
+    profile: ScannerProfile,
     *,
     allow_unverified: bool = False,
     on_step: OnStep = silent,
@@ -89,19 +98,23 @@ def apply(
     return run.carry_out(found, record, journal)
 
 
-def _last(journal: Path | None, identity: Identity) -> Record | None:
+def _last(journal: Path | None, identity: Identity) -> ProgrammingRecord | None:
     """Return what the journal tells of this scanner; another's is of no use."""
     last = journals.load(journal) if journal is not None else None
     return last if last is not None and last.is_of(identity) else None
 
 
-def _unkept(last: Record | None) -> frozenset[str]:
+def _unkept(last: ProgrammingRecord | None) -> frozenset[str]:
     return frozenset(last.intended) if last is not None and last.is_open else frozenset()
 
 
 def _intention(
-    profile: Profile, identity: Identity, reading: Reading, differences: Iterable[Difference], last: Record | None
-) -> Record:
+    profile: ScannerProfile,
+    identity: Identity,
+    reading: SettingsReading,
+    differences: Iterable[Difference],
+    last: ProgrammingRecord | None,
+) -> ProgrammingRecord:
     """Return what is about to be done. What an unfinished run read first is what was there before."""
     intended = {one.setting.name: one.wanted for one in differences}
     kept = reading.values if reading.kept is None else reading.kept
@@ -110,7 +123,7 @@ def _intention(
     if last is not None and last.is_open:
         before |= {name: value for name, value in last.before.items() if name in intended}
         before_kept |= {name: value for name, value in last.before_kept.items() if name in intended}
-    return Record(
+    return ProgrammingRecord(
         profile=profile.name,
         identity=identity,
         before=before,
@@ -124,13 +137,13 @@ def _intention(
 class _Run:
     """One conversation with one scanner."""
 
-    def __init__(self, port: Port, profile: Profile, on_step: OnStep) -> None:
-        self.vendor: Vendor = vendor_of(profile)
+    def __init__(self, port: Port, profile: ScannerProfile, on_step: OnStep) -> None:
+        self.vendor: VendorProtocol = vendor_of(profile)
         self._port = port
         self._profile = profile
         self._on_step = on_step
 
-    def look(self) -> tuple[Identity, Reading]:
+    def look(self) -> tuple[Identity, SettingsReading]:
         """Ask who it is and what it is set to."""
         self._tell(StepKind.IDENTIFY, "asking which scanner it is")
         identity = self.vendor.identify(self._port)
@@ -148,7 +161,7 @@ class _Run:
         self._tell(StepKind.COMPARE, f"comparing with profile {self._profile.name}", names)
         return identity, reading
 
-    def carry_out(self, found: Comparison, record: Record, journal: Path) -> Report:
+    def carry_out(self, found: Comparison, record: ProgrammingRecord, journal: Path) -> Report:
         """Write what differs, and restore it when a step fails. Raises JournalError while nothing is written."""
         self._tell(StepKind.JOURNAL, f"noting what was there in {journal}", record.intended)
         journals.save(journal, record)
@@ -179,7 +192,7 @@ class _Run:
                 self.vendor,
                 self._profile,
                 record.identity,
-                Reading(values=record.before, kept=record.before_kept),
+                SettingsReading(values=record.before, kept=record.before_kept),
                 found,
                 book.record.flash_writes,
             ),
@@ -288,7 +301,7 @@ class _Run:
 class _Book:
     """The journal file and what stands in it."""
 
-    def __init__(self, path: Path, record: Record) -> None:
+    def __init__(self, path: Path, record: ProgrammingRecord) -> None:
         self._path = path
         self.record = record
         self.touched_flash: dict[str, str] = {}
@@ -313,7 +326,12 @@ def _not_kept(names: str, cause: str) -> NotKeptError:
 
 
 def _report(
-    vendor: Vendor, profile: Profile, identity: Identity, reading: Reading, found: Comparison, flash_writes: int
+    vendor: VendorProtocol,
+    profile: ScannerProfile,
+    identity: Identity,
+    reading: SettingsReading,
+    found: Comparison,
+    flash_writes: int,
 ) -> Report:
     return Report(
         profile=profile.name,
@@ -328,7 +346,7 @@ def _report(
     )
 
 
-def _messages(vendor: Vendor, settings: tuple[Setting, ...]) -> tuple[bytes, ...]:
+def _messages(vendor: VendorProtocol, settings: tuple[Setting, ...]) -> tuple[bytes, ...]:
     """Return all that `_Run` sends to write these settings."""
     steady = {one.name: one.value for one in settings if not one.reconnects}
     reconnecting = {one.name: one.value for one in settings if one.reconnects}

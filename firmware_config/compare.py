@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from firmware_config.model import Difference, Profile, Reading, Setting
-from firmware_config.vendors.base import Vendor
+from firmware_config.model import Difference, ScannerProfile, Setting, SettingsReading
+from firmware_config.vendors.base import VendorProtocol
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -17,15 +17,15 @@ class Comparison(Struct, frozen=True, kw_only=True):
     unknown: tuple[Setting, ...]
 
 
-def settings_of(profile: Profile) -> tuple[Setting, ...]:
+def settings_of(profile: ScannerProfile) -> tuple[Setting, ...]:
     """Return the settings that a port can carry."""
     return tuple(setting for setting in profile.settings if setting.by == "port")
 
 
 def compare(
-    vendor: Vendor,
-    profile: Profile,
-    reading: Reading,
+    vendor: VendorProtocol,
+    profile: ScannerProfile,
+    reading: SettingsReading,
     *,
     allow_unverified: bool,
     unkept: Collection[str] = (),
@@ -56,12 +56,12 @@ def compare(
     return Comparison(differences=tuple(differences), left_out=tuple(left_out), unknown=tuple(unknown))
 
 
-def serves(vendor: Vendor, setting: Setting, value: str) -> bool:
+def serves(vendor: VendorProtocol, setting: Setting, value: str) -> bool:
     """Return whether a value is what the setting wants, or serves as well."""
     return any(vendor.same(value, good) for good in (setting.value, *setting.also))
 
 
-def _present(vendor: Vendor, setting: Setting, reading: Reading) -> str | None:
+def _present(vendor: VendorProtocol, setting: Setting, reading: SettingsReading) -> str | None:
     """Return the value that does not serve: the one in force, else the one in flash."""
     values = [reading.values[setting.name]]
     if reading.kept is not None and setting.name in reading.kept:

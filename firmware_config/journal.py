@@ -29,7 +29,7 @@ class Stage(StrEnum):
     """A step failed, and what was there before is there again."""
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class ProgrammingRecord(Struct, frozen=True, kw_only=True):
     """One run on one scanner."""
 
     profile: str
@@ -53,10 +53,10 @@ class Record(Struct, frozen=True, kw_only=True):
         return (self.identity.model, self.identity.serial) == (identity.model, identity.serial)
 
 
-def load(path: Path) -> Record | None:
+def load(path: Path) -> ProgrammingRecord | None:
     """Return the record, or None where there is none yet. Raises JournalError for what cannot be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
+        return msgspec.json.decode(path.read_bytes(), type=ProgrammingRecord)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:
@@ -65,7 +65,7 @@ def load(path: Path) -> Record | None:
         ) from error
 
 
-def save(path: Path, record: Record) -> None:
+def save(path: Path, record: ProgrammingRecord) -> None:
     """Bring the record to the disk, whole. Raises JournalError; the record before stays then."""
     aside = path.with_name(f".{path.name}.tmp")
     try:

@@ -71,7 +71,7 @@ class Need(Struct, frozen=True, kw_only=True):
     """Why no setting is needed, or that none is known."""
 
 
-class Profile(Struct, frozen=True, kw_only=True):
+class ScannerProfile(Struct, frozen=True, kw_only=True):
     """What a station needs of this vendor's scanners."""
 
     name: str
@@ -102,7 +102,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     serial: str | None = None
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class SettingsReading(Struct, frozen=True, kw_only=True):
     """What the scanner's settings are now."""
 
     values: dict[str, str]
@@ -158,7 +158,7 @@ class Report(Struct, frozen=True, kw_only=True):
     profile: str
     vendor: str
     identity: Identity
-    before: Reading
+    before: SettingsReading
     """What was read first; of a run that finishes an earlier one, what that one read first."""
     differences: tuple[Difference, ...]
     """Settings that were not as needed (check), or that were changed (apply)."""

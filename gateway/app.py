@@ -42,7 +42,7 @@ from gateway.scanning.completing_symbols import CompletingSymbols
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
 from gateway.scanning.reader import Reader
-from gateway.scanning.retry_request import DeadLetters
+from gateway.scanning.retry_request import RetryRequests
 from gateway.scanning.worker import Worker
 from gateway.station.keys import read_keys
 from gateway.system.clock import Clock
@@ -246,7 +246,7 @@ def run(  # noqa: C901, PLR0915 - the whole life of the daemon in one place
                 "signal": lambda args: _play(worker, args),
                 "settle": lambda _: inbox.post(Notice.UNSETTLED),
                 "exported": lambda args: _exported(config, worker, alone, args),
-                "retry": DeadLetters(worker).retry,
+                "retry": RetryRequests(worker).retry,
                 "reload": lambda _: _reload(check_reload, life),
             },
             {"lend": settings_monitor.lender.lend},

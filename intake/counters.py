@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from intake.sources import Delivery
+from intake.sources import ReceivedMessage
 from intake.store import Committed
 
 
@@ -19,7 +19,7 @@ class Counters:
         self.database_problem: str | None = None
         """Why the last batch was not taken; None when it was."""
 
-    def batch(self, deliveries: Sequence[Delivery], committed: Committed) -> None:
+    def batch(self, deliveries: Sequence[ReceivedMessage], committed: Committed) -> None:
         """Count a committed batch."""
         self.messages += len(deliveries)
         self.stored += committed.stored

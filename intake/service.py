@@ -24,7 +24,7 @@ from intake.event import EventRow, Poison, read_event
 from intake.holes import Holes
 from intake.messages import KINDS, BoxMessage, read_box_message
 from intake.signing import Signer
-from intake.sources import Delivery, Source
+from intake.sources import ReceivedMessage, Source
 from intake.store import Committed, ReceivedBatch, Store, Stream
 from intake.topics import REPLY, TenantTopics, box_topic, topic_of
 
@@ -188,7 +188,7 @@ def _logged() -> Iterator[None]:
         log.error("%s", error)  # noqa: TRY400 - its cause is in its words
 
 
-def read_batch(deliveries: Iterable[Delivery], received: datetime) -> ReceivedBatch:
+def read_batch(deliveries: Iterable[ReceivedMessage], received: datetime) -> ReceivedBatch:
     """Read what was fetched."""
     events: list[EventRow] = []
     poison: list[Poison] = []

@@ -10,7 +10,7 @@ by then, which forgets it.
 
 from collections.abc import Iterable
 
-from drivers.base import Dialect, DialectOutput, Reply, ScannerSettings
+from drivers.base import Dialect, DialectOutput, ScannerReply, ScannerSettings
 from drivers.dialects.answers import ECHO, ECHO_END, MAX_ANSWER_BYTES, end_of_marked, is_marked
 from drivers.framing import ENDINGS, SKIPPED, framer
 from drivers.model import Frame, Signal
@@ -42,7 +42,7 @@ class PlainDialect(Dialect):
             end = end_of_marked(data) if self._framer.at_rest else None
             answer, found, rest = data.partition(end) if end else (b"", b"", b"")
             if end and found and self._may_be_answer(answer):
-                done.append(Reply(data=answer))
+                done.append(ScannerReply(data=answer))
                 self._since = b""
                 data = rest
             elif end and not found and self._may_be_answer(answer[:-1]):  # its last byte may be half of its end
@@ -77,7 +77,7 @@ class PlainDialect(Dialect):
             answer = whole[begin:end].lstrip(b"\r\n")
             if len(answer) <= MAX_ANSWER_BYTES and ECHO.fullmatch(answer):
                 self._framer.broken()  # it was no code
-                done.append(Reply(data=answer))
+                done.append(ScannerReply(data=answer))
                 begin = end
         done += self._framer.feed(whole[fed:], now_ns)
         begin = self._behind_last_code(whole, begin, len(whole))
@@ -93,7 +93,7 @@ class PlainDialect(Dialect):
         if self._answer and now_ns >= self._last_ns + self._idle_ns:
             rest, self._answer = self._answer, b""
             if is_marked(rest):
-                return [Reply(data=rest)]
+                return [ScannerReply(data=rest)]
             done += self._frame(rest, self._last_ns)
         done += self._framer.idle(now_ns)
         if self._framer.deadline_ns() is None:

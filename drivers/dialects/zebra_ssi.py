@@ -18,7 +18,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from drivers.base import Dialect, DialectOutput, FrameDiscarded, Reply, ScannerSettings, Send
+from drivers.base import Dialect, DialectOutput, FrameDiscarded, ScannerReply, ScannerSettings, Send
 from drivers.clues import BINARY, SSI
 from drivers.dialects.ssi_packet import (
     SHORTEST_CODE_BYTES,
@@ -209,7 +209,7 @@ class ZebraSsiDialect(Dialect):
                 done += self._decoded(piece, started_ns, now_ns)
             else:
                 self._asked = False
-                done.append(Reply(data=encode(piece)))
+                done.append(ScannerReply(data=encode(piece)))
         if self._splitter.pending and self._begun_ns is None:
             self._begun_ns = now_ns
         return done

@@ -10,7 +10,7 @@ Levels = tuple[str, str, str]
 """What a key writes alone, with Shift and with AltGr. Empty: nothing. A combining character is a dead key."""
 
 
-class Layout(Struct, frozen=True, kw_only=True):
+class KeyboardLayout(Struct, frozen=True, kw_only=True):
     """What the keys write."""
 
     keys: Mapping[int, Levels]
@@ -36,7 +36,7 @@ NAMES: Final = ("us", "gb", "se", "no", "dk", "fi", "de", "fr")
 """`layout` of the configuration."""
 
 
-def layout(name: str) -> Layout:
+def layout(name: str) -> KeyboardLayout:
     """Return the layout called `name`. Raises ModuleNotFoundError where there is none."""
-    found: Layout = importlib.import_module(f"drivers.layouts.{name}").LAYOUT
+    found: KeyboardLayout = importlib.import_module(f"drivers.layouts.{name}").LAYOUT
     return found

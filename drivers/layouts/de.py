@@ -2,11 +2,11 @@
 
 from evdev.ecodes import KEY_1, KEY_102ND, KEY_A, KEY_BACKSLASH, KEY_GRAVE, KEY_Q, KEY_SPACE, KEY_Z
 
-from drivers.layouts import Layout, row
+from drivers.layouts import KeyboardLayout, row
 
 _ACUTE, _GRAVE, _CIRCUMFLEX = "\u0301\u0300\u0302"
 
-LAYOUT = Layout(
+LAYOUT = KeyboardLayout(
     keys={
         **row(KEY_1, "1234567890ß" + _ACUTE, '!"§$%&/()=?' + _GRAVE, " ²³   {[]}\\"),
         **row(KEY_Q, "qwertzuiopü+", "QWERTZUIOPÜ*", "@ €        ~"),

@@ -2,11 +2,11 @@
 
 from evdev.ecodes import KEY_1, KEY_102ND, KEY_A, KEY_BACKSLASH, KEY_GRAVE, KEY_Q, KEY_SPACE, KEY_Z
 
-from drivers.layouts import Layout, row
+from drivers.layouts import KeyboardLayout, row
 
 _ACUTE, _GRAVE, _DIAERESIS, _CIRCUMFLEX, _TILDE = "\u0301\u0300\u0308\u0302\u0303"
 
-LAYOUT = Layout(
+LAYOUT = KeyboardLayout(
     keys={
         **row(KEY_1, "1234567890+" + _ACUTE, '!"#¤%&/()=?' + _GRAVE, " @£$  {[]} |"),
         **row(KEY_Q, "qwertyuiopå" + _DIAERESIS, "QWERTYUIOPÅ" + _CIRCUMFLEX, "  €        " + _TILDE),

@@ -2,9 +2,9 @@
 
 from evdev.ecodes import KEY_1, KEY_A, KEY_BACKSLASH, KEY_GRAVE, KEY_Q, KEY_SPACE
 
-from drivers.layouts import Layout, row
+from drivers.layouts import KeyboardLayout, row
 
-LAYOUT = Layout(
+LAYOUT = KeyboardLayout(
     keys={
         **row(KEY_1, "1234567890-=", "!@#$%^&*()_+"),
         **row(KEY_Q, "qwertyuiop[]", "QWERTYUIOP{}"),

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from firmware_config.errors import ProfileError
-from firmware_config.model import Intent, Need, Profile, Setting
+from firmware_config.model import Intent, Need, ScannerProfile, Setting
 
 
 class _Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if _is_profile(entry)))
 
 
-def load(name: str) -> Profile:
+def load(name: str) -> ScannerProfile:
     """Return a profile by its name. Raises ProfileError when there is none or its file is wrong."""
     if name not in names():
         raise ProfileError(
@@ -62,7 +62,7 @@ def load(name: str) -> Profile:
     return parse(name, (_folder() / f"{name}.toml").read_text("utf-8"))
 
 
-def parse(name: str, text: str) -> Profile:
+def parse(name: str, text: str) -> ScannerProfile:
     """Return the profile that a file's text describes. Raises ProfileError."""
     try:
         found = msgspec.convert(tomllib.loads(text), _File)
@@ -70,7 +70,7 @@ def parse(name: str, text: str) -> Profile:
         raise ProfileError(
             "load", f"profile {name!r}", str(error), "correct its file", recoverable=False
         ) from error
-    return Profile(
+    return ScannerProfile(
         name=name,
         vendor=found.vendor,
         title=found.title,

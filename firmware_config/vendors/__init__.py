@@ -4,12 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
 from firmware_config.errors import NotConfigurableError
-from firmware_config.model import Profile
+from firmware_config.model import ScannerProfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firmware_config.vendors.base import Vendor
+    from firmware_config.vendors.base import VendorProtocol
 
 VENDORS: Final[dict[str, str]] = {
     "honeywell": "Honeywell",
@@ -21,7 +21,7 @@ VENDORS: Final[dict[str, str]] = {
 """Module in this package -> its class. Vendors with a profile and without a module are refused."""
 
 
-def vendor_of(profile: Profile) -> "Vendor":
+def vendor_of(profile: ScannerProfile) -> "VendorProtocol":
     """Return how the scanners of a profile are read and written; raises NotConfigurableError where nobody knows."""
     if profile.refused or profile.vendor not in VENDORS:
         raise NotConfigurableError(
@@ -34,7 +34,7 @@ def vendor_of(profile: Profile) -> "Vendor":
     return load(profile.vendor)
 
 
-def load(vendor: str) -> "Vendor":
+def load(vendor: str) -> "VendorProtocol":
     """Return a vendor's way by its key in VENDORS. Raises KeyError."""
     module = import_module(f"{__name__}.{vendor}")
-    return cast("Callable[[], Vendor]", getattr(module, VENDORS[vendor]))()
+    return cast("Callable[[], VendorProtocol]", getattr(module, VENDORS[vendor]))()

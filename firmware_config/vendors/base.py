@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final, TypeVar
 
 from firmware_config.errors import NoAnswerError
-from firmware_config.model import Identity, Reading
+from firmware_config.model import Identity, SettingsReading
 from firmware_config.port import Port
 
 ANSWER_SECONDS: Final = 2.0
@@ -54,7 +54,7 @@ def ask(port: Port, message: bytes, find: Callable[[bytes], Answer | None], doin
     return converse(port, message, find, doing)
 
 
-class Vendor(ABC):
+class VendorProtocol(ABC):
     """How one vendor's scanners are read and written. Knows no profile; values are written as the vendor does.
 
     No method can make a command that sets everything back: such commands wipe the interface too.
@@ -71,7 +71,7 @@ class Vendor(ABC):
         """Tell which scanner answers; what it does not say is None. May raise NoAnswerError."""
 
     @abstractmethod
-    def query(self, port: Port, names: Sequence[str]) -> Reading:
+    def query(self, port: Port, names: Sequence[str]) -> SettingsReading:
         """Read settings. Raises PortGoneError or NoAnswerError."""
 
     @abstractmethod

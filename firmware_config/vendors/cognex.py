@@ -10,9 +10,9 @@ from functools import partial
 from typing import ClassVar, Final
 
 from firmware_config.errors import NoAnswerError
-from firmware_config.model import Identity, Reading
+from firmware_config.model import Identity, SettingsReading
 from firmware_config.port import Port
-from firmware_config.vendors.base import Vendor, ask, converse
+from firmware_config.vendors.base import VendorProtocol, ask, converse
 
 DONE: Final = 0
 """Status of a command that was executed; 101 no such command, 102 no such parameter."""
@@ -27,7 +27,7 @@ def question(name: str, number: int) -> bytes:
     return f"||0:{number}>GET {name}\r\n".encode("ascii")
 
 
-class Cognex(Vendor):
+class Cognex(VendorProtocol):
     """DataMan readers on a serial port."""
 
     name: ClassVar[str] = "cognex"
@@ -45,10 +45,10 @@ class Cognex(Vendor):
             serial=found.get("DEVICE.SERIAL-NUMBER"),
         )
 
-    def query(self, port: Port, names: Sequence[str]) -> Reading:
+    def query(self, port: Port, names: Sequence[str]) -> SettingsReading:
         """Ask setting by setting."""
         values = self._read(port, names)
-        return Reading(values=values, unknown=tuple(name for name in names if name not in values))
+        return SettingsReading(values=values, unknown=tuple(name for name in names if name not in values))
 
     def _read(self, port: Port, names: Sequence[str], *, once: bool = False) -> dict[str, str]:
         values: dict[str, str] = {}

@@ -27,9 +27,9 @@ from drivers.dialects.datalogic import (
     write_item,
 )
 from firmware_config.errors import NoAnswerError, PortGoneError, RefusedError
-from firmware_config.model import Identity, Reading
+from firmware_config.model import Identity, SettingsReading
 from firmware_config.port import Port
-from firmware_config.vendors.base import Vendor, ask, converse
+from firmware_config.vendors.base import VendorProtocol, ask, converse
 
 SERVICE_BAUD: Final = 115_200
 """Speed of service mode on the RS-232 models that have a speed of their own for it."""
@@ -38,7 +38,7 @@ REOPEN_SECONDS: Final = 5.0
 Find = Callable[[bytes], tuple[ServiceAnswer, ...] | None]
 
 
-class Datalogic(Vendor):
+class Datalogic(VendorProtocol):
     """Gryphon and PowerScan on USB-COM or RS-232."""
 
     name: ClassVar[str] = "datalogic"
@@ -58,10 +58,10 @@ class Datalogic(Vendor):
             return Identity()
         return Identity(model=answers[0].value.strip() or None)
 
-    def query(self, port: Port, names: Sequence[str]) -> Reading:
+    def query(self, port: Port, names: Sequence[str]) -> SettingsReading:
         """Ask for all items at once; where the scanner fails one, ask for each."""
         try:
-            return Reading(values=self._read(port, names))
+            return SettingsReading(values=self._read(port, names))
         except RefusedError:
             values: dict[str, str] = {}
             unknown: list[str] = []
@@ -70,7 +70,7 @@ class Datalogic(Vendor):
                     values |= self._read(port, (name,))
                 except RefusedError:
                     unknown.append(name)
-            return Reading(values=values, unknown=tuple(unknown))
+            return SettingsReading(values=values, unknown=tuple(unknown))
 
     def _read(self, port: Port, names: Sequence[str]) -> dict[str, str]:
         answers = self._ask(port, tuple(map(read_item, names)), "read settings of")

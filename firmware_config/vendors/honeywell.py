@@ -10,9 +10,9 @@ from typing import ClassVar, Final
 
 from drivers.dialects.honeywell import Answer, MenuAnswer, menu_answers, menu_command
 from firmware_config.errors import NoAnswerError, RefusedError
-from firmware_config.model import Identity, Reading
+from firmware_config.model import Identity, SettingsReading
 from firmware_config.port import Port
-from firmware_config.vendors.base import Vendor, ask, converse
+from firmware_config.vendors.base import VendorProtocol, ask, converse
 
 _CLEARED_BY: Final[Mapping[str, str]] = {"SUFBK2": "SUFCA2", "PREBK2": "PRECA2"}
 """These add to what is there, so it is cleared first, in the same command."""
@@ -23,7 +23,7 @@ _REVISION_LINE: Final = re.compile(
 _LINE: Final = re.compile(r"^\s*([^:\r\n]+?)\s*:\s*([^\r\n]*?)\s*$", re.MULTILINE)
 
 
-class Honeywell(Vendor):
+class Honeywell(VendorProtocol):
     """Xenon, Granit and the like on a serial port, USB or RS-232."""
 
     name: ClassVar[str] = "honeywell"
@@ -41,7 +41,7 @@ class Honeywell(Vendor):
             serial=lines.get("serial number"),
         )
 
-    def query(self, port: Port, names: Sequence[str]) -> Reading:
+    def query(self, port: Port, names: Sequence[str]) -> SettingsReading:
         """Ask setting by setting: a model that lacks one says ENQ to it alone."""
         values: dict[str, str] = {}
         kept: dict[str, str] = {}
@@ -54,7 +54,7 @@ class Honeywell(Vendor):
                 values[name], kept[name] = answered[0], answered[-1]
             else:
                 unknown.append(name)
-        return Reading(values=values, kept=kept, unknown=tuple(unknown))
+        return SettingsReading(values=values, kept=kept, unknown=tuple(unknown))
 
     def ram_messages(self, values: Mapping[str, str]) -> tuple[bytes, ...]:
         """Return one command for each setting."""

@@ -9,9 +9,9 @@ from functools import partial
 from typing import ClassVar, Final
 
 from firmware_config.errors import RefusedError
-from firmware_config.model import Identity, Reading
+from firmware_config.model import Identity, SettingsReading
 from firmware_config.port import Port
-from firmware_config.vendors.base import Vendor, ask, converse
+from firmware_config.vendors.base import VendorProtocol, ask, converse
 
 HEAD: Final = b"~\x010000"
 ANSWER_HEAD: Final = b"\x02\x010000"
@@ -40,7 +40,7 @@ def command(setting: str, storage: bytes) -> bytes:
     return HEAD + storage + setting.encode("ascii") + TAIL
 
 
-class Newland(Vendor):
+class Newland(VendorProtocol):
     """NLS-HR series and engines on a serial port."""
 
     name: ClassVar[str] = "newland"
@@ -49,7 +49,7 @@ class Newland(Vendor):
         """Return nothing: how these scanners are asked who they are is not confirmed."""
         return Identity()
 
-    def query(self, port: Port, names: Sequence[str]) -> Reading:
+    def query(self, port: Port, names: Sequence[str]) -> SettingsReading:
         """Ask setting by setting."""
         values: dict[str, str] = {}
         unknown: list[str] = []
@@ -60,7 +60,7 @@ class Newland(Vendor):
                 values[name] = value
             else:
                 unknown.append(name)
-        return Reading(values=values, unknown=tuple(unknown))
+        return SettingsReading(values=values, unknown=tuple(unknown))
 
     def ram_messages(self, values: Mapping[str, str]) -> tuple[bytes, ...]:
         """Return one command for each setting."""

@@ -22,9 +22,9 @@ from drivers.dialects.ssi_packet import (
     set_parameters,
 )
 from firmware_config.errors import NoAnswerError, RefusedError
-from firmware_config.model import Identity, Reading
+from firmware_config.model import Identity, SettingsReading
 from firmware_config.port import Port
-from firmware_config.vendors.base import Vendor, ask, converse
+from firmware_config.vendors.base import VendorProtocol, ask, converse
 
 ONE_BYTE: Final = range(0xF0)
 """First bytes that are a parameter's whole number."""
@@ -37,7 +37,7 @@ RESENDS: Final = 2
 """How often a packet is sent again that the scanner calls garbled; as often as scanners do."""
 
 
-class Zebra(Vendor):
+class Zebra(VendorProtocol):
     """Scanners and scan engines that speak SSI, over USB-CDC or RS-232."""
 
     name: ClassVar[str] = "zebra"
@@ -53,13 +53,13 @@ class Zebra(Vendor):
         text = "".join(chr(byte) if 0x20 <= byte < 0x7F else " " for byte in packet.data)  # noqa: PLR2004 - ASCII
         return Identity(firmware=" ".join(text.split()) or None)
 
-    def query(self, port: Port, names: Sequence[str]) -> Reading:
+    def query(self, port: Port, names: Sequence[str]) -> SettingsReading:
         """Ask for all parameters at once; what is missing in the answer this model does not have."""
         numbers = [int(name) for name in names]
         found = ask(port, request_parameters(numbers), _parameters, "read the parameters of")
         port.write(acknowledgement())
         values = {str(number): str(found[number]) for number in numbers if number in found}
-        return Reading(values=values, unknown=tuple(name for name in names if name not in values))
+        return SettingsReading(values=values, unknown=tuple(name for name in names if name not in values))
 
     def ram_messages(self, values: Mapping[str, str]) -> tuple[bytes, ...]:
         """Return one packet for all parameters, without the mark of permanence."""

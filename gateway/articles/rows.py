@@ -54,7 +54,7 @@ _rest_encoder = msgspec.msgpack.Encoder()
 _rest_decoder = msgspec.msgpack.Decoder(Rest)
 
 
-class Row(NamedTuple):
+class ArticleRow(NamedTuple):
     """The columns of `article`, in their order. `key` is described in `gateway.articles.schema`."""
 
     key: int
@@ -155,9 +155,9 @@ def key_of(article: Article, ordinal: int, source: int) -> int:
     return (-ordinal if gtin is None else gtin) << SOURCE_BITS | source
 
 
-def to_row(article: Article, key: int) -> Row:
+def to_row(article: Article, key: int) -> ArticleRow:
     """Return the row of an article, its texts in place. Raises KeyError for a word no import gives."""
-    return Row(
+    return ArticleRow(
         key,
         traits_of(article),
         article.manufacturer_name,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from gateway.articles.reports import ImportProgress
     from gateway.articles.settings import SourceSettings
-    from gateway.articles.sync.job import Outcome, Watch
-    from gateway.articles.sync.state import SourceState
+    from gateway.articles.sync.job import SourceOutcome, Watch
+    from gateway.articles.sync.state import SourceHistory
 
 
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -60,7 +60,7 @@ def _sync(arguments: argparse.Namespace) -> int:
     config = open_box(arguments)
     sources = config.articles.source
     _check_names(arguments.sources, sources, arguments.config)
-    done: list[Outcome] = []
+    done: list[SourceOutcome] = []
     with _watching(shown=sys.stderr.isatty() and not arguments.json) as watch:
         for outcome in sync(
             config.articles_directory,
@@ -94,7 +94,7 @@ def _check_names(names: "Sequence[str]", sources: "Sequence[SourceSettings]", fi
             )
 
 
-def _code(done: "Sequence[Outcome]") -> int:
+def _code(done: "Sequence[SourceOutcome]") -> int:
     from gateway.articles.sync.state import FAILURES, SyncResult
 
     failures = {outcome.state.result for outcome in done} & FAILURES
@@ -103,7 +103,7 @@ def _code(done: "Sequence[Outcome]") -> int:
     return exits.UNREACHABLE if failures else exits.DONE
 
 
-def _print_outcome(outcome: "Outcome", directory: "Path") -> None:
+def _print_outcome(outcome: "SourceOutcome", directory: "Path") -> None:
     from gateway.articles.sync.job import rejected_file
     from gateway.articles.sync.state import FAILURES
 
@@ -119,7 +119,7 @@ def _print_outcome(outcome: "Outcome", directory: "Path") -> None:
             print(f"{outcome.source}: {report.rejected} of {report.rows_read} rows rejected: see {rejected}")
 
 
-def _plain(outcome: "Outcome") -> dict[str, object]:
+def _plain(outcome: "SourceOutcome") -> dict[str, object]:
     return {
         "source": outcome.source,
         "result": outcome.state.result,
@@ -149,7 +149,7 @@ def _sources(arguments: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _row(source: "SourceSettings", known: "SourceState | None") -> dict[str, Any]:
+def _row(source: "SourceSettings", known: "SourceHistory | None") -> dict[str, Any]:
     from gateway.articles.sync.state import next_due
 
     place = source.path or source.url

@@ -23,7 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from gateway.monitoring.doctor import Health, examine
+    from gateway.monitoring.doctor import CheckState, examine
 
     found = []
     for diagnosis in examine(arguments.config, arguments.socket):
@@ -39,4 +39,4 @@ def _doctor(arguments: argparse.Namespace) -> int:
             Console(highlight=False, soft_wrap=True).print(line)
     if arguments.json:
         print_json(found)
-    return exits.NOT_WELL if any(one.health is Health.BAD for one in found) else exits.DONE
+    return exits.NOT_WELL if any(one.health is CheckState.BAD for one in found) else exits.DONE

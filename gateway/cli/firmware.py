@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from drivers.base import ScannerSettings
-    from firmware_config.model import Profile, Report, Step
+    from firmware_config.model import Report, ScannerProfile, Step
     from gateway.cli.lent import Borrowed
     from gateway.config.loader import Config
 
@@ -172,7 +172,7 @@ def _page(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _scanner(arguments: argparse.Namespace) -> "Iterator[tuple[Config, ScannerSettings, Profile, Borrowed]]":
+def _scanner(arguments: argparse.Namespace) -> "Iterator[tuple[Config, ScannerSettings, ScannerProfile, Borrowed]]":
     """Find out which scanner and profile are meant, and have the scanner's port."""
     from firmware_config.errors import PortGoneError
     from firmware_config.profiles import load
@@ -204,7 +204,7 @@ def _look(
     arguments: argparse.Namespace,
     config: "Config",
     settings: "ScannerSettings",
-    profile: "Profile",
+    profile: "ScannerProfile",
     borrowed: "Borrowed",
 ) -> "Report":
     """Compare the scanner with the profile; note what is as needed."""
@@ -233,7 +233,7 @@ def _say_identity(name: str, report: "Report") -> None:
     print(", ".join([f"{name}: {one.model or 'a scanner that does not say its model'}", *details]))
 
 
-def _say(settings: "ScannerSettings", profile: "Profile", report: "Report") -> None:
+def _say(settings: "ScannerSettings", profile: "ScannerProfile", report: "Report") -> None:
     from gateway.devices.firmware_report import difference_told, setting_told, unlike
 
     _say_identity(settings.name, report)

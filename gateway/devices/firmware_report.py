@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from drivers.base import ScannerSettings
-from firmware_config.model import Difference, Profile, Report, Setting
+from firmware_config.model import Difference, Report, ScannerProfile, Setting
 
 
 def readable(data: bytes) -> str:
@@ -14,7 +14,7 @@ def readable(data: bytes) -> str:
     return "".join(chr(one) if 0x20 <= one < 0x7F else f"<{one:02X}>" for one in data)  # noqa: PLR2004 - ASCII
 
 
-def profile_told(profile: Profile) -> dict[str, Any]:
+def profile_told(profile: ScannerProfile) -> dict[str, Any]:
     """Return a profile as one row of a listing."""
     verified = sum(setting.verified for setting in profile.settings)
     return {
@@ -45,7 +45,7 @@ def setting_told(setting: Setting) -> dict[str, Any]:
     }
 
 
-def present_told(profile: Profile, report: Report) -> Iterator[dict[str, Any]]:
+def present_told(profile: ScannerProfile, report: Report) -> Iterator[dict[str, Any]]:
     """Yield each setting with what the scanner says, as one row."""
     different = {one.setting.name for one in report.differences} | {one.name for one in report.left_out}
     for setting in profile.settings:

@@ -11,7 +11,7 @@ from drivers.hardware import DRIVER_OF, SUBSYSTEM_OF, Bare, Device, choose, devi
 from drivers.model import ConnectionState, ScannerIdentity
 from drivers.vendors import maker
 
-Row = dict[str, Any]
+InventoryRow = dict[str, Any]
 """name, driver, device, state, hardware, why, calibrated, gsSeen; name is None for a device that is left alone."""
 
 UNTOUCHED = "left alone"
@@ -24,10 +24,10 @@ def everything() -> list[Device]:
     return [device for subsystem in DRIVER_OF for device in devices(subsystem)]
 
 
-def from_configuration(scanners: Iterable[ScannerSettings]) -> Iterator[Row]:
+def from_configuration(scanners: Iterable[ScannerSettings]) -> Iterator[InventoryRow]:
     """Yield the configured scanners while no daemon can be asked: what would be read."""
     for settings in scanners:
-        row: Row = {
+        row: InventoryRow = {
             "name": settings.name,
             "driver": settings.driver,
             "device": settings.device,
@@ -58,9 +58,9 @@ def from_configuration(scanners: Iterable[ScannerSettings]) -> Iterator[Row]:
 
 def listing(
     configured: Iterable[Mapping[str, Any]], plugged_in: Sequence[Device], bare: Iterable[Bare] = ()
-) -> list[Row]:
+) -> list[InventoryRow]:
     """Join the configured scanners, as the daemon tells of them, with what is plugged in."""
-    rows: list[Row] = []
+    rows: list[InventoryRow] = []
     read: set[str] = set()
     for one in configured:
         identity = one["identity"] or {}
@@ -87,7 +87,7 @@ def hardware(identity: Mapping[str, str | None]) -> str | None:
     return " ".join(part for part in (usb, identity.get("serial"), identity.get("port")) if part) or None
 
 
-def _untouched(device: Device, plugged_in: Sequence[Device]) -> Row:
+def _untouched(device: Device, plugged_in: Sequence[Device]) -> InventoryRow:
     identity = msgspec.to_builtins(device.identity)
     return {
         "name": None,
@@ -106,7 +106,7 @@ def _untouched(device: Device, plugged_in: Sequence[Device]) -> Row:
     }
 
 
-def _bare(device: Bare) -> Row:
+def _bare(device: Bare) -> InventoryRow:
     """Return the row of a scanner in a mode that has no node."""
     identity = msgspec.to_builtins(device.identity)
     return {

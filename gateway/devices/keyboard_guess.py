@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from drivers.base import ScannerSettings
 from drivers.keymap import ENTER, STROKE_MASK, KeyEvent, key_decoder
-from drivers.layouts import NAMES, Layout, layout
+from drivers.layouts import NAMES, KeyboardLayout, layout
 from drivers.model import Discarded, Frame, RawScan, Strokes
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _tap(code: int, modifiers: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         yield modifier, 0
 
 
-def presses_of(table: Layout, *, dead_keys: bool) -> dict[str, tuple[Press, ...]]:
+def presses_of(table: KeyboardLayout, *, dead_keys: bool) -> dict[str, tuple[Press, ...]]:
     """Return the keys for each character that a layout writes, as few as it takes.
 
     `dead_keys`: where there are both, a dead key and the space bar, and not a key of its own.

@@ -23,7 +23,7 @@ from gateway.system.clock import Clock, local_rfc3339
 from gateway.system.control_socket import RequestError
 
 if TYPE_CHECKING:  # only a station that looks after settings pays for it
-    from firmware_config.model import Profile, Report
+    from firmware_config.model import Report, ScannerProfile
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ class SettingsMonitor:
             log.exception("scanner=%s its settings could not be looked at", name)
             self._settle(name, "its settings could not be looked at: see the daemon's log")
 
-    def _compare(self, reader: ScannerReader, profile: "Profile") -> None:
+    def _compare(self, reader: ScannerReader, profile: "ScannerProfile") -> None:
         from firmware_config.apply import check
         from firmware_config.vendors import vendor_of
         from gateway.devices.lease_port import LeasePort

@@ -10,7 +10,7 @@ MAX_PORT: Final = 65_535
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 
 
-class Address(NamedTuple):
+class ListenAddress(NamedTuple):
     """Where the page is served."""
 
     host: str
@@ -46,7 +46,7 @@ class DisplaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         _ = self.address
 
     @property
-    def address(self) -> Address:
+    def address(self) -> ListenAddress:
         """`listen`, taken apart. Raises ValueError."""
         host, _, port = self.listen.rpartition(":")
         bare = host.removeprefix("[").removesuffix("]")
@@ -57,4 +57,4 @@ class DisplaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         right = host == {True: f"[{bare}]", False: bare, None: None}[bracketed]
         if not right or _PORT.fullmatch(port) is None or int(port) > MAX_PORT:
             raise ValueError("`listen` must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080")
-        return Address(bare, int(port))
+        return ListenAddress(bare, int(port))

@@ -43,7 +43,7 @@ MASTER_DAYS: Final = 35
 """A master older than a monthly refresh allows."""
 
 
-class Health(StrEnum):
+class CheckState(StrEnum):
     """How one thing is."""
 
     GOOD = "good"
@@ -55,7 +55,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     """What was found of one thing."""
 
     subject: str
-    health: Health
+    health: CheckState
     found: str
     do: str = ""
     """What to do about it; empty when it is good."""
@@ -82,7 +82,7 @@ def examine(file: Path, socket_path: Path) -> Iterator[Diagnosis]:
     yield from _fenced("feedback", lambda: _feedback(config))
     broker = config.broker
     if broker is None:
-        yield Diagnosis(subject="broker", health=Health.GOOD, found="none configured: this box stands alone")
+        yield Diagnosis(subject="broker", health=CheckState.GOOD, found="none configured: this box stands alone")
         return
     box = config.gateway
     topics = Topics.of(box.tenant, box.site, box.id)
@@ -100,7 +100,7 @@ def _fenced(subject: str, check: Callable[[], Iterable[Diagnosis]]) -> Iterator[
     except Exception as error:  # noqa: BLE001 - whatever it was, it is said, and the other checks go on
         yield Diagnosis(
             subject=subject,
-            health=Health.BAD,
+            health=CheckState.BAD,
             found=f"cannot be looked at: {error}",
             do="run as root; scangate support packs what somebody who helps needs",
         )
@@ -113,7 +113,7 @@ def _configuration(file: Path) -> tuple[Config | None, list[Diagnosis]]:
         config = load(file)
     except ConfigError as error:
         return None, [
-            Diagnosis(subject=subject, health=Health.BAD, found=line, do="mend it; scangate config check")
+            Diagnosis(subject=subject, health=CheckState.BAD, found=line, do="mend it; scangate config check")
             for line in str(error).splitlines()
         ]
     for path in (file, file.with_name(SITE_FILE)):
@@ -122,21 +122,21 @@ def _configuration(file: Path) -> tuple[Config | None, list[Diagnosis]]:
         if not readable:
             mend = f"chgrp {SERVICE_USER} {path} && chmod 0640 {path}"
             found = f"the service's user {SERVICE_USER} may not read {path}: the daemon ends with exit code 2"
-            return config, [Diagnosis(subject=subject, health=Health.BAD, found=found, do=mend)]
+            return config, [Diagnosis(subject=subject, health=CheckState.BAD, found=found, do=mend)]
     warned = [
-        Diagnosis(subject=subject, health=Health.WARNING, found=text, do="see scangate config check")
+        Diagnosis(subject=subject, health=CheckState.WARNING, found=text, do="see scangate config check")
         for text in security_warnings(config)
     ]
-    return config, [Diagnosis(subject=subject, health=Health.GOOD, found="valid"), *warned]
+    return config, [Diagnosis(subject=subject, health=CheckState.GOOD, found="valid"), *warned]
 
 
 def _clock() -> Diagnosis:
     clock = Clock()
     if clock.observe():
-        return Diagnosis(subject="clock", health=Health.GOOD, found="synchronised")
+        return Diagnosis(subject="clock", health=CheckState.GOOD, found="synchronised")
     return Diagnosis(
         subject="clock",
-        health=Health.WARNING,
+        health=CheckState.WARNING,
         found="not synchronised: expiry dates cannot be judged with certainty",
         do="start systemd-timesyncd or chrony and let the box reach a time server (timedatectl)",
     )
@@ -149,19 +149,19 @@ def _state(directory: Path, outbox: OutboxSettings | None) -> Iterator[Diagnosis
         who = "the service's user" if os.geteuid() != os.getuid() else "this user"
         if not directory.is_dir():
             found, do = "not there", "start the daemon once; it makes it"
-            yield Diagnosis(subject=subject, health=Health.BAD, found=found, do=do)
+            yield Diagnosis(subject=subject, health=CheckState.BAD, found=found, do=do)
             return
         problem = _unusable(directory, who)
         if problem is None:
             disk = os.statvfs(directory)
     if problem is not None:
         mend = f"chown -R {SERVICE_USER}: {directory}" if who != "this user" else "run as root or as scangate"
-        yield Diagnosis(subject=subject, health=Health.BAD, found=problem, do=mend)
+        yield Diagnosis(subject=subject, health=CheckState.BAD, found=problem, do=mend)
         return
     if not directory.is_relative_to(SERVICE_STATE) and not _writable_for_unit(directory):
         yield Diagnosis(
             subject=subject,
-            health=Health.BAD,
+            health=CheckState.BAD,
             found=f"scangate.service may write below {SERVICE_STATE} only: its start ends with an error",
             do=f"systemctl edit scangate, and add: [Service] ReadWritePaths={directory}",
         )
@@ -170,9 +170,9 @@ def _state(directory: Path, outbox: OutboxSettings | None) -> Iterator[Diagnosis
     if outbox is not None and free <= outbox.min_free_bytes:
         report = CapacityReport(level=Capacity.FULL, used_bytes=0, free_bytes=free, bound="min_free_bytes")
         found = f"{found}: new scans are refused"
-        yield Diagnosis(subject=subject, health=Health.BAD, found=found, do=report.remedy(outbox))
+        yield Diagnosis(subject=subject, health=CheckState.BAD, found=found, do=report.remedy(outbox))
         return
-    yield Diagnosis(subject=subject, health=Health.GOOD, found=found)
+    yield Diagnosis(subject=subject, health=CheckState.GOOD, found=found)
 
 
 def _unusable(directory: Path, who: str) -> str | None:
@@ -216,11 +216,11 @@ def _daemon(status: dict[str, Any] | None, path: Path) -> Diagnosis:
     if status is None:
         return Diagnosis(
             subject="daemon",
-            health=Health.BAD,
+            health=CheckState.BAD,
             found=f"does not answer at {path}",
             do="systemctl start scangate; journalctl -u scangate tells why it ended",
         )
-    return Diagnosis(subject="daemon", health=Health.GOOD, found=f"up for {status['uptimeSeconds']} s")
+    return Diagnosis(subject="daemon", health=CheckState.GOOD, found=f"up for {status['uptimeSeconds']} s")
 
 
 def _scanners(config: Config, status: dict[str, Any] | None) -> Iterator[Diagnosis]:
@@ -235,7 +235,7 @@ def _scanners(config: Config, status: dict[str, Any] | None) -> Iterator[Diagnos
         else:
             yield Diagnosis(
                 subject=subject,
-                health=Health.BAD,
+                health=CheckState.BAD,
                 found=known["failure"] or known["link"],
                 do=known["detail"] or "see the daemon's log",
             )
@@ -246,7 +246,7 @@ def _bluetooth(config: Config) -> Iterator[Diagnosis]:
     lacking = bluetooth.missing() if names else None
     if lacking is not None:
         found, do = lacking
-        yield Diagnosis(subject=f"Bluetooth for {', '.join(names)}", health=Health.BAD, found=found, do=do)
+        yield Diagnosis(subject=f"Bluetooth for {', '.join(names)}", health=CheckState.BAD, found=found, do=do)
 
 
 def _trust(settings: ScannerSettings, known: dict[str, Any], subject: str) -> Iterator[Diagnosis]:
@@ -254,26 +254,26 @@ def _trust(settings: ScannerSettings, known: dict[str, Any], subject: str) -> It
     if known["replaced"] is not None:
         yield Diagnosis(
             subject=subject,
-            health=Health.WARNING,
+            health=CheckState.WARNING,
             found=f"it is another one than {known['replaced']}, or sits elsewhere",
             do="check its settings; scangate scanners test shows whether it sends what labels say",
         )
     if known["settings"] is not None:
         yield Diagnosis(
             subject=subject,
-            health=Health.WARNING,
+            health=CheckState.WARNING,
             found=known["settings"],
             do=f"scangate firmware check {settings.name} shows them, scangate firmware apply brings them back",
         )
     if known["calibrated"] is False:
         yield Diagnosis(
             subject=subject,
-            health=Health.WARNING,
+            health=CheckState.WARNING,
             found=f"connected, {_what(settings)}; never calibrated: it may type other characters than the label's",
             do=f"scangate scanners calibrate {settings.name}",
         )
     else:
-        yield Diagnosis(subject=subject, health=Health.GOOD, found=f"connected, {_what(settings)}")
+        yield Diagnosis(subject=subject, health=CheckState.GOOD, found=f"connected, {_what(settings)}")
 
 
 def _device(settings: ScannerSettings, subject: str) -> Diagnosis:
@@ -285,18 +285,21 @@ def _device(settings: ScannerSettings, subject: str) -> Diagnosis:
         choice = choose(settings, SUBSYSTEM_OF[settings.driver])
     if choice.path is None:
         return Diagnosis(
-            subject=subject, health=Health.BAD, found=f"{_what(settings)}: {choice.connection}", do=choice.detail
+            subject=subject,
+            health=CheckState.BAD,
+            found=f"{_what(settings)}: {choice.connection}",
+            do=choice.detail,
         )
     with as_service():
         readable = may(choice.path, os.R_OK)
     if not readable:
         return Diagnosis(
             subject=subject,
-            health=Health.BAD,
+            health=CheckState.BAD,
             found=f"the daemon may not open {choice.path}",
             do="udevadm trigger, so that systemd/60-scangate.rules sets its group; ls -l shows who owns it",
         )
-    return Diagnosis(subject=subject, health=Health.GOOD, found=f"{choice.path} is there")
+    return Diagnosis(subject=subject, health=CheckState.GOOD, found=f"{choice.path} is there")
 
 
 def _what(settings: ScannerSettings) -> str:
@@ -313,7 +316,7 @@ def _feedback(config: Config) -> Iterator[Diagnosis]:
     if mute:
         yield Diagnosis(
             subject="feedback",
-            health=Health.WARNING,
+            health=CheckState.WARNING,
             found=f"nothing tells the operator what became of a scan of {', '.join(mute)}",
             do="set `dialect`, add [gpio] lamps, or systemctl enable --now scangate-display",
         )
@@ -321,7 +324,7 @@ def _feedback(config: Config) -> Iterator[Diagnosis]:
 
 def _keys(config: Config) -> Iterator[Diagnosis]:
     for problem in key_warnings(config):
-        yield Diagnosis(subject="keys", health=Health.BAD, found=problem, do="put the file right, then restart")
+        yield Diagnosis(subject="keys", health=CheckState.BAD, found=problem, do="put the file right, then restart")
 
 
 def _master(config: Config) -> Diagnosis:
@@ -330,21 +333,23 @@ def _master(config: Config) -> Diagnosis:
         with ArticleMaster(config.articles_directory) as master:
             info = master.info()
     except MasterUnreadableError as error:
-        return Diagnosis(subject=subject, health=Health.WARNING, found=str(error), do="run as root or as scangate")
+        return Diagnosis(
+            subject=subject, health=CheckState.WARNING, found=str(error), do="run as root or as scangate"
+        )
     except MasterError as error:
-        return Diagnosis(subject=subject, health=Health.BAD, found=str(error), do="import the articles again")
+        return Diagnosis(subject=subject, health=CheckState.BAD, found=str(error), do="import the articles again")
     if info.built_ns is None:
         return Diagnosis(
             subject=subject,
-            health=Health.WARNING,
+            health=CheckState.WARNING,
             found="none: every article is unknown",
             do="scangate articles import --source NAME FILE.csv",
         )
     days = max(0, time.time_ns() - info.built_ns) // DAY_NS
     found = f"{sum(source.rows for source in info.sources)} articles, {days} days old"
     if days > MASTER_DAYS:
-        return Diagnosis(subject=subject, health=Health.WARNING, found=found, do="import a newer one")
-    return Diagnosis(subject=subject, health=Health.GOOD, found=found)
+        return Diagnosis(subject=subject, health=CheckState.WARNING, found=found, do="import a newer one")
+    return Diagnosis(subject=subject, health=CheckState.GOOD, found=found)
 
 
 def _broker(broker: BrokerSettings, topics: Topics, client_id: str, source: str) -> Iterator[Diagnosis]:
@@ -363,16 +368,16 @@ def _broker(broker: BrokerSettings, topics: Topics, client_id: str, source: str)
             came = any(message.body == token for message in _until(listener.messages, token))
     except BrokerUnreachableError as error:
         yield Diagnosis(
-            subject=subject, health=Health.BAD, found=str(error), do="see above; scans are kept meanwhile"
+            subject=subject, health=CheckState.BAD, found=str(error), do="see above; scans are kept meanwhile"
         )
         return
     if came:
         found = f"{url}: round trip in {(time.monotonic() - began) * 1000:.0f} ms"
-        yield Diagnosis(subject=subject, health=Health.GOOD, found=found)
+        yield Diagnosis(subject=subject, health=CheckState.GOOD, found=found)
     else:
         yield Diagnosis(
             subject=subject,
-            health=Health.BAD,
+            health=CheckState.BAD,
             found=f"{url}: a message to {topics.scan} did not come back",
             do=f"let this box publish and subscribe to {topics.everything} in the broker's access list",
         )
@@ -392,10 +397,10 @@ def _certificate(expires: float | None) -> Iterator[Diagnosis]:
     subject = "broker's certificate"
     if days < CERTIFICATE_DAYS:
         yield Diagnosis(
-            subject=subject, health=Health.WARNING, found=f"ends in {days} days", do="have it renewed in time"
+            subject=subject, health=CheckState.WARNING, found=f"ends in {days} days", do="have it renewed in time"
         )
     else:
-        yield Diagnosis(subject=subject, health=Health.GOOD, found=f"good for {days} days")
+        yield Diagnosis(subject=subject, health=CheckState.GOOD, found=f"good for {days} days")
 
 
 def _own_certificate(broker: BrokerSettings) -> Iterator[Diagnosis]:
@@ -406,13 +411,13 @@ def _own_certificate(broker: BrokerSettings) -> Iterator[Diagnosis]:
     days = int((ends - time.time_ns() / NS) // 86_400)
     subject = "this box's certificate"
     if days >= CERTIFICATE_DAYS:
-        yield Diagnosis(subject=subject, health=Health.GOOD, found=f"good for {days} days")
+        yield Diagnosis(subject=subject, health=CheckState.GOOD, found=f"good for {days} days")
         return
     waiting = waiting_since(CREDENTIALS)
     do = "scangate enrol > FILE.csr, have it signed, scangate enrol --certificate FILE.crt"
     if waiting is not None:
         do = f"a new one was asked for {waiting / 86_400:.0f} days ago: scangate enrol --certificate FILE.crt"
-    health = Health.WARNING if days >= 0 else Health.BAD
+    health = CheckState.WARNING if days >= 0 else CheckState.BAD
     yield Diagnosis(subject=subject, health=health, found=f"ends in {days} days", do=do)
 
 
@@ -425,19 +430,22 @@ def _delivery(status: dict[str, Any] | None) -> Iterator[Diagnosis]:
     if sequence["deadLetters"]:
         yield Diagnosis(
             subject="delivery",
-            health=Health.BAD,
+            health=CheckState.BAD,
             found=f"{found}; {sequence['deadLetters']} dead letters",
             do="scangate outbox dead tells which and why; scangate outbox retry sends them again",
         )
     elif broker["problem"]:
         yield Diagnosis(
-            subject="delivery", health=Health.BAD, found=f"{found}: {broker['problem']}", do="see the line `broker`"
+            subject="delivery",
+            health=CheckState.BAD,
+            found=f"{found}: {broker['problem']}",
+            do="see the line `broker`",
         )
     elif broker["authorisation"] == "unproven" and not waiting:
         yield Diagnosis(
             subject="delivery",
-            health=Health.GOOD,
+            health=CheckState.GOOD,
             found=f"{found}; MQTT 3.1.1 does not prove that the broker passed them on",
         )
     else:
-        yield Diagnosis(subject="delivery", health=Health.GOOD, found=found)
+        yield Diagnosis(subject="delivery", health=CheckState.GOOD, found=found)

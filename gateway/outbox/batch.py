@@ -18,7 +18,7 @@ from gateway.outbox.entry import (
 from gateway.system.clock import ClockReading
 
 
-class Batch:
+class AppendBatch:
     """The rows of one append: whatever can go wrong here happens before a transaction begins."""
 
     def __init__(

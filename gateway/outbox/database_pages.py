@@ -43,7 +43,7 @@ COLUMNS: Final = 5
 MAX_PAGES: Final = 1 << 26
 """64 GiB of pages: a number beyond is no page of an outbox."""
 
-Row = tuple[int, int, int, int, bytes, int | None]
+EventRow = tuple[int, int, int, int, bytes, int | None]
 """sequence, recorded_ns, trusted, sealed, body, checksum: as the table has it. The checksum is None in a row from
 before there were any."""
 
@@ -63,7 +63,7 @@ class DamagedError(Exception):
     """This place does not hold what its neighbours say; the next may."""
 
 
-def events(path: Path, delivered: int) -> Iterator[Row]:
+def events(path: Path, delivered: int) -> Iterator[EventRow]:
     """Yield the events that can be read from the file's pages, in no order; some may come twice.
 
     `delivered`: where the file does not say which pages are free, they may hold what was removed long ago, so only
@@ -76,7 +76,7 @@ def events(path: Path, delivered: int) -> Iterator[Row]:
         with suppress(FileNotFoundError):
             wal = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
             stack.callback(os.close, wal)
-        pages = Pages(file, wal)
+        pages = DatabasePages(file, wal)
         free = pages.free()
         for number in range(1, pages.count + 1):
             if free is None or number not in free:
@@ -84,7 +84,7 @@ def events(path: Path, delivered: int) -> Iterator[Row]:
                     yield from (row for row in _rows(pages, page) if free is not None or row[0] > delivered)
 
 
-class Pages:
+class DatabasePages:
     """The pages of a database file, the newest committed image of each in the WAL before the one in the file."""
 
     def __init__(self, file: int, wal: int | None) -> None:
@@ -161,7 +161,7 @@ def _salts(wal: int, size: int) -> bytes:
     return first if first == second and size > WAL_HEADER else header[16:24]
 
 
-def _rows(pages: Pages, page: bytes) -> Iterator[Row]:
+def _rows(pages: DatabasePages, page: bytes) -> Iterator[EventRow]:
     """Yield the events of one page, if it is a leaf of the table."""
     try:
         if page[0] != LEAF:
@@ -175,7 +175,7 @@ def _rows(pages: Pages, page: bytes) -> Iterator[Row]:
             yield _row(pages, page, pointer)
 
 
-def _row(pages: Pages, page: bytes, at: int) -> Row:
+def _row(pages: DatabasePages, page: bytes, at: int) -> EventRow:
     """Read one row. Raises DamagedError, IndexError."""
     length, at = _varint(page, at)
     sequence, at = _varint(page, at)
@@ -236,7 +236,7 @@ def _width(kind: int) -> int:
     return _INTEGER_BYTES[kind] if kind in _INTEGER_BYTES else (kind - _BLOB) // 2
 
 
-def _payload(pages: Pages, page: bytes, at: int, length: int) -> bytes:
+def _payload(pages: DatabasePages, page: bytes, at: int, length: int) -> bytes:
     """Gather a row's bytes from its page and its overflow pages (section 1.6)."""
     usable = PAGE_BYTES  # nothing is reserved at the pages' ends
     most, least = usable - 35, (usable - 12) * 32 // 255 - 23

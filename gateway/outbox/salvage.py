@@ -292,10 +292,10 @@ def _set_aside(path: Path, clock: ClockReading, at_work: AtWork, under_way: Unde
 
 
 def _copy_events(
-    rows: Iterable[database_pages.Row], fresh: sqlite3.Connection, cursor: Cursor, at_work: AtWork
+    rows: Iterable[database_pages.EventRow], fresh: sqlite3.Connection, cursor: Cursor, at_work: AtWork
 ) -> int:
     """Copy the sound rows, then the others that have no sound copy, as dead letters; return how many events."""
-    doubtful: dict[int, database_pages.Row] = {}
+    doubtful: dict[int, database_pages.EventRow] = {}
     events = 0
     for number, read in enumerate(rows, 1):
         row = _in_its_place(read)
@@ -368,7 +368,7 @@ def _what_is_lost(
     return _also(lost, f"what was scanned behind {last}") if cut_off else lost
 
 
-def _in_its_place(row: database_pages.Row) -> database_pages.Row:
+def _in_its_place(row: database_pages.EventRow) -> database_pages.EventRow:
     """Return a row under the number that its event says, where its checksum says that it was written so."""
     with contextlib.suppress(*UNREADABLE, TypeError):
         own = int(_owner_decoder.decode(row[4]).sequence)
@@ -382,7 +382,7 @@ def _also(lost: str | None, more: str) -> str:
     return f"{lost}, and perhaps {more}" if lost else f"perhaps {more}"
 
 
-def _put(fresh: sqlite3.Connection, row: database_pages.Row) -> int:
+def _put(fresh: sqlite3.Connection, row: database_pages.EventRow) -> int:
     """Write one event, unless it is there; return how many were written."""
     sequence, recorded_ns, trusted, sealed, body = row[:5]
     values = (sequence, _small(recorded_ns), int(trusted == 1), int(sealed != 0), body)
@@ -485,7 +485,7 @@ def _sound_letters(source: sqlite3.Connection) -> Iterator[DeadLetter]:
                 yield DeadLetter(sequence=row[0], parked_ns=row[1], reason=row[2], asked_ns=row[3])
 
 
-def _readable(source: sqlite3.Connection, delivered: int) -> Iterator[database_pages.Row]:
+def _readable(source: sqlite3.Connection, delivered: int) -> Iterator[database_pages.EventRow]:
     """Yield each event that can be read; where a page is damaged, go on behind it.
 
     What lies behind a place that is too large to be crossed is reached from what was delivered last, and then from

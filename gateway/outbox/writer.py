@@ -16,7 +16,7 @@ import msgspec
 from gateway.events import cloudevent
 from gateway.outbox import dead_letters, maintenance, unknown_articles, used_pieces, wal_check
 from gateway.outbox import entry as drafting
-from gateway.outbox.batch import Batch
+from gateway.outbox.batch import AppendBatch
 from gateway.outbox.box_identity import BoxIdentity
 from gateway.outbox.capacity import Capacity, measure
 from gateway.outbox.checksums import (
@@ -115,7 +115,7 @@ class Outbox:
         self._make_room(len(writes), clock)
         left, self.left_open = self.left_open, ()  # making room may fail; what follows puts them back when it does
         sealed = seal or clock.synchronised
-        batch = Batch((*left, *writes), self._next, self.epoch, self._source, clock, sealed=sealed)
+        batch = AppendBatch((*left, *writes), self._next, self.epoch, self._source, clock, sealed=sealed)
         try:
             with self._transaction("store a scan in", clock):
                 for row in batch.events:
@@ -138,7 +138,7 @@ class Outbox:
         self._next += len(batch.events)
         return [row[0] for row in batch.events]
 
-    def _write_open(self, batch: Batch) -> None:
+    def _write_open(self, batch: AppendBatch) -> None:
         """Bring the open items up to date: those that became events go, those that grew are replaced."""
         for scanner in batch.closed:
             self._db.execute("DELETE FROM open_item WHERE scanner = ?", (scanner,))

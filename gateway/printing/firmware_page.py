@@ -8,7 +8,7 @@ ends with a code that shows whether the scanner now sends what labels say.
 
 from collections.abc import Iterator
 
-from firmware_config.model import Need, Profile, Setting
+from firmware_config.model import Need, ScannerProfile, Setting
 from gateway.devices.calibration import TEXT
 from gateway.printing.sheet import Cell, Entry, Note
 
@@ -17,12 +17,12 @@ SETTINGS = "Codes to scan in the vendor's manual"
 PROOF = "Then"
 
 
-def title(profile: Profile) -> str:
+def title(profile: ScannerProfile) -> str:
     """Return the page's title."""
     return f"{profile.title} scanners: settings"
 
 
-def entries(profile: Profile) -> Iterator[Entry]:
+def entries(profile: ScannerProfile) -> Iterator[Entry]:
     """Yield what the page says, in the order in which it is done."""
     yield Note(
         lines=(

@@ -14,7 +14,7 @@ from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.overlay.applier import DeltaApplier
 from gateway.articles.overlay.delta_message import opened
 from gateway.articles.overlay.signing import KeyFileError, read_public_key, verifier
-from gateway.articles.overlay.statements import Recalled, Refused
+from gateway.articles.overlay.statements import Recalled, RefusedDelta
 from gateway.articles.overlay.store import Overlay
 from gateway.articles.sync.request import request_sync
 from gateway.outbox.schema import OutboxError
@@ -98,7 +98,7 @@ class DeltaSubscriber:
         try:
             key = self._key()
             body = opened(message.body, None if key is None else verifier(key), must_be_signed=False)
-            if isinstance(body, Refused):
+            if isinstance(body, RefusedDelta):
                 self._refuse(f"the state of the deltas: {body.reason}")
                 return
             numbers = _states.decode(body[:MAX_STATE_BYTES])

@@ -18,7 +18,7 @@ from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.overlay.applier import DeltaApplier
 from gateway.articles.overlay.delta_message import read_delta
 from gateway.articles.overlay.signing import verifier
-from gateway.articles.overlay.statements import Delta, DeltaOutcome, Recalled, Refused
+from gateway.articles.overlay.statements import Delta, DeltaOutcome, Recalled, RefusedDelta
 from gateway.articles.overlay.store import OVERLAY
 from gateway.articles.schema import CURRENT
 from gateway.events.stored_event import StoredEvent
@@ -65,7 +65,7 @@ def drill(
     Its number does not matter: it is tried as the next one of its source.
     """
     delta = read_delta(payload, None if key is None else verifier(key))
-    if isinstance(delta, Refused):
+    if isinstance(delta, RefusedDelta):
         raise DrillRefusedError(delta.reason)
     with _copy(articles) as copy, ArticleMaster(copy) as master:
         deltas = DeltaApplier(copy, sources, master=master)

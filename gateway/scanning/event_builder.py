@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _REFUSED: Final = Disposition.REFUSED
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class ItemReading(Struct, frozen=True, kw_only=True):
     """What the symbols of an item say together, and what the master says of it."""
 
     decoded: Decoded
@@ -75,7 +75,7 @@ class EventBuilder:
         self._master.close()
         self._journal.close()
 
-    def event(self, item: Item, reading: Reading, state: StationState, clock: ClockReading) -> NewEvent:
+    def event(self, item: Item, reading: ItemReading, state: StationState, clock: ClockReading) -> NewEvent:
         """Make the event of an item as it stands; `state` knows what went before with the same piece."""
         decoded = reading.decoded
         if reading.remarks:

@@ -20,7 +20,7 @@ from gateway.scanning import station_note
 from gateway.scanning.case_summary import CaseSummary, summary_of
 from gateway.scanning.code_input import coded, is_typing, typed_by_code
 from gateway.scanning.completing_symbols import CompletingSymbols
-from gateway.scanning.event_builder import EventBuilder, Reading, event_context
+from gateway.scanning.event_builder import EventBuilder, ItemReading, event_context
 from gateway.scanning.label_problems import problems_of
 from gateway.scanning.outcome import Outcome
 from gateway.scanning.resumed_labels import with_label
@@ -59,7 +59,7 @@ from gateway.udi.personal import is_free_of_persons, redact
 
 UNREAD: Final = "GS1_UNKNOWN_AI"
 _NEW: Final = Move.NEW
-NO_LABEL: Final = Reading(decoded=Decoded(ok=False), look_up=LookUp(match=Match.NONE))
+NO_LABEL: Final = ItemReading(decoded=Decoded(ok=False), look_up=LookUp(match=Match.NONE))
 """What is read of an item without a label."""
 RESUMED_EVENTS: Final = 256
 """Newest events looked at when the daemon starts, for repeats and for what can be undone: 10 ms."""
@@ -330,7 +330,7 @@ class Pipeline:
         today: date,
         *,
         ends: bool = False,
-    ) -> tuple[Occurrence, Reading]:
+    ) -> tuple[Occurrence, ItemReading]:
         """Return the input that a placement is, and what is read of the item it makes.
 
         `ends`: keyed entry ends with this symbol, whatever the label lacks.
@@ -339,7 +339,7 @@ class Pipeline:
         if label is None or not symbols:
             known = Input.SAME if placement.target is None else Input.KNOWN
             what = replace(what, input=known, label=label, known=placement.target)
-            return what, Reading(decoded=read.decoded, look_up=read.look_up)
+            return what, ItemReading(decoded=read.decoded, look_up=read.look_up)
         decoded, look_up = label.decoded, read.look_up
         if len(symbols) > 1:
             look_up = self._builder.look_up(symbols[0].text, decoded.device_identifier)
@@ -363,7 +363,7 @@ class Pipeline:
             missing=lacking,
             like=_like(read, closed) if placement.move is _NEW else None,
         )
-        return what, Reading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
+        return what, ItemReading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
 
     def close_case(self, clock: ClockReading, identity: str) -> Outcome | None:
         """Close the case that is set, as its code does, for who asks from elsewhere; None: none is set."""

@@ -7,7 +7,7 @@ from gateway.scanning.worker_call import call
 from gateway.system.control_socket import RequestError
 
 
-class DeadLetters:
+class RetryRequests:
     """Called by the control socket's threads."""
 
     def __init__(self, worker: Worker) -> None:

@@ -10,11 +10,11 @@ from gateway.events import cloudevent
 from gateway.model import Disposition
 from gateway.outbox.entry import JournalledSymbol, NewEvent, Write
 from gateway.scanning.code_input import WRONG_QUANTITY
-from gateway.scanning.event_builder import EventBuilder, Reading
+from gateway.scanning.event_builder import EventBuilder, ItemReading
 from gateway.scanning.label_problems import problems_of
 from gateway.scanning.station_state import StationState
 from gateway.station import machine
-from gateway.station.machine import IllegalMoveError, Step
+from gateway.station.machine import IllegalMoveError, Transition
 from gateway.station.rules import AWAY
 from gateway.station.values import (
     CaseClosed,
@@ -76,7 +76,7 @@ class ScanTransaction:
             return self._answer
         return max(self._signals, key=_RANK.index, default=Signal.ACCEPTED)
 
-    def make(self, step: Step, reading: Reading | None = None) -> None:
+    def make(self, step: Transition, reading: ItemReading | None = None) -> None:
         """Go along with a move; `reading` is what the item it touched says."""
         self.memory = replace(self.memory, station=step.station)
         for effect in step.effects:
@@ -99,7 +99,7 @@ class ScanTransaction:
         if data is not None:
             self._signals.append(verdict_signal(data))
 
-    def _write(self, effect: Effect, reading: Reading | None) -> None:
+    def _write(self, effect: Effect, reading: ItemReading | None) -> None:
         match effect:
             case Published(item=item, was_open=was_open, closed=closed):
                 as_held = was_open and closed
@@ -145,7 +145,7 @@ class ScanTransaction:
         station = machine.refused(self.memory.station, item, at_ns, self._times, quantity=not wrong)
         self.memory = replace(self.memory, station=station)
 
-    def _event(self, effect: OpenLabel | Published, reading: Reading | None) -> NewEvent:
+    def _event(self, effect: OpenLabel | Published, reading: ItemReading | None) -> NewEvent:
         """Make the event of an item as it stands."""
         if reading is None:
             raise IllegalMoveError("an item is to be written and nothing has been read of it")

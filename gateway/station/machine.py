@@ -52,14 +52,14 @@ from gateway.station.values import (
     TakenBack,
     UsedDespite,
 )
-from gateway.station.workflow import ITEMS, SYMBOLS, TABLE, Input, Output, Region, Row, State
+from gateway.station.workflow import ITEMS, SYMBOLS, TABLE, Input, Output, Region, State, WorkflowRow
 
 
 class IllegalMoveError(RuntimeError):
     """The input is not possible in the present state; nothing has changed. The fault of code, not of a person."""
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class Transition(Struct, frozen=True, kw_only=True):
     """What one input did."""
 
     station: Station
@@ -121,7 +121,7 @@ def state_of(station: Station, region: Region, scanner: str) -> State:
     return with_it if holds(station, scanner) else without
 
 
-def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
+def step(station: Station, what: Occurrence, times: MoveTimes) -> Transition:
     """Make one move in every region that the input concerns. Raises IllegalMoveError; then nothing has changed."""
     move = _Move(station, what, times)  # a station of its own: where one region's move is illegal, none is made
     for region in _CONCERNED.get(what.input, ()):
@@ -132,12 +132,12 @@ def step(station: Station, what: Occurrence, times: MoveTimes) -> Step:
             obeyed[what.scanner] = Obeyed(kind=what.once, at_ns=what.at_ns)
         if obeyed != station.obeyed:
             move.station = replace(move.station, obeyed=obeyed)
-    return Step(station=move.station, effects=tuple(move.effects), outputs=tuple(move.outputs))
+    return Transition(station=move.station, effects=tuple(move.effects), outputs=tuple(move.outputs))
 
 
 def elapse(  # noqa: C901, PLR0912 - one branch for each thing that ends by time
     station: Station, at_ns: int, times: MoveTimes, scanner: str | None = None
-) -> Step:
+) -> Transition:
     """Let time pass until `at_ns`: what has run out ends.
 
     `scanner`: the one that has just read something at that moment, so that nothing of it is on the wire any more.
@@ -177,7 +177,7 @@ def elapse(  # noqa: C901, PLR0912 - one branch for each thing that ends by time
         ended(Region.CONTEXT, what=Input.PUSHED)
     elif pushed_case.is_offered(station, at_ns):
         ended(Region.QUESTION, what=Input.OFFERED)
-    return Step(station=station, effects=tuple(effects), outputs=tuple(outputs))
+    return Transition(station=station, effects=tuple(effects), outputs=tuple(outputs))
 
 
 def deadline_ns(station: Station) -> int | None:
@@ -304,7 +304,7 @@ _UNDO: Final = Region.UNDO
 _EVENT: Final = Input.EVENT
 
 
-def _row(station: Station, region: Region, what: Input, scanner: str) -> Row:
+def _row(station: Station, region: Region, what: Input, scanner: str) -> WorkflowRow:
     state = state_of(station, region, scanner)
     row = TABLE[region].get((state, what))
     if row is None:
@@ -653,4 +653,14 @@ def _meaning(station: Station, what: Occurrence, times: MoveTimes) -> Meaning:
     )
 
 
-__all__ = ["SYMBOLS", "IllegalMoveError", "Occurrence", "Step", "elapse", "refused", "resumed", "state_of", "step"]
+__all__ = [
+    "SYMBOLS",
+    "IllegalMoveError",
+    "Occurrence",
+    "Transition",
+    "elapse",
+    "refused",
+    "resumed",
+    "state_of",
+    "step",
+]

@@ -28,7 +28,7 @@ from gateway.model import Decoded, Finding, Issuer, LookUp, Severity
 from gateway.station.assets import asset_of
 from gateway.station.label import says_nothing_new, statements
 from gateway.station.label_part import own_fault
-from gateway.station.profiles import Profile
+from gateway.station.profiles import StationProfile
 from gateway.station.values import Symbol
 from gateway.station.verdict import SHELF_LABELS, TRACED_CLASSES, MissingPart
 from gateway.udi import decode, decode_symbols, gs1
@@ -94,7 +94,7 @@ SymbolText = tuple[str, str | None]
 
 
 def missing(
-    decoded: Decoded, symbols: Sequence[SymbolText], look_up: LookUp, profile: Profile
+    decoded: Decoded, symbols: Sequence[SymbolText], look_up: LookUp, profile: StationProfile
 ) -> tuple[Missing, ...]:
     """Tell what the label still lacks; nothing for one that is whole, or that is no UDI.
 

@@ -24,7 +24,7 @@ from msgspec import Struct
 ProfileName = Literal["operating-room", "supply-room", "clinic"]
 
 
-class Profile(Struct, frozen=True, kw_only=True):
+class StationProfile(Struct, frozen=True, kw_only=True):
     """One row of the table above."""
 
     repeat_seconds: int
@@ -40,8 +40,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     """A GS1 symbol that is linear and holds nothing but a GTIN has a second symbol beside it."""
 
 
-PROFILES: Final[Mapping[ProfileName, Profile]] = {
-    "operating-room": Profile(
+PROFILES: Final[Mapping[ProfileName, StationProfile]] = {
+    "operating-room": StationProfile(
         repeat_seconds=120,
         lot_repeats=True,
         lasting_seconds=300,
@@ -49,7 +49,7 @@ PROFILES: Final[Mapping[ProfileName, Profile]] = {
         receives=False,
         linear_waits=True,
     ),
-    "supply-room": Profile(
+    "supply-room": StationProfile(
         repeat_seconds=60,
         lot_repeats=False,
         lasting_seconds=900,
@@ -57,7 +57,7 @@ PROFILES: Final[Mapping[ProfileName, Profile]] = {
         receives=True,
         linear_waits=False,
     ),
-    "clinic": Profile(
+    "clinic": StationProfile(
         repeat_seconds=60,
         lot_repeats=True,
         lasting_seconds=600,

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from gateway.model import Decoded
-from gateway.station.profiles import Profile
+from gateway.station.profiles import StationProfile
 
 MAX_LABELS: Final = 512
 """Labels remembered, some 100 KB: two minutes of the fastest operators. Beyond, the oldest go."""
@@ -61,7 +61,7 @@ class Repeats(Struct, frozen=True, kw_only=True):
 
 
 def key_of(
-    action: str, decoded: Decoded | None, texts: tuple[str, ...], profile: Profile, whose: str | None
+    action: str, decoded: Decoded | None, texts: tuple[str, ...], profile: StationProfile, whose: str | None
 ) -> Key | None:
     """Return what a repeat has in common with its first scan, or None for what is never a repeat.
 

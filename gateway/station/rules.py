@@ -17,8 +17,8 @@ from msgspec import Struct
 from gateway.model import Severity
 from gateway.station.settings import Action, StationSettings
 
-Profile = Literal["operating-room", "supply-room", "clinic"]
-PROFILES: Final[tuple[Profile, ...]] = get_args(Profile)
+ProfileName = Literal["operating-room", "supply-room", "clinic"]
+PROFILES: Final[tuple[ProfileName, ...]] = get_args(ProfileName)
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     source: str
     """Where the rule comes from."""
 
-    def severity(self, profile: Profile) -> Severity | None:
+    def severity(self, profile: ProfileName) -> Severity | None:
         """Return how much it matters in a place of this kind, or None where it does not hold."""
         match profile:
             case "operating-room":

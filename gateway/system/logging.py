@@ -41,7 +41,7 @@ class _KeyValue(logging.Formatter):
         return f"time={self.formatTime(record, '%Y-%m-%dT%H:%M:%S')} {line}"
 
 
-class Repeats(logging.Filter):
+class RepeatedLines(logging.Filter):
     """Lets so many lines of one kind pass in a while: what goes wrong a thousand times a second fills no disk.
 
     Lines are of one kind when they come from one place in the program. How many were left out is said with the next
@@ -78,6 +78,6 @@ def _origin(kind: type[BaseException], trace: TracebackType | None) -> str:
 def set_up(level: int = logging.INFO) -> None:
     """Send this process's log to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(Repeats())
+    handler.addFilter(RepeatedLines())
     handler.setFormatter(_KeyValue(journal="JOURNAL_STREAM" in os.environ))
     logging.basicConfig(level=level, handlers=[handler], force=True)

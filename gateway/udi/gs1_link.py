@@ -31,7 +31,7 @@ class Query(NamedTuple):
     raw: str
 
 
-class Address(NamedTuple):
+class WebAddress(NamedTuple):
     """The parts of a web address that a Digital Link uses."""
 
     origin: str
@@ -46,7 +46,7 @@ def is_link(text: str) -> bool:
     return text.startswith(SCHEMES)
 
 
-def split(text: str) -> Address:
+def split(text: str) -> WebAddress:
     """Divide a web address; whether it is well-formed is not judged here."""
     scheme, slashes, rest = text.partition("://")
     rest, _, _ = rest.partition("#")
@@ -60,7 +60,7 @@ def split(text: str) -> Address:
     segments = tuple(path.split("/")) if slash else ()
     if segments and not segments[-1] and key_place(segments) is None:
         segments = segments[:-1]  # a slash at the end is no empty value: resolvers and browsers add it
-    return Address(scheme + slashes + host, segments, tuple(parameters))
+    return WebAddress(scheme + slashes + host, segments, tuple(parameters))
 
 
 def key_place(segments: tuple[str, ...]) -> int | None:
@@ -141,7 +141,7 @@ def read_link(text: str, today: date) -> Part:
     )
 
 
-def _malformed(text: str, address: Address) -> Iterator[str]:
+def _malformed(text: str, address: WebAddress) -> Iterator[str]:
     for place, character in enumerate(text, 1):
         if character not in _URI:
             yield f"{character!a} at position {place} may not stand in a web address"
@@ -153,7 +153,7 @@ def _malformed(text: str, address: Address) -> Iterator[str]:
         yield "the host is missing or not well-formed"
 
 
-def _no_key(address: Address) -> Finding:
+def _no_key(address: WebAddress) -> Finding:
     last = address.segments[-1] if address.segments else ""
     mixed = last != last.lower() and last != last.upper()
     if len(last) >= _SHORTEST_COMPRESSED and mixed and set(last) <= set(GS1_CSET_64):

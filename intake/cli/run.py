@@ -53,7 +53,7 @@ def run(chosen: argparse.Namespace) -> int:
     from intake.signing import Signer
     from intake.store import Store
     from intake.topics import TenantTopics
-    from intake.web.server import Pages, WebServer
+    from intake.web.server import PageCache, WebServer
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("alembic", "nats"):
@@ -71,7 +71,7 @@ def run(chosen: argparse.Namespace) -> int:
         return 0
     # an MQTT session is one client's: a second intake stands by until the first is gone
     ready = Readiness()
-    web = WebServer(settings.listen, Pages(engine, counters, ready, now)) if settings.listen else None
+    web = WebServer(settings.listen, PageCache(engine, counters, ready, now)) if settings.listen else None
     if web is not None:
         web.start()
     lock = None if settings.nats else ExclusiveLock(engine, f"mqtt {settings.checked_tenant()}")

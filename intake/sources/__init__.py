@@ -15,7 +15,7 @@ MAX_BOX_MESSAGES: Final = 20_000
 says it again within a minute."""
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
+class ReceivedMessage(Struct, frozen=True, kw_only=True):
     """One message from the broker."""
 
     topic: str
@@ -54,10 +54,10 @@ class Source(Protocol):
     def start(self) -> None:
         """Begin to connect; returns at once."""
 
-    def fetch(self, most: int, seconds: float) -> list[Delivery]:
+    def fetch(self, most: int, seconds: float) -> list[ReceivedMessage]:
         """Return messages that wait, at most so many of events; wait up to so long for the first."""
 
-    def settle(self, deliveries: Sequence[Delivery]) -> None:
+    def settle(self, deliveries: Sequence[ReceivedMessage]) -> None:
         """Let the broker forget what is committed."""
 
     def publish(self, topic: str, body: bytes, *, qos: int = 0, retain: bool = False) -> None:
@@ -67,27 +67,27 @@ class Source(Protocol):
         """End the connection; what is not settled comes again."""
 
 
-class Waiting:
+class ArrivalQueue:
     """What has arrived and is not fetched: events in order, and the newest message on each topic of a box.
 
     Filled by a network thread, emptied by the service's.
     """
 
     def __init__(self) -> None:
-        self._events: deque[Delivery] = deque()
-        self._boxes: OrderedDict[str, Delivery] = OrderedDict()
+        self._events: deque[ReceivedMessage] = deque()
+        self._boxes: OrderedDict[str, ReceivedMessage] = OrderedDict()
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
         return len(self._events)
 
-    def put_event(self, delivery: Delivery) -> None:
+    def put_event(self, delivery: ReceivedMessage) -> None:
         """Add an event; whoever fills it minds QUEUE."""
         with self._changed:
             self._events.append(delivery)
             self._changed.notify_all()
 
-    def put_box_message(self, delivery: Delivery) -> None:
+    def put_box_message(self, delivery: ReceivedMessage) -> None:
         """Add what a box says of itself, in place of what it said before."""
         with self._changed:
             self._boxes.pop(delivery.topic, None)
@@ -107,7 +107,7 @@ class Waiting:
             self._events.clear()
             self._changed.notify_all()
 
-    def take(self, most: int, seconds: float) -> list[Delivery]:
+    def take(self, most: int, seconds: float) -> list[ReceivedMessage]:
         """Return what waits; wait up to so long for the first."""
         with self._changed:
             self._changed.wait_for(lambda: self._events or self._boxes, seconds)

@@ -34,7 +34,7 @@ from paho.mqtt.publish import single
 from paho.mqtt.reasoncodes import ReasonCode
 
 from intake.errors import BrokerUnreachableError
-from intake.sources import QUEUE, Delivery, Waiting
+from intake.sources import QUEUE, ArrivalQueue, ReceivedMessage
 from intake.topics import REPLY, TenantTopics, box_topic
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class MqttSource:
         self._settings = settings
         self._topics = topics
         self._takes_events = events
-        self._waiting = Waiting()
+        self._waiting = ArrivalQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._client: Client | None = None
@@ -120,11 +120,11 @@ class MqttSource:
         """Begin to connect."""
         self._thread.start()
 
-    def fetch(self, most: int, seconds: float) -> list[Delivery]:
+    def fetch(self, most: int, seconds: float) -> list[ReceivedMessage]:
         """Return messages that wait."""
         return self._waiting.take(most, seconds)
 
-    def settle(self, deliveries: Sequence[Delivery]) -> None:
+    def settle(self, deliveries: Sequence[ReceivedMessage]) -> None:
         """Send the PUBACK of each, on the connection it came by."""
         for one in deliveries:
             if one.receipt is not None:
@@ -281,7 +281,7 @@ class MqttSource:
     def _on_message(self, client: Client, _data: object, message: MQTTMessage) -> None:
         found = box_topic(message.topic)
         if found is not None and found[1] not in {"scan", REPLY}:
-            self._waiting.put_box_message(Delivery(topic=message.topic, body=bytes(message.payload)))
+            self._waiting.put_box_message(ReceivedMessage(topic=message.topic, body=bytes(message.payload)))
             return
         while not self._waiting.wait_for_room(
             TURN_SECONDS
@@ -289,7 +289,7 @@ class MqttSource:
             if self._stop.is_set():
                 return
         receipt = (client, message.mid) if message.qos else None
-        self._waiting.put_event(Delivery(topic=message.topic, body=bytes(message.payload), receipt=receipt))
+        self._waiting.put_event(ReceivedMessage(topic=message.topic, body=bytes(message.payload), receipt=receipt))
 
     def _on_disconnect(
         self,

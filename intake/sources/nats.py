@@ -38,7 +38,7 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NotFoundError
 
-from intake.sources import QUEUE, Delivery, Waiting
+from intake.sources import QUEUE, ArrivalQueue, ReceivedMessage
 from intake.sources.mqtt import MqttSource, read_secret
 from intake.topics import ROOT
 
@@ -92,7 +92,7 @@ class NatsSource:
         self._settings = settings
         self._mqtt = mqtt
         self.stream = f"scangate-{settings.tenant}"
-        self._waiting = Waiting()
+        self._waiting = ArrivalQueue()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="nats", daemon=True)
         self._stop = asyncio.Event()
@@ -129,13 +129,13 @@ class NatsSource:
         self._mqtt.start()
         self._thread.start()
 
-    def fetch(self, most: int, seconds: float) -> list[Delivery]:
+    def fetch(self, most: int, seconds: float) -> list[ReceivedMessage]:
         """Return messages that wait."""
         taken = self._mqtt.fetch(most, 0) + self._waiting.take(most, seconds)
         self._call(self._room.set)
         return taken
 
-    def settle(self, deliveries: Sequence[Delivery]) -> None:
+    def settle(self, deliveries: Sequence[ReceivedMessage]) -> None:
         """Acknowledge each to the consumer."""
         self._soon(self._acknowledge([one.receipt for one in deliveries if one.receipt is not None]))
 
@@ -236,7 +236,9 @@ class NatsSource:
             status = (message.headers or {}).get("Status") if not message.data else None
             if status is None:
                 topic = message.subject.replace(".", "/")
-                self._waiting.put_event(Delivery(topic=topic, body=message.data, receipt=(nc, message.reply)))
+                self._waiting.put_event(
+                    ReceivedMessage(topic=topic, body=message.data, receipt=(nc, message.reply))
+                )
             request.take(status)
 
         await nc.subscribe(f"{inbox}.*", cb=arrived, pending_msgs_limit=4 * QUEUE, pending_bytes_limit=-1)

@@ -42,7 +42,7 @@ HEADERS: Final = {
 }
 
 
-class Pages:
+class PageCache:
     """Makes what is served, at most once in KEPT_SECONDS each."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Pages:
 class WebServer:
     """The server, in threads of its own."""
 
-    def __init__(self, listen: str, pages: Pages) -> None:
+    def __init__(self, listen: str, pages: PageCache) -> None:
         """`listen`: HOST:PORT, an address of this machine. Raises SettingsError."""
         host, _, port = listen.rpartition(":")
         try:
@@ -125,7 +125,7 @@ class WebServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], pages: Pages) -> None:
+    def __init__(self, address: tuple[str, int], pages: PageCache) -> None:
         self.pages = pages
         self.slots = threading.BoundedSemaphore(MAX_AT_ONCE)
         super().__init__(address, _Handler)

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.articles.fields import BadRow, read_article
 from gateway.articles.identifiers import gtin_text
-from gateway.articles.importers import IMPORTERS, Batch, Changes, Read
+from gateway.articles.importers import IMPORTERS, Changes, Read, RowBatch
 from gateway.articles.reports import Rejection
 from gateway.articles.rows import to_article
 from gateway.articles.settings import SourceSettings
@@ -39,7 +39,7 @@ def judged(found: Iterable[Read]) -> tuple[dict[str, Article], list[Rejection]]:
             continue
         if isinstance(one, Rejection):
             rejected.append(one)
-        elif isinstance(one, Batch):
+        elif isinstance(one, RowBatch):
             for row in one.rows:
                 articles[gtin_text(row[0])] = to_article((row[0] << 8 | 1, *row[1:]))
         else:

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.articles.errors import SourceFileError
-from gateway.articles.importers import IMPORTERS, Record
+from gateway.articles.importers import IMPORTERS, SourceRecord
 from gateway.articles.importers.delimited import (
     MAX_COLUMNS,
     MAX_LINE_BYTES,
@@ -22,13 +22,13 @@ from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
 
 
-def read(content: bytes, **settings: object) -> list[Record | Rejection]:
+def read(content: bytes, **settings: object) -> list[SourceRecord | Rejection]:
     source = msgspec.convert({"name": "miv", **settings}, SourceSettings)
     return list(read_delimited(io.BytesIO(content), source))
 
 
 def rows(content: bytes, **settings: object) -> list[tuple[int, dict[Field, str]]]:
-    return [(row.line, {**row.texts}) for row in read(content, **settings) if isinstance(row, Record)]
+    return [(row.line, {**row.texts}) for row in read(content, **settings) if isinstance(row, SourceRecord)]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_quotes() -> None:
 )
 def test_a_bad_line_costs_itself_only(bad: bytes, words: str) -> None:
     before, wrong, after = read(b"articleNumber;tradeName\n0;good\n" + bad + b"\n2;good\n")
-    assert isinstance(before, Record)
+    assert isinstance(before, SourceRecord)
     assert isinstance(wrong, Rejection)
     assert wrong.line == 3
     assert words in wrong.reason
-    assert after == Record(4, {"articleNumber": "2", "tradeName": "good"})
+    assert after == SourceRecord(4, {"articleNumber": "2", "tradeName": "good"})
 
 
 def test_a_quote_never_closed_does_not_swallow_the_file() -> None:
@@ -91,12 +91,12 @@ def test_a_quote_never_closed_does_not_swallow_the_file() -> None:
     assert isinstance(found[0], Rejection)
     assert str(MAX_RECORD_LINES) in found[0].reason
     assert [row.line for row in found] == list(range(2, 101))
-    assert all(isinstance(row, Record) for row in found[1:])
+    assert all(isinstance(row, SourceRecord) for row in found[1:])
 
 
 def test_a_bad_line_inside_a_quoted_row_is_named_with_its_own_number() -> None:
     found = read(b'articleNumber;tradeName\n1;"open\n2;\xff\n3;good\n')
-    assert [(type(row), row.line) for row in found] == [(Rejection, 2), (Rejection, 3), (Record, 4)]
+    assert [(type(row), row.line) for row in found] == [(Rejection, 2), (Rejection, 3), (SourceRecord, 4)]
 
 
 @pytest.mark.parametrize(
@@ -189,5 +189,5 @@ def test_any_dialect_is_read_as_it_was_written(
         written.getvalue().encode(codec), delimiter=delimiter, encoding="cp1252" if codec == "cp1252" else "utf-8"
     )
     expected = [(first.strip(), second.strip()) for first, second in cells if first.strip() or second.strip()]
-    assert [tuple(row.texts.values()) for row in found if isinstance(row, Record)] == expected
+    assert [tuple(row.texts.values()) for row in found if isinstance(row, SourceRecord)] == expected
     assert len(found) == len(expected)

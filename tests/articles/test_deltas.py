@@ -12,7 +12,7 @@ from nacl.signing import SigningKey
 
 from gateway.articles.overlay.delta_message import MAX_CHANGES, MAX_DELTA_BYTES, MAX_LISTED, read_delta
 from gateway.articles.overlay.signing import KeyFileError, read_public_key, verifier
-from gateway.articles.overlay.statements import Block, Change, Deletion, Delta, Refused, Release, Upsert
+from gateway.articles.overlay.statements import Block, Change, Deletion, Delta, RefusedDelta, Release, Upsert
 from gateway.model import Article, Issuer, NumberRange, Recall
 
 GTIN = "09520001000102"
@@ -154,7 +154,7 @@ BLOCK = {"op": "block", "deviceIdentifier": GTIN}
 )
 def test_refused(payload: bytes, words: str) -> None:
     refused = read_delta(payload, None)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedDelta)
     assert words.casefold() in refused.reason.casefold()
     assert len(refused.reason) <= 300
 
@@ -190,7 +190,7 @@ def test_a_signed_message_is_read_with_and_without_a_key() -> None:
 )
 def test_with_a_key_only_a_signed_message_counts(payload: bytes, words: str) -> None:
     refused = read_delta(payload, verifier(KEY.verify_key.encode()))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedDelta)
     assert words in refused.reason
 
 
@@ -238,4 +238,4 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(["op", "deviceIdentifier", "article", "lots", "from"]), JSON), st.binary())
 def test_any_message_is_read_or_refused(change: dict[str, Any], noise: bytes) -> None:
     for payload in (noise, message(change), message({**change, "op": "recall", "deviceIdentifier": GTIN})):
-        assert isinstance(read_delta(payload, None), Delta | Refused)
+        assert isinstance(read_delta(payload, None), Delta | RefusedDelta)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.articles.errors import SourceFileError
-from gateway.articles.importers import Batch, file_to_open
+from gateway.articles.importers import RowBatch, file_to_open
 from gateway.articles.importers.base import MAX_BATCH_ROWS
 from gateway.articles.importers.lines import BLOCK_BYTES, MAX_LINE_BYTES
 from gateway.model import Article
@@ -120,8 +120,8 @@ def test_a_byte_that_is_not_utf8_costs_its_line() -> None:
 
 def test_rows_come_in_batches_of_a_bounded_size() -> None:
     found = rows("gudid", devices(*[CUP] * (2 * MAX_BATCH_ROWS + 1)))
-    assert [len(one.rows) for one in found if isinstance(one, Batch)] == [MAX_BATCH_ROWS, MAX_BATCH_ROWS, 1]
-    lines = [line for one in found if isinstance(one, Batch) for line in one.lines]
+    assert [len(one.rows) for one in found if isinstance(one, RowBatch)] == [MAX_BATCH_ROWS, MAX_BATCH_ROWS, 1]
+    lines = [line for one in found if isinstance(one, RowBatch) for line in one.lines]
     assert lines == list(range(2, 2 * MAX_BATCH_ROWS + 3))
 
 

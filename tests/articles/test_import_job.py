@@ -14,7 +14,7 @@ import pytest
 from gateway.articles import schema
 from gateway.articles.build import generation
 from gateway.articles.build import import_job as staging
-from gateway.articles.build.generation import Step
+from gateway.articles.build.generation import ImportStage
 from gateway.articles.build.import_job import MAX_SHRINK, ROWS_PER_PROGRESS, import_file
 from gateway.articles.errors import (
     ImportBusyError,
@@ -368,7 +368,7 @@ def _child(directory: Path, file: Path, prelude: str) -> subprocess.CompletedPro
     )
 
 
-SWAPPED = {Step.SWAPPED, Step.FLUSHED}
+SWAPPED = {ImportStage.SWAPPED, ImportStage.FLUSHED}
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,10 @@ SWAPPED = {Step.SWAPPED, Step.FLUSHED}
         ("progress = lambda p: die()", False),
         ("progress = lambda p: die() if p.rows_read >= 2500 else None", False),
         ("progress = lambda p: die() if p.bytes_read == p.bytes_total else None", False),
-        *((f"reached = lambda step: die() if step == {step.value!r} else None", step in SWAPPED) for step in Step),
+        *(
+            (f"reached = lambda step: die() if step == {step.value!r} else None", step in SWAPPED)
+            for step in ImportStage
+        ),
         # Python's own audit events, raised before the call they name
         ("die_at('sqlite3.connect', 1)", False),
         ("die_at('sqlite3.connect', 2)", False),
@@ -414,9 +417,9 @@ def test_the_steps_are_told_in_their_order(importing: Importing, directory: Path
     importing("articleNumber\nOLD\n")
     file = tmp_path / "rows.csv"
     file.write_text("articleNumber\nNEW\n")
-    steps: list[Step] = []
+    steps: list[ImportStage] = []
     import_file(directory, SourceSettings(name="miv"), file, now=NOW, reached=steps.append)
-    assert steps == list(Step)
+    assert steps == list(ImportStage)
 
 
 def test_a_master_of_an_earlier_format_is_replaced_by_an_import(importing: Importing, directory: Path) -> None:

@@ -12,7 +12,7 @@ import xlsxwriter
 
 from gateway.articles.errors import SourceFileError
 from gateway.articles.importers import workbook as reader
-from gateway.articles.importers.base import Record
+from gateway.articles.importers.base import SourceRecord
 from gateway.articles.importers.profile import profile
 from gateway.articles.lookup.master import ArticleMaster
 from tests.articles.conftest import Importing
@@ -119,8 +119,8 @@ def test_a_formula_that_went_wrong_costs_its_row() -> None:
 def test_which_sheet() -> None:
     table = [["articleNumber"], ["B-1"]]
     content = workbook(["articleNumber"], ["A-1"], Andra=table)
-    assert [one.texts["articleNumber"] for one in rows("csv", content) if isinstance(one, Record)] == ["A-1"]
-    chosen = [one for one in rows("csv", content, sheet="andra") if isinstance(one, Record)]
+    assert [one.texts["articleNumber"] for one in rows("csv", content) if isinstance(one, SourceRecord)] == ["A-1"]
+    chosen = [one for one in rows("csv", content, sheet="andra") if isinstance(one, SourceRecord)]
     assert [one.texts["articleNumber"] for one in chosen] == ["B-1"]
     with pytest.raises(SourceFileError, match=r"without a sheet 'Tredje': it has 'Artiklar', 'Andra'"):
         rows("csv", content, sheet="Tredje")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.articles.build.generation import Step
+from gateway.articles.build.generation import ImportStage
 from gateway.articles.overlay.store import OVERLAY, Overlay
 from tests.articles.conftest import NOW, Box, Importing, delta
 from tests.articles.test_overlay import (
@@ -110,9 +110,9 @@ def refused(box: Box) -> dict[str, list[str]]:
 BOTH = {"L1": ["recalled"] * 3, "L2": ["recalled"] * 3, "L3": ["free"] * 3}
 
 
-@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("step", list(ImportStage))
 def test_a_file_that_is_swapped_in_below_the_deltas(
-    recalled: Box, importing: Importing, directory: Path, tmp_path: Path, step: Step
+    recalled: Box, importing: Importing, directory: Path, tmp_path: Path, step: ImportStage
 ) -> None:
     recalled.apply(delta(3, upsert(tradeName="Ny"), {"op": "block", "articleNumber": "VGR-3"}))
     file = tmp_path / "new.csv"

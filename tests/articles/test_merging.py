@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from gateway.articles.build.import_job import import_file
-from gateway.articles.importers.base import Batch, BatchRow
+from gateway.articles.importers.base import BatchRow, RowBatch
 from gateway.articles.lookup.conflicts import Conflict, conflicts
 from gateway.articles.lookup.master import ArticleMaster
 from gateway.articles.lookup.status_message import encode, status_message
 from gateway.articles.overlay.applier import DeltaApplier
-from gateway.articles.rows import Row, rest_of, traits_of
+from gateway.articles.rows import ArticleRow, rest_of, traits_of
 from gateway.articles.settings import SourceSettings
 from gateway.model import Article, ArticleStatus, Issuer, Match
 from tests.articles.conftest import NOW, Importing
@@ -183,12 +183,12 @@ def test_a_batch_goes_in_as_its_rows_one_by_one_would(
     texts = ("Nordan AB", "Stam™", "A description that comes again", None)
     state = traits_of(article), rest_of(article)
     rows: list[BatchRow] = [
-        Row(9520001000102 + n, state[0], *texts, f"C-{n}", None, None, None, state[1]) for n in range(3)
+        ArticleRow(9520001000102 + n, state[0], *texts, f"C-{n}", None, None, None, state[1]) for n in range(3)
     ]
-    other = Row(*rows[1])._replace(trade_name="Annan")
+    other = ArticleRow(*rows[1])._replace(trade_name="Annan")
     packed = traits_of(Article(issuer=Issuer.GS1, package_level="package"))
-    package = Row(19520001000109, packed, None, None, None, None, None, None, 9520001000102, 12, None)
-    batches = [Batch([2, 3, 4], rows), Batch([5, 6, 7], [package, rows[0], other])]
+    package = ArticleRow(19520001000109, packed, None, None, None, None, None, None, 9520001000102, 12, None)
+    batches = [RowBatch([2, 3, 4], rows), RowBatch([5, 6, 7], [package, rows[0], other])]
     monkeypatch.setattr(
         "gateway.articles.build.import_job.IMPORTERS", {"csv": lambda _stream, _source: iter(batches)}
     )

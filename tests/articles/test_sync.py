@@ -21,7 +21,7 @@ from gateway.articles.settings import SourceSettings
 from gateway.articles.sync.job import (
     SETTLE_SECONDS,
     UNDATED_HOURS,
-    Outcome,
+    SourceOutcome,
     Watch,
     published_sha256,
     rejected_file,
@@ -54,12 +54,12 @@ class Box:
 
     def sync(
         self, *sources: SourceSettings, names: Sequence[str] = (), force: bool = False, watch: Watch | None = None
-    ) -> list[Outcome]:
+    ) -> list[SourceOutcome]:
         return list(self.running(*sources, names=names, force=force, watch=watch))
 
     def running(
         self, *sources: SourceSettings, names: Sequence[str] = (), force: bool = False, watch: Watch | None = None
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[SourceOutcome]:
         watch = watch or Watch(pace=STEADY, wait=lambda _: None)
         return sync(self.directory, sources, now=lambda: self.now, names=names, force=force, watch=watch)
 
@@ -364,7 +364,7 @@ def test_until_when_a_fetched_file_speaks(
 
 def test_the_state_is_written_after_each_source(box: Box, tmp_path: Path) -> None:
     sources = [settings(name=name, path=str(drop(tmp_path, GOOD, f"{name}.csv"))) for name in ("one", "two")]
-    running: Iterator[Outcome] = sync(box.directory, sources, now=lambda: NOW)
+    running: Iterator[SourceOutcome] = sync(box.directory, sources, now=lambda: NOW)
     next(running)
     assert set(read_state(box.directory).sources) == {"one"}
     with pytest.raises(ImportBusyError, match="another sync is running"):

@@ -8,7 +8,7 @@ import pytest
 
 from drivers import hardware
 from drivers.base import ScannerSettings
-from gateway.devices.inventory import NO_NODE, UNTOUCHED, Row, everything, from_configuration, listing
+from gateway.devices.inventory import NO_NODE, UNTOUCHED, InventoryRow, everything, from_configuration, listing
 from tests.drivers.machine import OTHER_POS_REPORT, POS_REPORT, Machine
 
 PORT = "pci-0000:00:14.0-usb-0:{}:1.0"
@@ -26,7 +26,7 @@ def configured(*scanners: dict[str, Any]) -> list[ScannerSettings]:
     return msgspec.convert(scanners, list[ScannerSettings])
 
 
-def table(*scanners: dict[str, Any]) -> list[Row]:
+def table(*scanners: dict[str, Any]) -> list[InventoryRow]:
     return listing(list(from_configuration(configured(*scanners))), everything())
 
 

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from gateway.station.workflow import TABLE, Input, Region, Row, State
+from gateway.station.workflow import TABLE, Input, Region, State, WorkflowRow
 
 FOLDER: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = FOLDER / "workflow.md"
@@ -20,7 +20,7 @@ Moves = list[tuple[State, State, str]]
 """From, to, and the inputs with what comes of them."""
 
 
-def moves(rows: Mapping[tuple[State, Input], Row]) -> Moves:
+def moves(rows: Mapping[tuple[State, Input], WorkflowRow]) -> Moves:
     """The rows of a region; inputs that lead to the same place with the same outputs are one."""
     gathered: dict[tuple[State, State, str], list[str]] = {}
     for (state, given), row in rows.items():

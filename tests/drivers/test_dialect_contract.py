@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.base import Dialect, DialectOutput, FrameDiscarded, Reply, ScannerSettings, Send
+from drivers.base import Dialect, DialectOutput, FrameDiscarded, ScannerReply, ScannerSettings, Send
 from drivers.catalogue import DIALECTS, FEEDBACK, dialect_for
 from drivers.dialects.ssi_packet import MAX_DATA_BYTES, Op, SsiPacket, encode
 from drivers.framing import MAX_FRAME_BYTES
@@ -216,7 +216,7 @@ def test_nothing_makes_it_raise(name: str, actions: list[tuple[tuple[str, bytes]
             elif isinstance(one, FrameDiscarded):
                 assert one.length > 0
             else:
-                assert isinstance(one, (Reply, Send))
+                assert isinstance(one, (ScannerReply, Send))
                 assert 0 < len(one.data) <= MAX_FRAME_BYTES
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.base import DialectOutput, Reply, ScannerSettings
+from drivers.base import DialectOutput, ScannerReply, ScannerSettings
 from drivers.dialects.datalogic import (
     APPLY,
     DISCARD,
@@ -84,15 +84,15 @@ def test_what_an_answer_says(reply: bytes, answers: list[tuple[bool, str]]) -> N
 @pytest.mark.parametrize(
     ("stream", "expected"),
     [
-        (b"$>\r", [Reply(data=b"$>")]),
-        (b"$@", [Reply(data=b"$@")]),
-        (LABEL + b"\r$>,>,>\r" + LABEL + b"\r", [LABEL, Reply(data=b"$>,>,>"), LABEL]),
+        (b"$>\r", [ScannerReply(data=b"$>")]),
+        (b"$@", [ScannerReply(data=b"$@")]),
+        (LABEL + b"\r$>,>,>\r" + LABEL + b"\r", [LABEL, ScannerReply(data=b"$>,>,>"), LABEL]),
         (b"$5.00\r", [b"$5.00"]),
         (b"+$>\r", [b"+$>"]),
     ],
 )
 def test_answers_and_codes_are_told_apart_wherever_the_stream_is_cut(
-    stream: bytes, expected: list[bytes | Reply]
+    stream: bytes, expected: list[bytes | ScannerReply]
 ) -> None:
     for at in range(len(stream) + 1):
         under_test = scanner()

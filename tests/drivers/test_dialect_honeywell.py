@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.base import DialectOutput, FrameDiscarded, Reply, ScannerSettings, Terminator
+from drivers.base import DialectOutput, FrameDiscarded, ScannerReply, ScannerSettings, Terminator
 from drivers.dialects.answers import MAX_ANSWER_BYTES
 from drivers.dialects.honeywell import (
     BEEP,
@@ -32,12 +32,12 @@ def scanner(terminator: Terminator = "CR", feedback: str = "beep") -> HoneywellD
     )
 
 
-def play(under_test: HoneywellDialect, parts: list[bytes]) -> list[bytes | Reply]:
+def play(under_test: HoneywellDialect, parts: list[bytes]) -> list[bytes | ScannerReply]:
     """Feed the parts, then silence; return codes as bytes."""
     out: list[DialectOutput] = [one for part in parts for one in under_test.feed(part, 0)]
     out += under_test.idle(IDLE_MS * MS)
-    assert all(isinstance(one, (Frame, Reply)) for one in out)
-    return [one.data if isinstance(one, Frame) else one for one in out if isinstance(one, (Frame, Reply))]
+    assert all(isinstance(one, (Frame, ScannerReply)) for one in out)
+    return [one.data if isinstance(one, Frame) else one for one in out if isinstance(one, (Frame, ScannerReply))]
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,22 @@ def test_what_an_answer_says(reply: bytes, answers: list[tuple[str, Answer]]) ->
 @pytest.mark.parametrize(
     ("stream", "expected"),
     [
-        pytest.param(DONE, [Reply(data=DONE)], id="done"),
-        pytest.param(NO_TAG + NO_DATA, [Reply(data=NO_TAG), Reply(data=NO_DATA)], id="two answers"),
-        pytest.param(LABEL + b"\r" + DONE + EAN + b"\r", [LABEL, Reply(data=DONE), EAN], id="between two codes"),
-        pytest.param(DONE + b"\r" + LABEL + b"\r", [Reply(data=DONE), LABEL], id="an answer with a line end"),
-        pytest.param(DONE + b"\r\n" + QUESTION, [Reply(data=DONE), Reply(data=QUESTION)], id="line ends between"),
+        pytest.param(DONE, [ScannerReply(data=DONE)], id="done"),
+        pytest.param(NO_TAG + NO_DATA, [ScannerReply(data=NO_TAG), ScannerReply(data=NO_DATA)], id="two answers"),
+        pytest.param(
+            LABEL + b"\r" + DONE + EAN + b"\r", [LABEL, ScannerReply(data=DONE), EAN], id="between two codes"
+        ),
+        pytest.param(
+            DONE + b"\r" + LABEL + b"\r", [ScannerReply(data=DONE), LABEL], id="an answer with a line end"
+        ),
+        pytest.param(
+            DONE + b"\r\n" + QUESTION,
+            [ScannerReply(data=DONE), ScannerReply(data=QUESTION)],
+            id="line ends between",
+        ),
         pytest.param(
             b"CBRENA1\x06;PAPHHF\x15!",
-            [Reply(data=b"CBRENA1\x06;"), Reply(data=b"PAPHHF\x15!")],
+            [ScannerReply(data=b"CBRENA1\x06;"), ScannerReply(data=b"PAPHHF\x15!")],
             id="each setting's answer by itself",
         ),
         pytest.param(LABEL + b"\x06.\r", [LABEL + b"\x06."], id="no label is an answer"),
@@ -104,7 +112,7 @@ def test_what_an_answer_says(reply: bytes, answers: list[tuple[str, Answer]]) ->
     ],
 )
 def test_answers_and_codes_are_told_apart_wherever_the_stream_is_cut(
-    stream: bytes, expected: list[bytes | Reply]
+    stream: bytes, expected: list[bytes | ScannerReply]
 ) -> None:
     assert play(scanner(), [stream]) == expected
     assert play(scanner(), [stream[at : at + 1] for at in range(len(stream))]) == expected
@@ -116,25 +124,25 @@ def test_answers_and_codes_are_told_apart_wherever_the_stream_is_cut(
 def test_under_every_terminator(terminator: Terminator) -> None:
     ends = {"CR": b"\r", "LF": b"\n", "CRLF": b"\r\n", "TAB": b"\t", "ETX": b"\x03", "STX-ETX": b"\x03"}
     code = (b"\x02" if terminator == "STX-ETX" else b"") + LABEL + ends[terminator]
-    assert play(scanner(terminator), [code + DONE + code]) == [LABEL, Reply(data=DONE), LABEL]
+    assert play(scanner(terminator), [code + DONE + code]) == [LABEL, ScannerReply(data=DONE), LABEL]
 
 
 def test_where_only_silence_ends_a_code() -> None:
     under_test = scanner("none")
     assert play(under_test, [LABEL]) == [LABEL]
-    assert play(under_test, [DONE + NO_DATA]) == [Reply(data=DONE), Reply(data=NO_DATA)]
+    assert play(under_test, [DONE + NO_DATA]) == [ScannerReply(data=DONE), ScannerReply(data=NO_DATA)]
 
 
 def test_an_answer_between_opening_and_silence() -> None:
     under_test = scanner()
     under_test.opened(0)
-    assert play(under_test, [DONE]) == [Reply(data=DONE)]
+    assert play(under_test, [DONE]) == [ScannerReply(data=DONE)]
     assert play(under_test, [EAN + b"\r"]) == [EAN]
 
 
 def test_a_text_longer_than_any_answer_is_a_code() -> None:
     long = b"CBR" + b"7" * (MAX_ANSWER_BYTES - 5) + b"\x06."
-    assert play(scanner(), [long + b"\r"]) == [Reply(data=long)]
+    assert play(scanner(), [long + b"\r"]) == [ScannerReply(data=long)]
     assert play(scanner(), [b"7" + long + b"\r"]) == [b"7" + long]
     assert play(scanner(), [b"7" + long[:500], long[500:] + b"\r"]) == [b"7" + long]
 

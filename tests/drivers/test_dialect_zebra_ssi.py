@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.base import DialectOutput, FrameDiscarded, Reply, ScannerSettings, Send, Terminator
+from drivers.base import DialectOutput, FrameDiscarded, ScannerReply, ScannerSettings, Send, Terminator
 from drivers.dialects.ssi_packet import CODE_ID_PARAMETER, Op, SsiPacket, decode, encode
 from drivers.dialects.zebra_ssi import ACK, NAK_RESEND, RESEND_NS, ZebraSsiDialect
 from drivers.model import DiscardReason, Frame, Signal
@@ -308,9 +308,9 @@ class TestUnpacked:
         out = feed(scanner(), b"4006381333931\r" + ANSWER + LABEL + b"\r" + ANSWER)
         assert out == [
             Frame(data=b"4006381333931", started_ns=0),
-            Reply(data=ANSWER),
+            ScannerReply(data=ANSWER),
             Frame(data=LABEL, started_ns=0),
-            Reply(data=ANSWER),
+            ScannerReply(data=ANSWER),
         ]
 
     def test_an_unpacked_code_is_not_acknowledged(self) -> None:
@@ -333,6 +333,6 @@ def test_answers_to_commands_are_replies() -> None:
     value = encode(SsiPacket(op=Op.PARAM_SEND, source=0, data=bytes((0xFF, CODE_ID_PARAMETER, 1))))
     rsm = encode(SsiPacket(op=Op.MANAGEMENT, source=0, data=bytes.fromhex("0006200000FF")))
     out = feed(scanner(), code(LABEL) + value + rsm + code(b"4006381333931"))
-    assert [one.data for one in out if isinstance(one, Reply)] == [value, rsm]
+    assert [one.data for one in out if isinstance(one, ScannerReply)] == [value, rsm]
     assert frames(out) == [(LABEL, False), (b"4006381333931", False)]
     assert sent(out) == []

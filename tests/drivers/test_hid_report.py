@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.hid_report import DescriptorError, Layout, report_layout
+from drivers.hid_report import DescriptorError, ReportLayout, report_layout
 from tests.drivers.hid_pos_reports import (
     ACCESS_IS,
     FLAG_BIT,
@@ -21,7 +21,7 @@ from tests.drivers.hid_pos_reports import (
     [
         pytest.param(
             ACCESS_IS,
-            Layout(
+            ReportLayout(
                 report_id=2,
                 others=frozenset({4}),
                 size=64,
@@ -35,7 +35,7 @@ from tests.drivers.hid_pos_reports import (
         ),
         pytest.param(
             FLAG_BIT,
-            Layout(
+            ReportLayout(
                 report_id=2,
                 others=frozenset(),
                 size=62,
@@ -49,7 +49,7 @@ from tests.drivers.hid_pos_reports import (
         ),
         pytest.param(
             SYMBOLOGY_ARRAY,
-            Layout(
+            ReportLayout(
                 report_id=None,
                 others=frozenset(),
                 size=32,
@@ -63,7 +63,7 @@ from tests.drivers.hid_pos_reports import (
         ),
         pytest.param(
             PLAIN,
-            Layout(
+            ReportLayout(
                 report_id=1,
                 others=frozenset(),
                 size=33,
@@ -77,7 +77,7 @@ from tests.drivers.hid_pos_reports import (
         ),
         pytest.param(
             LITTLE,
-            Layout(
+            ReportLayout(
                 report_id=2,
                 others=frozenset(),
                 size=10,
@@ -91,7 +91,7 @@ from tests.drivers.hid_pos_reports import (
         ),
     ],
 )
-def test_the_layouts_that_descriptors_describe(descriptor: bytes, layout: Layout) -> None:
+def test_the_layouts_that_descriptors_describe(descriptor: bytes, layout: ReportLayout) -> None:
     assert report_layout(descriptor) == layout
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.base import DialectOutput, FrameDiscarded, Reply
+from drivers.base import DialectOutput, FrameDiscarded, ScannerReply
 from drivers.model import Discarded, DiscardReason, Frame, InputQuality
 from drivers.raw_scan import to_inputs, to_raw_scan
 
@@ -43,7 +43,7 @@ def test_the_quality_of_the_frame_stays() -> None:
 def test_replies_to_commands_are_no_input() -> None:
     frame = Frame(data=b"]d21", started_ns=0)
     outputs: list[DialectOutput] = [
-        Reply(data=b"\x06"),
+        ScannerReply(data=b"\x06"),
         frame,
         FrameDiscarded(reason=DiscardReason.GARBLED, length=3),
     ]

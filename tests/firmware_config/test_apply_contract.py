@@ -8,7 +8,7 @@ from firmware_config import journal as journals
 from firmware_config import profiles
 from firmware_config.apply import apply, check
 from firmware_config.errors import FirmwareError, JournalError, NoAnswerError
-from firmware_config.journal import Record, Stage
+from firmware_config.journal import ProgrammingRecord, Stage
 from firmware_config.model import Report, Step, StepKind
 from tests.firmware_config.cases import CASES, Case
 from tests.firmware_config.devices import Fault, KilledError, ScriptedPort, SlowDatalogicDevice
@@ -25,7 +25,7 @@ def bring(port: ScriptedPort, case: Case, journal: Path) -> Report:
     return apply(port, profiles.load(case.profile), allow_unverified=True, journal=journal)
 
 
-def record_in(journal: Path) -> Record:
+def record_in(journal: Path) -> ProgrammingRecord:
     record = journals.load(journal)
     assert record is not None
     return record
@@ -217,7 +217,7 @@ def test_death_between_any_two_deeds_is_mended_by_the_next_run(
     save = journals.save
 
     def run(port: ScriptedPort, journal: Path) -> Report:
-        def saved(path: Path, record: Record) -> None:
+        def saved(path: Path, record: ProgrammingRecord) -> None:
             port.deed()
             save(path, record)
 

@@ -17,14 +17,14 @@ from firmware_config.apply import apply, check
 from firmware_config.errors import NoAnswerError, NotConfigurableError, RefusedError
 from firmware_config.model import Identity
 from firmware_config.vendors import VENDORS, vendor_of
-from firmware_config.vendors.base import ASK_TRIES, MAX_TALK_BYTES, Vendor
+from firmware_config.vendors.base import ASK_TRIES, MAX_TALK_BYTES, VendorProtocol
 from firmware_config.vendors.cognex import Cognex, question
 from firmware_config.vendors.datalogic import Datalogic
 from firmware_config.vendors.honeywell import Honeywell
 from firmware_config.vendors.newland import Newland, command
 from firmware_config.vendors.zebra import Zebra, parse_parameters
 
-WRITERS: Final[tuple[Vendor, ...]] = (Honeywell(), Zebra(), Datalogic(), Newland())
+WRITERS: Final[tuple[VendorProtocol, ...]] = (Honeywell(), Zebra(), Datalogic(), Newland())
 
 
 class Speaker:
@@ -68,7 +68,7 @@ class Speaker:
         (Newland(), {"C11ENA": "1"}, ["7E 01 30 30 30 30 40 43 31 31 45 4E 41 31 3B 03"]),
     ],
 )
-def test_what_is_sent_to_keep(vendor: Vendor, values: dict[str, str], kept: list[str]) -> None:
+def test_what_is_sent_to_keep(vendor: VendorProtocol, values: dict[str, str], kept: list[str]) -> None:
     assert vendor.keep_messages(values) == tuple(map(bytes.fromhex, kept))
 
 
@@ -82,7 +82,7 @@ def test_what_is_sent_to_keep(vendor: Vendor, values: dict[str, str], kept: list
         (Newland(), {"C11ENA": "1"}, [b"~\x010000#C11ENA1;\x03"]),
     ],
 )
-def test_what_is_sent_to_ram(vendor: Vendor, values: dict[str, str], sent: list[bytes]) -> None:
+def test_what_is_sent_to_ram(vendor: VendorProtocol, values: dict[str, str], sent: list[bytes]) -> None:
     assert vendor.ram_messages(values) == tuple(sent)
 
 
@@ -151,7 +151,7 @@ def test_what_is_sent_to_ram(vendor: Vendor, values: dict[str, str], sent: list[
     ids=["honeywell", "zebra", "datalogic", "datalogic fails one", "newland", "cognex"],
 )
 def test_what_is_asked_and_understood(
-    vendor: Vendor,
+    vendor: VendorProtocol,
     names: tuple[str, ...],
     answers: dict[bytes, bytes],
     values: dict[str, str],
@@ -178,7 +178,7 @@ def test_the_flash_of_a_honeywell_is_read_apart() -> None:
         (Newland(), b"~\x010000#C11ENA9;\x03", b"\x02\x010000#C11ENA9\x15;\x03"),
     ],
 )
-def test_a_refusal_is_an_error(vendor: Vendor, message: bytes, answer: bytes) -> None:
+def test_a_refusal_is_an_error(vendor: VendorProtocol, message: bytes, answer: bytes) -> None:
     with pytest.raises(RefusedError):
         vendor.tell(Speaker(answer), message)
 
@@ -206,7 +206,7 @@ def test_a_garbled_packet_is_sent_again_and_marked() -> None:
 @pytest.mark.parametrize(
     "said", [b"", b"\r", b"$", b"SUFBK2", b"\x04\xd0\x00", b"\xff" * 64, b"x" * MAX_TALK_BYTES]
 )
-def test_silence_halves_and_noise_are_no_answer(vendor: Vendor, said: bytes) -> None:
+def test_silence_halves_and_noise_are_no_answer(vendor: VendorProtocol, said: bytes) -> None:
     port = Speaker(said)
     names = {"zebra": ("45",), "cognex": ("SYMBOL.DATAMATRIX",)}.get(vendor.name, ("CBRENA",))
     with pytest.raises(NoAnswerError):
@@ -243,7 +243,7 @@ def test_no_answer_breaks_a_vendor(said: bytes) -> None:
         (Cognex(), b"", Identity()),
     ],
 )
-def test_who_answers(vendor: Vendor, answers: bytes, identity: Identity) -> None:
+def test_who_answers(vendor: VendorProtocol, answers: bytes, identity: Identity) -> None:
     assert vendor.identify(Speaker(answers)) == identity
 
 

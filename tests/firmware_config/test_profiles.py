@@ -7,7 +7,7 @@ import pytest
 from firmware_config import journal as journals
 from firmware_config import profiles
 from firmware_config.errors import JournalError, ProfileError
-from firmware_config.journal import Record, Stage
+from firmware_config.journal import ProgrammingRecord, Stage
 from firmware_config.model import Identity, Intent
 from firmware_config.vendors import vendor_of
 
@@ -83,7 +83,7 @@ def test_an_unknown_profile_names_those_there_are(name: str) -> None:
         profiles.load(name)
 
 
-RECORD = Record(
+RECORD = ProgrammingRecord(
     profile="honeywell",
     identity=Identity(model="Xenon", serial="1"),
     before={"SUFBK2": ""},

@@ -13,7 +13,7 @@ from intake.deltas import Change, Deltas, RecallChange, ReleaseChange
 from intake.event import EventRow, read_event
 from intake.messages import BoxMessage, read_box_message
 from intake.store import ReceivedBatch, Store
-from intake.web.server import Pages, WebServer
+from intake.web.server import PageCache, WebServer
 from tests.display.browser import browser, installed
 from tests.intake.boxes import body, health, source, topic
 
@@ -23,7 +23,7 @@ UNKNOWN: Final = (("09520009007707", 9), ("A99912345", 5), ("07350000000019", 2)
 USES_A_DAY: Final = (31, 38, 29, 35, 27, 6, 4)
 
 
-def fill(url: str) -> Pages:
+def fill(url: str) -> PageCache:
     """Make a month of a small region."""
     engine = open_database(url)
     events: list[EventRow] = []
@@ -54,7 +54,7 @@ def fill(url: str) -> Pages:
     sent = [deltas.add("jeeves-miv", [change])]
     sent.append(deltas.add("jeeves-miv", [ReleaseChange(article_number="VGR-104302")]))
     deltas.mark_sent(sent)
-    return Pages(engine, Counters(), lambda: True, lambda: NOW)
+    return PageCache(engine, Counters(), lambda: True, lambda: NOW)
 
 
 def _words(box: str) -> list[BoxMessage]:

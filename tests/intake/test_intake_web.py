@@ -20,7 +20,7 @@ from intake.event import EventRow, read_event
 from intake.messages import read_box_message
 from intake.settings import SettingsError
 from intake.store import ReceivedBatch, Store
-from intake.web.server import Pages, WebServer
+from intake.web.server import PageCache, WebServer
 from tests.display.browser import browser, installed
 from tests.intake.boxes import body, health, source, topic
 
@@ -37,7 +37,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def web(engine: sa.Engine) -> Iterator[WebServer]:
-    server = WebServer("127.0.0.1:0", Pages(engine, Counters(), lambda: True, lambda: NOW))
+    server = WebServer("127.0.0.1:0", PageCache(engine, Counters(), lambda: True, lambda: NOW))
     server.start()
     yield server
     server.close()
@@ -132,7 +132,7 @@ def test_without_its_database_it_says_so(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'events.db'}")
     with engine.begin() as connection:
         connection.execute(sa.text("DROP VIEW box_health"))
-    server = WebServer("127.0.0.1:0", Pages(engine, Counters(), lambda: False, lambda: NOW))
+    server = WebServer("127.0.0.1:0", PageCache(engine, Counters(), lambda: False, lambda: NOW))
     server.start()
     assert get(server, "/")[0] == 503
     assert "scangate_intake_database_ready 0" in get(server, "/metrics")[1]
@@ -162,7 +162,7 @@ def test_many_at_once_are_answered_or_hung_up_on(engine: sa.Engine, web: WebServ
 @pytest.mark.parametrize("listen", ["nowhere:80", "127.0.0.1:x", "127.0.0.1:99999", "192.0.2.1:80"])
 def test_a_wrong_address_is_named(engine: sa.Engine, listen: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(listen)):
-        WebServer(listen, Pages(engine, Counters(), lambda: True, lambda: NOW))
+        WebServer(listen, PageCache(engine, Counters(), lambda: True, lambda: NOW))
 
 
 def test_in_a_real_browser(engine: sa.Engine, web: WebServer) -> None:

@@ -13,7 +13,7 @@ from gateway.outbox.writer import Dead, Outbox
 from gateway.scanning import worker_call
 from gateway.scanning.inbox import Inbox, Notice
 from gateway.scanning.pipeline import Pipeline
-from gateway.scanning.retry_request import DeadLetters
+from gateway.scanning.retry_request import RetryRequests
 from gateway.scanning.worker import Worker
 from gateway.system.clock import Clock
 from gateway.system.control_socket import RequestError
@@ -44,7 +44,7 @@ def test_the_worker_does_it(worker: Worker, tmp_path: Path) -> None:
     thread = Thread(target=worker.run)
     thread.start()
     try:
-        letters = DeadLetters(worker)
+        letters = RetryRequests(worker)
         assert letters.retry({"sequences": [1, 2, 9]}) == {"sequences": [2]}
         assert letters.retry({"sequences": None}) == {"sequences": [2]}
         with closing(OutboxReader(tmp_path / "outbox.db")) as backlog:
@@ -58,12 +58,12 @@ def test_the_worker_does_it(worker: Worker, tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", ["2", [2, "x"], 2, {"2": 2}])
 def test_what_is_no_request(worker: Worker, wanted: object) -> None:
     with pytest.raises(RequestError, match="expected args"):
-        DeadLetters(worker).retry({"sequences": wanted})
+        RetryRequests(worker).retry({"sequences": wanted})
     worker._outbox.abandon()
 
 
 def test_a_worker_that_does_not_come_to_it(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_call, "SECONDS", 0.05)
     with pytest.raises(RequestError, match="too busy now; try again"):
-        DeadLetters(worker).retry({})
+        RetryRequests(worker).retry({})
     worker._outbox.abandon()

@@ -11,7 +11,7 @@ from drivers.model import InputQuality
 from gateway.model import Article, ArticleStatus, Decoded, Finding, Issuer, LookUp, Match, Recall, Severity
 from gateway.station.context import ContextItem, ContextKind
 from gateway.station.occasion import Story
-from gateway.station.rules import PROFILES, RULES, Profile, weight
+from gateway.station.rules import PROFILES, RULES, ProfileName, weight
 from gateway.station.settings import Action, StationSettings
 from gateway.station.values import Meaning
 from gateway.station.verdict import LOWER_TRUST, Circumstances, MissingPart, judge
@@ -202,7 +202,7 @@ CASES = [
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.code}: {case.what}" for case in CASES])
-def test_rule(case: Case, profile: Profile) -> None:
+def test_rule(case: Case, profile: ProfileName) -> None:
     settings = StationSettings(profile=profile, near_expiry_days=30)
     verdict = judge(case.decoded, case.look_up, case.clock, settings, case.circumstances)
     severity = weight(case.code, settings, case.circumstances.meaning.action)

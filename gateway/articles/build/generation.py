@@ -3,8 +3,8 @@
 A source's rows are first collected as they come, in a file of their own, and then merged with the other sources'
 rows in the order of their keys: a tree filled in order is dense, and needs little memory however many rows it has.
 
-Until `put_in_force` renames it, the file has a name nobody reads. A crash at any point (`Step` names them) leaves
-one whole generation in force; the next import sweeps up what the crashed one left.
+Until `put_in_force` renames it, the file has a name nobody reads. A crash at any point (`ImportStage` names them)
+leaves one whole generation in force; the next import sweeps up what the crashed one left.
 """
 
 import contextlib
@@ -96,7 +96,7 @@ _TRAITS, _NUMBER, _IDENTIFIER, _REST = 1, 5, 7, 10
 """Places in a row of the generation."""
 
 
-class Step(StrEnum):
+class ImportStage(StrEnum):
     """The stages of an import, in their order: each is done when it is reported."""
 
     BEGUN = "begun"
@@ -116,11 +116,11 @@ class Step(StrEnum):
     """Its name is on the disk."""
 
 
-Reached = Callable[[Step], None]
+Reached = Callable[[ImportStage], None]
 """Called with each step as it is done."""
 
 
-def nobody(_step: Step) -> None:
+def nobody(_step: ImportStage) -> None:
     """Take a step, and do nothing."""
 
 
@@ -173,7 +173,7 @@ class Builder:
         """Articles of the source, known from `merge` on."""
         self._gtin_twins = False
         self._left_out = 0
-        reached(Step.BEGUN)
+        reached(ImportStage.BEGUN)
 
     def _begin(self) -> bool:
         """Make the tables; return whether there is a present generation to build upon."""
@@ -272,7 +272,7 @@ class Builder:
     def merge(self) -> None:
         """Bring the collected rows and those of the other sources into the order of their keys."""
         self.collector.flush()
-        self._reached(Step.COLLECTED)
+        self._reached(ImportStage.COLLECTED)
         expected = self.collector.rows - self.collector.find_twins_without_gtin()
         with self._reading_old():
             merge = _MERGE_BOTH if self._has_old else _MERGE_ALONE
@@ -280,7 +280,7 @@ class Builder:
             others = "SELECT count(*) FROM old.article WHERE (key & 255) <> :own"
             self.rows = merged - (self._one(others, own=self._own) if self._has_old else 0)
         self._gtin_twins = self._changes or self.rows != expected
-        self._reached(Step.MERGED)
+        self._reached(ImportStage.MERGED)
 
     @property
     def accepted(self) -> int:
@@ -407,28 +407,28 @@ class Builder:
             self._connection.execute(statement)
         self._keep_barred(tells_status=tells_status)
         self._connection.execute("COMMIT")
-        self._reached(Step.INDEXED)
+        self._reached(ImportStage.INDEXED)
         (health,) = self._connection.execute("PRAGMA main.quick_check(1)").fetchone()
         if health != "ok":
             raise sqlite3.DatabaseError(f"the new file does not check: {health}")
         self._connection.close()
         self._collecting.unlink(missing_ok=True)
         _flush(self._path)
-        self._reached(Step.SEALED)
+        self._reached(ImportStage.SEALED)
 
     def put_in_force(self) -> None:
         """Swap the sealed file in; the one in force until now stays for a rollback."""
         current, linking = self._directory / CURRENT, self._directory / _LINKING
         if current.exists():
             linking.hardlink_to(current)
-            self._reached(Step.LINKED)
+            self._reached(ImportStage.LINKED)
             linking.replace(self._directory / PREVIOUS)
             linking.unlink(missing_ok=True)  # rename does nothing between two names of one file
-            self._reached(Step.KEPT)
+            self._reached(ImportStage.KEPT)
         self._path.replace(current)
-        self._reached(Step.SWAPPED)
+        self._reached(ImportStage.SWAPPED)
         _flush(self._directory)
-        self._reached(Step.FLUSHED)
+        self._reached(ImportStage.FLUSHED)
 
     def discard(self) -> None:
         """Give up: nothing of it remains. Without effect once it is in force."""

@@ -24,8 +24,8 @@ from gateway.articles.build.generation import (
 )
 from gateway.articles.errors import ImportBusyError, ImportFailedError, MasterWriteError, SourceFileError
 from gateway.articles.fields import BadRow, read_article, read_bar
-from gateway.articles.importers import IMPORTERS, Record, file_to_open, tells_status
-from gateway.articles.importers.base import Batch, Changes, Read
+from gateway.articles.importers import IMPORTERS, SourceRecord, file_to_open, tells_status
+from gateway.articles.importers.base import Changes, Read, RowBatch
 from gateway.articles.overlay.applier import DeltaApplier
 from gateway.articles.reports import MAX_REJECTIONS_KEPT, ImportProgress, ImportReport, Rejection
 from gateway.articles.settings import SourceSettings
@@ -163,13 +163,13 @@ class _Run:
                     "have them sent as two files",
                     recoverable=False,
                 )
-            if isinstance(record, Batch):
+            if isinstance(record, RowBatch):
                 self._rows += len(record.rows)
                 self.tells_status = True  # only GUDID comes in batches
                 self._builder.collector.add_batch(record)
             else:
                 self._rows += 1
-                if not self.tells_status and isinstance(record, Record):
+                if not self.tells_status and isinstance(record, SourceRecord):
                     self.tells_status = tells_status(source, record)
                 rejection = record if isinstance(record, Rejection) else self._judge(record, source)
                 if rejection is not None:
@@ -190,7 +190,7 @@ class _Run:
             reason = f"{twin.value} stands on another line with other values, which were taken"
             self._reject(Rejection(line=twin.line, column=column, reason=reason))
 
-    def _judge(self, record: Record, source: SourceSettings) -> Rejection | None:
+    def _judge(self, record: SourceRecord, source: SourceSettings) -> Rejection | None:
         article = read_article(record.texts)
         if isinstance(article, BadRow):
             bar = read_bar(record.texts)

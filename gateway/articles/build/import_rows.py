@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from gateway.articles.identifiers import gtin_text
-from gateway.articles.importers.base import Batch
+from gateway.articles.importers.base import RowBatch
 from gateway.articles.precedence import BARRED
 from gateway.articles.rows import (
     DELISTED,
@@ -121,7 +121,7 @@ class Collector:
             )
         )
 
-    def add_batch(self, batch: Batch) -> None:
+    def add_batch(self, batch: RowBatch) -> None:
         """Take rows that have been judged already."""
         source, phrase, manufacturer, pending = self._source, self._phrase, self.manufacturer, self._pending
         for line, row in zip(batch.lines, batch.rows, strict=True):

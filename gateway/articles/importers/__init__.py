@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway.articles.errors import SourceFileError
 from gateway.articles.importers.accessgudid import read_accessgudid
-from gateway.articles.importers.base import Batch, Changes, Importer, Read, Record
+from gateway.articles.importers.base import Changes, Importer, Read, RowBatch, SourceRecord
 from gateway.articles.importers.delimited import read_delimited
 from gateway.articles.importers.eudamed import read_eudamed
 from gateway.articles.importers.fhir import read_fhir
@@ -31,7 +31,7 @@ IMPORTERS: dict[str, Importer] = {
 _TELL_STATUS = frozenset(("gudid", "accessgudid", "eudamed", "peppol", "hl7-mfn", "gs1-cin", "gs1-firstbase"))
 
 
-def tells_status(source: SourceSettings, record: Record) -> bool:
+def tells_status(source: SourceSettings, record: SourceRecord) -> bool:
     """Return whether rows of this file say which articles are blocked; a CSV file does if it has the column.
 
     FHIR knows recalls only, and where a file says nothing, its rows read as active.
@@ -66,11 +66,11 @@ def file_to_open(path: Path, source: SourceSettings) -> Path:
 
 __all__ = [
     "IMPORTERS",
-    "Batch",
     "Changes",
     "Importer",
     "Read",
-    "Record",
+    "RowBatch",
+    "SourceRecord",
     "file_to_open",
     "is_whole",
     "may_change",

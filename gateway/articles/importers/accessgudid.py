@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 from msgspec import Struct
 
-from gateway.articles.importers.base import Record, unusable
+from gateway.articles.importers.base import SourceRecord, unusable
 from gateway.articles.importers.gudid import LEVELS, status_texts
 from gateway.articles.importers.json_entries import JsonEntriesError, entries
 from gateway.articles.importers.packaging import Content, pieces
@@ -55,7 +55,7 @@ class _Device(Struct, rename="camel"):
     sterilization: _Sterilization | None = None
 
 
-def read_accessgudid(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
+def read_accessgudid(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Rejection]:
     """Yield each device and its other identifiers. SourceFileError: it is no JSON."""
     try:
         for number, value in entries(stream, LISTS):
@@ -76,7 +76,7 @@ def _unwrapped(value: Any) -> Any:  # noqa: ANN401 - a JSON tree
     return value
 
 
-def _records(number: int, device: _Device) -> Iterator[Record | Rejection]:
+def _records(number: int, device: _Device) -> Iterator[SourceRecord | Rejection]:
     listed = device.identifiers.identifier
     listed = listed if isinstance(listed, list) else [listed]
     primary = next((one for one in listed if one.device_id_type.casefold() == "primary"), None)
@@ -88,7 +88,7 @@ def _records(number: int, device: _Device) -> Iterator[Record | Rejection]:
     status = status_texts(
         device.device_comm_distribution_status or "", device.device_comm_distribution_end_date or ""
     )
-    yield Record(number, {**texts, **own, **status})
+    yield SourceRecord(number, {**texts, **own, **status})
     contents = {
         one.device_id: Content(one.contains_di_number or "", str(one.pkg_quantity or ""))
         for one in listed
@@ -113,7 +113,7 @@ def _records(number: int, device: _Device) -> Iterator[Record | Rejection]:
             "baseQuantity": count,
         }
         ended = status_texts(one.pkg_status or "", one.pkg_discontinue_date or "")
-        yield Record(number, {**texts, **package, **(ended or status)})
+        yield SourceRecord(number, {**texts, **package, **(ended or status)})
 
 
 def _texts(device: _Device) -> dict[Field, str]:

@@ -12,7 +12,7 @@ MAX_BATCH_ROWS = 1000
 """Rows of one Batch: enough that what a batch costs once does not show, and a megabyte at most."""
 
 
-class Record(NamedTuple):
+class SourceRecord(NamedTuple):
     """One row as the file gives it, not judged yet."""
 
     line: int
@@ -26,7 +26,7 @@ BatchRow = tuple[
 """The columns of `gateway.articles.rows.Row`, as a plain tuple: a named one takes four times as long to make."""
 
 
-class Batch(NamedTuple):
+class RowBatch(NamedTuple):
     """Rows with a GTIN that the importer has judged itself, by the rules of `gateway.articles.fields`.
 
     For files of millions of rows: they go into the master as they are, many at once.
@@ -42,7 +42,7 @@ class Changes(NamedTuple):
     """The file changes rows of its source, and does not list them all: what it does not mention stays as it was."""
 
 
-Read = Record | Rejection | Batch | Changes
+Read = SourceRecord | Rejection | RowBatch | Changes
 Importer = Callable[[BinaryIO, SourceSettings], Iterator[Read]]
 """Reads a stream from its beginning, row by row, holding one row (or one Batch) at a time. `Changes` comes first.
 

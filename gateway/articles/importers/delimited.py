@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, get_args
 
 from gateway.articles.importers.archive import Archive, ArchiveError, is_archive
-from gateway.articles.importers.base import Record, unusable
+from gateway.articles.importers.base import SourceRecord, unusable
 from gateway.articles.importers.workbook import Cells, is_workbook, workbook_rows
 from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
@@ -29,7 +29,7 @@ _KEYS = ("deviceIdentifier", "articleNumber")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
+def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Rejection]:
     """Yield the rows below the header; an empty line is no row. SourceFileError: the header will not do."""
     try:
         yield from _read(_rows_of(stream, source), source)
@@ -39,7 +39,7 @@ def read_delimited(stream: BinaryIO, source: SourceSettings) -> Iterator[Record 
         raise unusable(stream, source, str(error), "save it as CSV, in UTF-8") from error
 
 
-def _read(rows: Iterator[Cells | Rejection], source: SourceSettings) -> Iterator[Record | Rejection]:
+def _read(rows: Iterator[Cells | Rejection], source: SourceSettings) -> Iterator[SourceRecord | Rejection]:
     header = _read_header(rows)
     places = _places(header, source)
     values = {
@@ -66,7 +66,7 @@ def _read(rows: Iterator[Cells | Rejection], source: SourceSettings) -> Iterator
             for field, meanings in values.items():
                 cell = texts.get(field, "")
                 texts[field] = meanings.get(cell.casefold(), cell)
-            yield Record(row.line, {field: text for field, text in texts.items() if field in places})
+            yield SourceRecord(row.line, {field: text for field, text in texts.items() if field in places})
 
 
 def _rows_of(stream: BinaryIO, source: SourceSettings) -> Iterator[Cells | Rejection]:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 import msgspec
 from msgspec import Struct
 
-from gateway.articles.importers.base import Record, unusable
+from gateway.articles.importers.base import SourceRecord, unusable
 from gateway.articles.importers.json_entries import JsonEntriesError, entries
 from gateway.articles.importers.packaging import MAX_DEPTH
 from gateway.articles.reports import Rejection
@@ -98,7 +98,7 @@ class _Device(Struct, rename="camel"):
     contained_item: _Item | None = None
 
 
-def read_eudamed(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
+def read_eudamed(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Rejection]:
     """Yield each device in its latest version, and its other identifiers. SourceFileError: it is no JSON."""
     try:
         for number, value in entries(stream, LISTS):
@@ -113,13 +113,13 @@ def read_eudamed(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | 
         raise unusable(stream, source, str(error), "fetch it again") from error
 
 
-def _records(number: int, device: _Device) -> Iterator[Record | Rejection]:
+def _records(number: int, device: _Device) -> Iterator[SourceRecord | Rejection]:
     if isinstance(device.primary_di, str):
         identifier, issuer = device.primary_di, _agency(device.issuing_agency) or _agency_of(device.basic_udi)
     else:
         identifier, issuer = device.primary_di.code or "", _agency(device.primary_di.issuing_agency)
     texts = _device_texts(device)
-    yield Record(number, {**texts, "deviceIdentifier": identifier, "issuer": issuer})
+    yield SourceRecord(number, {**texts, "deviceIdentifier": identifier, "issuer": issuer})
     others = (
         ("primary", device.secondary_di),
         ("primary", device.direct_marking_di),
@@ -133,14 +133,14 @@ def _records(number: int, device: _Device) -> Iterator[Record | Rejection]:
                 "packageLevel": level,
                 "baseDeviceIdentifier": identifier,
             }
-            yield Record(number, {**texts, **more})
+            yield SourceRecord(number, {**texts, **more})
     if device.contained_item is not None:
         yield from _packages(number, texts, identifier, device.contained_item.contained_items or [], {identifier})
 
 
 def _packages(
     number: int, texts: dict[Field, str], inside: str, packages: list[_Item], within: set[str]
-) -> Iterator[Record | Rejection]:
+) -> Iterator[SourceRecord | Rejection]:
     """Yield the packages that hold `inside`, and those that hold them. `within`: what is in each of them."""
     for package in packages:
         identifier = package.item_identifier or _Identifier()
@@ -158,7 +158,7 @@ def _packages(
         }
         if package.item_status is not None:
             more |= _status_texts(package.item_status, "")
-        yield Record(number, {**texts, **more})
+        yield SourceRecord(number, {**texts, **more})
         yield from _packages(number, texts, code, package.contained_items or [], {*within, code})
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 from msgspec import Struct
 
-from gateway.articles.importers.base import Record, unusable
+from gateway.articles.importers.base import SourceRecord, unusable
 from gateway.articles.importers.json_entries import JsonEntriesError, entries
 from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
@@ -87,7 +87,7 @@ class _Definition(Struct, rename="camel"):
     manufacturer_reference: _Reference | None = None
 
 
-def read_fhir(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
+def read_fhir(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Rejection]:
     """Yield each DeviceDefinition and its packages. SourceFileError: it is no JSON."""
     organisations: dict[str, str] = {}
     today = datetime.now(UTC).date().isoformat()
@@ -135,12 +135,12 @@ def _of_r5(resource: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _records(number: int, definition: _Definition, texts: dict[Field, str]) -> Iterator[Record | Rejection]:
+def _records(number: int, definition: _Definition, texts: dict[Field, str]) -> Iterator[SourceRecord | Rejection]:
     first = definition.udi_device_identifier[0] if definition.udi_device_identifier else None
     own: dict[Field, str] = {}
     if first is not None:
         own = {"deviceIdentifier": first.device_identifier, "issuer": _issuer(first)}
-    yield Record(number, {**texts, **own})
+    yield SourceRecord(number, {**texts, **own})
     for other in definition.udi_device_identifier[1:]:
         yield _other(number, texts, other, first, level="primary", quantity="1")
     yield from _packages(number, texts, first, definition.packaging, 1)
@@ -148,7 +148,7 @@ def _records(number: int, definition: _Definition, texts: dict[Field, str]) -> I
 
 def _packages(
     number: int, texts: dict[Field, str], base: _Udi | None, packagings: Sequence[_Packaging], depth: int
-) -> Iterator[Record | Rejection]:
+) -> Iterator[SourceRecord | Rejection]:
     if depth > MAX_DEPTH:
         yield Rejection(line=number, column="packaging", reason=f"more than {MAX_DEPTH} packages inside each other")
         return
@@ -172,7 +172,7 @@ def _pieces(packaging: _Packaging, depth: int) -> str:
 
 def _other(
     number: int, texts: dict[Field, str], udi: _Udi, base: _Udi | None, *, level: str, quantity: str
-) -> Record:
+) -> SourceRecord:
     more: dict[Field, str] = {
         "deviceIdentifier": udi.device_identifier,
         "issuer": _issuer(udi),
@@ -180,7 +180,7 @@ def _other(
         "baseDeviceIdentifier": "" if base is None else base.device_identifier,
         "baseQuantity": quantity,
     }
-    return Record(number, {**texts, **more})
+    return SourceRecord(number, {**texts, **more})
 
 
 def _manufacturer(definition: _Definition, organisations: dict[str, str]) -> str:

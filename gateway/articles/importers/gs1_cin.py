@@ -9,7 +9,7 @@ DELETE). A message never lists everything: it changes what was sent before. The 
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
-from gateway.articles.importers.base import Changes, Record, unusable
+from gateway.articles.importers.base import Changes, SourceRecord, unusable
 from gateway.articles.importers.gs1_trade_item import record
 from gateway.articles.importers.xml_reader import DAMAGE, XmlError, XmlReader
 from gateway.articles.settings import SourceSettings
@@ -38,7 +38,7 @@ _MODULE_DEPTH: Final = 2
 """Elements between a trade item and a module."""
 
 
-def read_gs1_cin(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Changes]:
+def read_gs1_cin(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Changes]:
     """Yield the items of each document. SourceFileError: it is no Catalogue Item Notification, or damaged."""
     yield Changes()
     items = _Items()
@@ -77,9 +77,9 @@ class _Items:
         self._open: list[_Open] = []
         self._skipped = 0
         """Depth of an element of which nothing is kept; 0 for none."""
-        self._done: list[Record] = []
+        self._done: list[SourceRecord] = []
 
-    def read(self, stream: BinaryIO) -> Iterator[Record]:
+    def read(self, stream: BinaryIO) -> Iterator[SourceRecord]:
         """Yield each item when it ends. Raises what `xml_reader.DAMAGE` lists."""
         for _ in self._xml.blocks(stream):
             yield from self._done

@@ -7,7 +7,7 @@ each with everything that is known of it.
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from gateway.articles.importers.base import Record, unusable
+from gateway.articles.importers.base import SourceRecord, unusable
 from gateway.articles.importers.gs1_trade_item import Node, first, nodes, record
 from gateway.articles.importers.json_entries import JsonEntriesError, entries
 from gateway.articles.importers.packaging import MAX_DEPTH
@@ -18,7 +18,7 @@ LISTS: Final = frozenset({"Items", "items"})
 _STATE: Final = "catalogueItemState/catalogueItemStateCode"
 
 
-def read_gs1_firstbase(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection]:
+def read_gs1_firstbase(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Rejection]:
     """Yield each item and what it contains. SourceFileError: it is no JSON."""
     try:
         for number, value in entries(stream, LISTS):
@@ -28,7 +28,7 @@ def read_gs1_firstbase(stream: BinaryIO, source: SourceSettings) -> Iterator[Rec
         raise unusable(stream, source, str(error), "have it sent again") from error
 
 
-def _records(number: int, item: Node, depth: int) -> Iterator[Record | Rejection]:
+def _records(number: int, item: Node, depth: int) -> Iterator[SourceRecord | Rejection]:
     trade_item = next(nodes(item, "tradeItem"), None)
     if trade_item is None or not depth:
         reason = "no catalogue item with a TradeItem" if depth else f"more than {MAX_DEPTH} items inside each other"

@@ -11,7 +11,7 @@ different ones (a set, a display) is an article of its own: no quantity of one o
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from gateway.articles.importers.base import Record
+from gateway.articles.importers.base import SourceRecord
 from gateway.articles.settings import Field
 
 Node = object
@@ -41,7 +41,7 @@ _DEVICE: Final = "medicalDeviceTradeItemModule/medicalDeviceInformation/"
 _DESCRIPTION: Final = "tradeItemDescriptionModule/tradeItemDescriptionInformation/"
 
 
-def record(line: int, item: Node, *, state: str = "", deleted: bool = False) -> Record:
+def record(line: int, item: Node, *, state: str = "", deleted: bool = False) -> SourceRecord:
     """Return a trade item's row. `state`: its catalogueItemStateCode; `deleted`: the sender withdraws it."""
     texts: dict[Field, str] = {
         "deviceIdentifier": first(item, "gtin"),
@@ -62,7 +62,7 @@ def record(line: int, item: Node, *, state: str = "", deleted: bool = False) -> 
     }
     own = {first(one, "additionalTradeItemIdentificationTypeCode"): text(one) for one in nodes(item, _ADDITIONAL)}
     texts |= {field: next((own[kind] for kind in kinds if kind in own), "") for field, kinds in NUMBERS}
-    return Record(line, {**texts, **_package(item), **_status(item, state, deleted=deleted)})
+    return SourceRecord(line, {**texts, **_package(item), **_status(item, state, deleted=deleted)})
 
 
 _ROLES: Final = ("manufacturerOfTradeItem", "brandOwner", "informationProviderOfTradeItem")

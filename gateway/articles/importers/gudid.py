@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from gateway.articles.fields import MAX_NAME, MAX_NUMBER, MAX_QUANTITY, MAX_TEXT
 from gateway.articles.importers.archive import DAMAGE, Archive, ArchiveError, is_archive
-from gateway.articles.importers.base import MAX_BATCH_ROWS, Batch, BatchRow, Record, unusable
+from gateway.articles.importers.base import MAX_BATCH_ROWS, BatchRow, RowBatch, SourceRecord, unusable
 from gateway.articles.importers.lines import BadLine, blocks
 from gateway.articles.importers.packaging import Content, pieces
 from gateway.articles.reports import Rejection
@@ -91,7 +91,7 @@ def release_file(path: Path) -> Path:
     return next((file for file in path.iterdir() if file.name.casefold() == DEVICES), path / DEVICES)
 
 
-def read_gudid(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection | Batch]:
+def read_gudid(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Rejection | RowBatch]:
     """Yield the rows of identifiers.txt, then those of device.txt. SourceFileError: the release will not do."""
     try:
         release = _open(stream)
@@ -206,7 +206,9 @@ def status_texts(word: str, ended: str) -> dict[Field, str]:
     return {"status": "discontinued", "statusReason": WITHDRAWN, "statusFrom": ended.strip()[:10]}
 
 
-def _devices(stream: BinaryIO, isbt: set[str], *, issuers_known: bool) -> Iterator[Record | Rejection | Batch]:
+def _devices(
+    stream: BinaryIO, isbt: set[str], *, issuers_known: bool
+) -> Iterator[SourceRecord | Rejection | RowBatch]:
     lines: list[int] = []
     rows: list[BatchRow] = []
     judged: dict[tuple[str, ...], _State | None] = {}
@@ -253,13 +255,13 @@ def _devices(stream: BinaryIO, isbt: set[str], *, issuers_known: bool) -> Iterat
             )
         )
         if len(rows) == MAX_BATCH_ROWS:
-            yield Batch(lines, rows)
+            yield RowBatch(lines, rows)
             lines, rows = [], []
     if rows:
-        yield Batch(lines, rows)
+        yield RowBatch(lines, rows)
 
 
-def _device_record(line: int, cells: tuple[str, ...], isbt: set[str] | None) -> Record:
+def _device_record(line: int, cells: tuple[str, ...], isbt: set[str] | None) -> SourceRecord:
     identifier, company, brand, description, catalog, model, *flags, word, ended = cells
     identifier = identifier.strip()
     texts: dict[Field, str] = {
@@ -273,7 +275,7 @@ def _device_record(line: int, cells: tuple[str, ...], isbt: set[str] | None) -> 
     }
     if isbt is not None and not identifier.isdigit():
         texts["issuer"] = "ICCBBA" if identifier in isbt else "HIBCC"
-    return Record(line, texts)
+    return SourceRecord(line, texts)
 
 
 class _Package(NamedTuple):
@@ -286,8 +288,8 @@ class _Package(NamedTuple):
     status: str
 
 
-def _identifiers(stream: BinaryIO, isbt: set[str]) -> Iterator[Record | Rejection | Batch]:
-    batch = Batch([], [])
+def _identifiers(stream: BinaryIO, isbt: set[str]) -> Iterator[SourceRecord | Rejection | RowBatch]:
+    batch = RowBatch([], [])
     packages: list[_Package] = []
     device = ""
     for row in _table(stream, IDENTIFIERS, _PACKAGE_COLUMNS):
@@ -308,13 +310,13 @@ def _identifiers(stream: BinaryIO, isbt: set[str]) -> Iterator[Record | Rejectio
         packages.append(_Package(line, identifier, level, issuer, Content(inside, quantity), ended, status))
         if len(batch.rows) >= MAX_BATCH_ROWS:
             yield batch
-            batch = Batch([], [])
+            batch = RowBatch([], [])
     yield from _of_device(device, packages, batch)
     if batch.rows:
         yield batch
 
 
-def _of_device(device: str, packages: list[_Package], batch: Batch) -> Iterator[Record | Rejection]:
+def _of_device(device: str, packages: list[_Package], batch: RowBatch) -> Iterator[SourceRecord | Rejection]:
     """Put a device's other identifiers into the batch; yield those that go the long way, or nowhere."""
     if not packages:
         return
@@ -344,7 +346,7 @@ def _of_device(device: str, packages: list[_Package], batch: Batch) -> Iterator[
             batch.rows.append((gtin, state[0], None, None, None, None, None, None, base, quantity, state[1]))
 
 
-def _package_record(package: _Package, device: str, count: str) -> Record:
+def _package_record(package: _Package, device: str, count: str) -> SourceRecord:
     texts: dict[Field, str] = {
         "deviceIdentifier": package.identifier,
         "issuer": package.issuer,
@@ -353,4 +355,4 @@ def _package_record(package: _Package, device: str, count: str) -> Record:
         "baseQuantity": count,
         **status_texts(package.status, package.ended),
     }
-    return Record(package.line, texts)
+    return SourceRecord(package.line, texts)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from gateway.articles.fields import MAX_QUANTITY
-from gateway.articles.importers.base import Changes, Record, unusable
+from gateway.articles.importers.base import Changes, SourceRecord, unusable
 from gateway.articles.reports import Rejection
 from gateway.articles.settings import Field, SourceSettings
 
@@ -129,14 +129,14 @@ class _Item:
         self.texts["status"] = "discontinued"
         self.texts["statusReason"] = reason
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[SourceRecord]:
         """Yield the item and its packages."""
         chains = [_counted(packages) for packages in self.vendors]
         singles = [gtin for chain in chains for gtin, pieces in chain if pieces == "1" and gtin]
         own: dict[Field, str] = {}
         if singles:
             own = {"deviceIdentifier": singles[0], "issuer": "GS1"}
-        yield Record(self.line, {**self.texts, **own})
+        yield SourceRecord(self.line, {**self.texts, **own})
         seen = {singles[0]} if singles else set()
         for gtin, pieces in (package for chain in chains for package in chain):
             if gtin in seen or not gtin:
@@ -149,7 +149,7 @@ class _Item:
                 "baseDeviceIdentifier": own.get("deviceIdentifier", ""),
                 "baseQuantity": pieces,
             }
-            yield Record(self.line, {**self.texts, **more})
+            yield SourceRecord(self.line, {**self.texts, **more})
 
 
 def _counted(packages: list[_Package]) -> list[tuple[str, str]]:
@@ -169,7 +169,7 @@ def _counted(packages: list[_Package]) -> list[tuple[str, str]]:
     return counted[::-1]
 
 
-def read_hl7_mfn(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Rejection | Changes]:
+def read_hl7_mfn(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Rejection | Changes]:
     """Yield the items and their packages; lines count segments. SourceFileError: it is no MFN^M16."""
     try:
         yield from _items(stream, source.encoding)
@@ -179,7 +179,7 @@ def read_hl7_mfn(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | 
 
 def _items(  # noqa: C901 - one branch for each kind of segment
     stream: BinaryIO, encoding: str
-) -> Iterator[Record | Rejection | Changes]:
+) -> Iterator[SourceRecord | Rejection | Changes]:
     message: _Encoding | None = None
     item: _Item | None = None
     changes: bool | None = None

@@ -6,7 +6,7 @@ docs.peppol.eu/poacc/upgrade-3/syntax/Catalogue. Read line by line of the catalo
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from gateway.articles.importers.base import Changes, Record, unusable
+from gateway.articles.importers.base import Changes, SourceRecord, unusable
 from gateway.articles.importers.xml_reader import DAMAGE, XmlError, XmlReader
 from gateway.articles.settings import Field, SourceSettings
 
@@ -44,7 +44,7 @@ _CHANGING: Final = frozenset({"update", "delete"})
 """ActionCode of what changes an earlier catalogue."""
 
 
-def read_peppol(stream: BinaryIO, source: SourceSettings) -> Iterator[Record | Changes]:
+def read_peppol(stream: BinaryIO, source: SourceSettings) -> Iterator[SourceRecord | Changes]:
     """Yield the lines of the catalogue. SourceFileError: it is no catalogue, or damaged.
 
     Peppol BIS Catalogue 3, use cases 1 to 3: with the action Update or Delete in its header, or without any and
@@ -68,14 +68,14 @@ class _Lines:
         self._action = ""
         self._unit = ""
         self._changes: bool | None = None
-        self._done: list[tuple[Record, str]] = []
+        self._done: list[tuple[SourceRecord, str]] = []
 
-    def read(self, stream: BinaryIO) -> Iterator[Record | Changes]:
+    def read(self, stream: BinaryIO) -> Iterator[SourceRecord | Changes]:
         """Yield each line when it ends. Raises what `xml_reader.DAMAGE` lists."""
         for _ in self._xml.blocks(stream):
             yield from self._finished()
 
-    def _finished(self) -> Iterator[Record | Changes]:
+    def _finished(self) -> Iterator[SourceRecord | Changes]:
         """Yield the lines that have ended, before the first of all whether they are changes."""
         header = self._action.casefold()
         for record, action in self._done:
@@ -113,7 +113,7 @@ class _Lines:
             action = self._texts.get(_ACTION, self._action).casefold()
             if self._unit not in PIECES:
                 self._texts.pop(_CONTENT, None)
-            self._done.append((Record(self._line, _article(self._texts, self._scheme, action)), action))
+            self._done.append((SourceRecord(self._line, _article(self._texts, self._scheme, action)), action))
 
 
 def _in_line(path: list[str]) -> str:

@@ -80,7 +80,7 @@ NAMES: Final[Mapping[Field, tuple[str, ...]]] = {
 """What columns are called, without regard to case, accents, spaces and signs."""
 
 
-class Profile(Struct, frozen=True, kw_only=True, rename="camel"):
+class FileProfile(Struct, frozen=True, kw_only=True, rename="camel"):
     """What was found."""
 
     format: str
@@ -95,13 +95,13 @@ class Profile(Struct, frozen=True, kw_only=True, rename="camel"):
     """What to look at."""
 
 
-def profile(path: Path) -> Profile:
+def profile(path: Path) -> FileProfile:
     """Look at a file. Raises OSError, ArchiveError for a workbook that cannot be read."""
     with path.open("rb") as file:
         if is_archive(file):
             archive = Archive(file)
             if archive.has("device.txt"):
-                return Profile(format="gudid")
+                return FileProfile(format="gudid")
             if is_workbook(archive):
                 rows = islice(workbook_rows(file, archive, None), ROWS + 1)
                 return _of_rows([row.cells for row in rows if isinstance(row, Cells)], "utf-8", ";")
@@ -111,7 +111,7 @@ def profile(path: Path) -> Profile:
         else:
             data = file.read(LOOKED_AT_BYTES)
     other = _other_format(data.removeprefix(codecs.BOM_UTF8).lstrip())
-    return _table(data) if other is None else Profile(format=other)
+    return _table(data) if other is None else FileProfile(format=other)
 
 
 def _other_format(data: bytes) -> str | None:
@@ -129,7 +129,7 @@ def _other_format(data: bytes) -> str | None:
     return "eudamed" if b'"primaryDi"' in data else "accessgudid"
 
 
-def _table(data: bytes) -> Profile:
+def _table(data: bytes) -> FileProfile:
     encoding = _encoding(data)
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     lines = text.splitlines()[: ROWS + 1]
@@ -138,7 +138,7 @@ def _table(data: bytes) -> Profile:
     return _of_rows([[cell.strip() for cell in row] for row in table if row], encoding, delimiter)
 
 
-def _of_rows(table: list[list[str]], encoding: str, delimiter: str) -> Profile:
+def _of_rows(table: list[list[str]], encoding: str, delimiter: str) -> FileProfile:
     header, *cells = table or [[]]
     rows = [row for row in cells if len(row) == len(header)]
     held = {name: [row[place] for row in rows if row[place]] for place, name in enumerate(header)}
@@ -152,7 +152,7 @@ def _of_rows(table: list[list[str]], encoding: str, delimiter: str) -> Profile:
     values = {word: None for word, _ in words.most_common(MAX_WORDS) if word not in STATUS_WORDS}
     if values:
         remarks.append("say what the words of the status mean: active, discontinued, blocked or recalled")
-    return Profile(
+    return FileProfile(
         format="csv",
         encoding=encoding,
         delimiter=delimiter,
@@ -215,7 +215,7 @@ def _without_accents(name: str) -> str:
     return name.casefold().translate(str.maketrans("åäöéü", "aaoeu"))
 
 
-def as_toml(found: Profile, name: str) -> str:
+def as_toml(found: FileProfile, name: str) -> str:
     """Return the block for the configuration."""
     lines = ["[[articles.source]]", f'name = "{name}"', f'format = "{found.format}"']
     if found.format == "csv":

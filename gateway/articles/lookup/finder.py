@@ -22,7 +22,7 @@ from gateway.udi.checks import is_digits
 _LEVEL_MATCH: Final = {precedence.PACKAGE: Match.PACKAGE, precedence.UNIT_OF_USE: Match.UNIT_OF_USE}
 
 
-class Source(NamedTuple):
+class LookupSource(NamedTuple):
     """One source, as look-ups need it."""
 
     priority: int
@@ -36,7 +36,7 @@ class Finder:
     def __init__(
         self,
         connection: sqlite3.Connection | None,
-        sources: Mapping[int, Source],
+        sources: Mapping[int, LookupSource],
         silent: Collection[str],
         overlay: Overlay,
         priorities: Mapping[str, int],

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 from msgspec import Struct
 
 from gateway.articles.errors import MasterUnreadableError
-from gateway.articles.lookup.finder import Finder, Source
+from gateway.articles.lookup.finder import Finder, LookupSource
 from gateway.articles.overlay.statements import OverlaySource
 from gateway.articles.overlay.store import Overlay
 from gateway.articles.precedence import SourceRow
@@ -256,7 +256,7 @@ class _Generation:
         silent, may_not_block = self._ids("silent_on_status"), self._ids("may_not_block")
         self.finder = Finder(
             self.connection,
-            {key: Source(one.priority, one.name, key not in may_not_block) for key, one in found.items()},
+            {key: LookupSource(one.priority, one.name, key not in may_not_block) for key, one in found.items()},
             frozenset(found[key].name for key in silent),
             overlay,
             priorities,

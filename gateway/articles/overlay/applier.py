@@ -19,7 +19,7 @@ from gateway.articles.overlay.statements import (
     Delta,
     DeltaOutcome,
     OverlayChange,
-    Refused,
+    RefusedDelta,
     Release,
     Upsert,
     digest_of,
@@ -74,7 +74,7 @@ class DeltaApplier:
         A message that cannot be stored (disk full) is refused, too.
         """
         delta = read_delta(payload, None if key is None else verifier(key))
-        if isinstance(delta, Refused):
+        if isinstance(delta, RefusedDelta):
             return DeltaOutcome(applied=False, refused=delta.reason)
         return self.apply_delta(delta, today=today)
 

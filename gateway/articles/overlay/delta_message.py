@@ -34,7 +34,7 @@ from gateway.articles.overlay.statements import (
     Change,
     Deletion,
     Delta,
-    Refused,
+    RefusedDelta,
     Release,
     Statement,
     Upsert,
@@ -148,22 +148,22 @@ _envelopes = msgspec.json.Decoder(_Envelope)
 _messages = msgspec.json.Decoder(DeltaMessage)
 
 
-def read_delta(payload: bytes, verify: Verify | None) -> Delta | Refused:
+def read_delta(payload: bytes, verify: Verify | None) -> Delta | RefusedDelta:
     """Read a message. With `verify`, only a signed one counts; without, a signature is not looked at."""
     if len(payload) > MAX_DELTA_BYTES:
-        return Refused(reason=f"{len(payload)} bytes: at most {MAX_DELTA_BYTES} are taken")
+        return RefusedDelta(reason=f"{len(payload)} bytes: at most {MAX_DELTA_BYTES} are taken")
     try:
         return _read(_opened(payload, verify))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _RefusedError) as error:
-        return Refused(reason=str(error)[:_MAX_REASON])
+        return RefusedDelta(reason=str(error)[:_MAX_REASON])
 
 
-def opened(payload: bytes, verify: Verify | None, *, must_be_signed: bool = True) -> bytes | Refused:
+def opened(payload: bytes, verify: Verify | None, *, must_be_signed: bool = True) -> bytes | RefusedDelta:
     """Return a message of the central side, out of its signed envelope if it has one, as `read_delta` does."""
     try:
         return _opened(payload, verify, must_be_signed=must_be_signed)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _RefusedError) as error:
-        return Refused(reason=str(error)[:_MAX_REASON])
+        return RefusedDelta(reason=str(error)[:_MAX_REASON])
 
 
 class _RefusedError(ValueError):

@@ -119,7 +119,7 @@ class Delta(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
-class Refused(Struct, frozen=True, kw_only=True):
+class RefusedDelta(Struct, frozen=True, kw_only=True):
     """A message that must not be applied."""
 
     reason: str

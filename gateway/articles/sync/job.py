@@ -28,7 +28,7 @@ from gateway.articles.sync.source_files import MAX_FILES, Dropped, find, sha256_
 from gateway.articles.sync.state import (
     FAILURES,
     HandledFile,
-    SourceState,
+    SourceHistory,
     SyncResult,
     SyncState,
     digest_of,
@@ -52,11 +52,11 @@ REJECTED_MODE: Final = 0o640
 _CHECKSUM: Final = re.compile(r"([0-9A-Fa-f]{64})(?:[ \t]+[*]?(.*))?")
 
 
-class Outcome(NamedTuple):
+class SourceOutcome(NamedTuple):
     """What came of one source."""
 
     source: str
-    state: SourceState
+    state: SourceHistory
     report: ImportReport | None
     """None where nothing was imported."""
 
@@ -87,7 +87,7 @@ def sync(
     names: Collection[str] = (),
     force: bool = False,
     watch: Watch = Watch(),  # noqa: B008 - immutable
-) -> Iterator[Outcome]:
+) -> Iterator[SourceOutcome]:
     """Look at the sources that are due, or were asked for, or at those named; yield what came of each file.
 
     Of several files in a folder the newest counts; of a format that may list changes only, every one since the
@@ -133,7 +133,7 @@ class _Look:
         self,
         directory: Path,
         source: SourceSettings,
-        known: SourceState | None,
+        known: SourceHistory | None,
         watch: Watch,
         *,
         force: bool,
@@ -148,12 +148,12 @@ class _Look:
         self._known = known
 
     @property
-    def _comparable(self) -> SourceState | None:
+    def _comparable(self) -> SourceHistory | None:
         """What is known of the file, where it would be imported in the same way."""
         known = self._known
         return known if known is not None and known.settings == self._settings and not self._force else None
 
-    def at(self, now: Callable[[], datetime]) -> Iterator[Outcome]:
+    def at(self, now: Callable[[], datetime]) -> Iterator[SourceOutcome]:
         """Look, and import what is new; yield what came of each file."""
         begun = now()
         try:
@@ -167,11 +167,11 @@ class _Look:
             result = SyncResult.UNREACHABLE if unreachable else SyncResult.FAILED
             yield self._outcome(self._state(begun, result, str(error)), None)
 
-    def _outcome(self, state: SourceState, report: ImportReport | None) -> Outcome:
+    def _outcome(self, state: SourceHistory, report: ImportReport | None) -> SourceOutcome:
         self._known = msgspec.structs.replace(state, tried=self._settings)
-        return Outcome(self._source.name, self._known, report)
+        return SourceOutcome(self._source.name, self._known, report)
 
-    def _dropped(self, now: datetime) -> Iterator[tuple[SourceState, ImportReport | None]]:
+    def _dropped(self, now: datetime) -> Iterator[tuple[SourceHistory, ImportReport | None]]:
         pattern = self._source.path or ""
         found = find(pattern, self._source.format)
         if not found:
@@ -209,7 +209,7 @@ class _Look:
 
     def _take(
         self, found: Dropped, now: datetime, files: dict[str, HandledFile], series: Collection[str]
-    ) -> tuple[SourceState, ImportReport | None]:
+    ) -> tuple[SourceHistory, ImportReport | None]:
         """Import one dropped file, unless it is a copy of one that has been looked at, and note it in `files`."""
         known, key = self._comparable, _key(found)
         sha256 = found.sha256()
@@ -246,7 +246,9 @@ class _Look:
             files.pop(key, None)
         return self._of_files(msgspec.structs.replace(state, settings=self._settings), files, series), report
 
-    def _of_files(self, state: SourceState, files: dict[str, HandledFile], series: Collection[str]) -> SourceState:
+    def _of_files(
+        self, state: SourceHistory, files: dict[str, HandledFile], series: Collection[str]
+    ) -> SourceHistory:
         """Return a state that remembers the files, and that is no better than the worst of those that count."""
         bad = next((files[key] for key in series if key in files and files[key].result in FAILURES), None)
         newest = sorted(files.items(), key=lambda item: item[1].modified_ns)[-MAX_FILES:]
@@ -255,7 +257,7 @@ class _Look:
             return state
         return msgspec.structs.replace(state, result=bad.result, message=bad.message)
 
-    def _fetched(self, now: datetime) -> tuple[SourceState, ImportReport | None]:
+    def _fetched(self, now: datetime) -> tuple[SourceHistory, ImportReport | None]:
         url = self._source.url or ""
         known = self._comparable
         expected = self._expected(PurePosixPath(unquote(urlsplit(url).path)).name)
@@ -332,7 +334,7 @@ class _Look:
                 as_of=as_of,
             )
 
-    def _after(self, now: datetime, report: ImportReport, sha256: str) -> SourceState:
+    def _after(self, now: datetime, report: ImportReport, sha256: str) -> SourceHistory:
         if report.swapped:
             state = self._state(now, SyncResult.IMPORTED, "")
             moment = int(now.timestamp())
@@ -351,7 +353,7 @@ class _Look:
             taken=report.swapped,
         )
 
-    def _unchanged(self, now: datetime, known: SourceState) -> SourceState:
+    def _unchanged(self, now: datetime, known: SourceHistory) -> SourceHistory:
         """Return the state of a source whose file was looked at before: if it was refused then, it still is."""
         moment = int(now.timestamp())
         if known.taken:
@@ -363,11 +365,11 @@ class _Look:
         message = "refused before, and unchanged since"
         return msgspec.structs.replace(known, attempted=moment, result=SyncResult.REFUSED, message=message)
 
-    def _state(self, now: datetime, result: SyncResult, message: str) -> SourceState:
+    def _state(self, now: datetime, result: SyncResult, message: str) -> SourceHistory:
         """Return what was known, with a new result."""
         moment = int(now.timestamp())
         if self._known is None:
-            return SourceState(attempted=moment, result=result, message=message)
+            return SourceHistory(attempted=moment, result=result, message=message)
         return msgspec.structs.replace(self._known, attempted=moment, result=result, message=message)
 
 

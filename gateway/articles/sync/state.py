@@ -54,7 +54,7 @@ class HandledFile(Struct, frozen=True, array_like=True):
     """It lists all articles of its source, and does not change some."""
 
 
-class SourceState(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class SourceHistory(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What is known of one source. Moments are seconds since 1970 UTC."""
 
     attempted: int
@@ -87,7 +87,7 @@ class SourceState(Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
 class SyncState(Struct, kw_only=True):
     """The whole file."""
 
-    sources: dict[str, SourceState] = {}
+    sources: dict[str, SourceHistory] = {}
 
 
 def read_state(directory: Path) -> SyncState:
@@ -110,7 +110,7 @@ def digest_of(source: SourceSettings) -> str:
     return hashlib.sha256(msgspec.json.encode(source)).hexdigest()
 
 
-def next_due(source: SourceSettings, known: SourceState | None) -> int:
+def next_due(source: SourceSettings, known: SourceHistory | None) -> int:
     """Return from when on, in seconds since 1970 UTC, the source is due; 0 for one never looked at as it is set."""
     if known is None or known.tried != digest_of(source):
         return 0
@@ -118,7 +118,7 @@ def next_due(source: SourceSettings, known: SourceState | None) -> int:
     return known.attempted + (min(RETRY_SECONDS, source.interval) if soon else source.interval)
 
 
-def is_due(source: SourceSettings, known: SourceState | None, now: datetime) -> bool:
+def is_due(source: SourceSettings, known: SourceHistory | None, now: datetime) -> bool:
     """Return whether to look at a source now. A look that seems to be in the future was by a clock set wrong."""
     moment = int(now.timestamp())
     return known is None or moment >= next_due(source, known) or moment < known.attempted
