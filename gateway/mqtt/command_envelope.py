@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from gateway.events.topics import ROOT, Topics
 from gateway.mqtt.connection import Message
 from gateway.mqtt.delivery_memory import DeliveryMemory, ObeyedCommand
-from gateway.mqtt.outgoing import CommandReply, Outgoing
+from gateway.mqtt.outgoing import Reply, Outgoing
 from gateway.mqtt.pacing import TokenBucket
 from gateway.system.clock import ClockReading
 from gateway.system.signed_envelope import SignatureRefusedError, Unseal
@@ -126,15 +126,15 @@ class Commands:
         self._note(shown, reply.id, None if reply.ok else reply.error)
         self._send(Outgoing(topic=topic, body=msgspec.json.encode(reply), correlation=message.correlation))
 
-    def _answer(self, name: str, message: Message, topic: str) -> CommandReply:
+    def _answer(self, name: str, message: Message, topic: str) -> Reply:
         if len(message.body) > MAX_COMMAND_BYTES:
-            return CommandReply(id=None, ok=False, error=f"longer than {MAX_COMMAND_BYTES} bytes")
+            return Reply(id=None, ok=False, error=f"longer than {MAX_COMMAND_BYTES} bytes")
         try:
             command = _decoder.decode(self._unseal(message.body))
         except SignatureRefusedError as error:
-            return CommandReply(id=None, ok=False, error=str(error))
+            return Reply(id=None, ok=False, error=str(error))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            return CommandReply(id=None, ok=False, error=f'expected {{"id", "issuedAt", "args"}}: {error}')
+            return Reply(id=None, ok=False, error=f'expected {{"id", "issuedAt", "args"}}: {error}')
         why = self._refused(message, command)
         if why is None:
             self._remember(command)
@@ -144,13 +144,13 @@ class Commands:
             else:
                 call = Call(id=command.id, args=command.args, reply_topic=topic, correlation=message.correlation)
                 try:
-                    return CommandReply(id=command.id, ok=True, result=handler(call))
+                    return Reply(id=command.id, ok=True, result=handler(call))
                 except CommandError as error:
                     why = str(error)
                 except Exception as error:
                     log.exception("command=%s failed", name)
                     why = f"{type(error).__name__}: see the box's log"
-        return CommandReply(id=command.id, ok=False, error=why)
+        return Reply(id=command.id, ok=False, error=why)
 
     def _remember(self, command: Command) -> None:
         """Bring the command's id to the disk before it is obeyed: a reload must not let it be obeyed again."""

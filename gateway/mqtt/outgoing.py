@@ -14,7 +14,7 @@ MAX_REPLIES: Final = 64
 """Replies that wait for a connection; who asked a box that is cut off asks again."""
 
 
-class CommandReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to one command."""
 
     id: str | None
@@ -49,7 +49,7 @@ class Replies:
         """Say to whoever asked for a range how many of its events were sent."""
         if done.command is not None:
             result = {"from": done.first, "to": done.last, "sent": done.sent, "done": True}
-            body = msgspec.json.encode(CommandReply(id=done.command, ok=True, result=result))
+            body = msgspec.json.encode(Reply(id=done.command, ok=True, result=result))
             self.put(Outgoing(topic=done.reply_topic, body=body, correlation=done.correlation))
 
     def send(self, connection: Connection) -> None:

@@ -20,7 +20,7 @@ from gateway.monitoring.health import Health
 from gateway.mqtt.application_ack import Acknowledgement, Announcement
 from gateway.mqtt.command_envelope import Command
 from gateway.mqtt.connection import CONTENT_TYPE
-from gateway.mqtt.outgoing import CommandReply
+from gateway.mqtt.outgoing import Reply
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -68,7 +68,7 @@ PROBE: Final = Message("probe", ProbeEvent, CONTENT_TYPE, "A box looks whether i
 INTAKE: Final = Message("intake", Announcement, JSON, "An intake acknowledges, or does so no longer.")
 HEALTH: Final = Message("health", Health, JSON, "How the box is.")
 COMMAND: Final = Message("command", Command, JSON, "What somebody asks of the box.")
-REPLY: Final = Message("reply", CommandReply, JSON, "What became of a command.")
+REPLY: Final = Message("reply", Reply, JSON, "What became of a command.")
 ACK: Final = Message("ack", Acknowledgement, JSON, "The central system has stored every event up to this one.")
 ARTICLES: Final = Message("articles", StatusMessage, JSON, "The article master of the box.")
 DELTA: Final = Message("delta", DeltaMessage, JSON, "Changes of articles; signed, in base64 beside the signature.")
