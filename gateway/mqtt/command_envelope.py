@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from gateway.events.topics import ROOT, Topics
 from gateway.mqtt.connection import Message
 from gateway.mqtt.delivery_memory import DeliveryMemory, ObeyedCommand
-from gateway.mqtt.outgoing import Reply, Outgoing
+from gateway.mqtt.outgoing import Outgoing, Reply
 from gateway.mqtt.pacing import TokenBucket
 from gateway.system.clock import ClockReading
 from gateway.system.signed_envelope import SignatureRefusedError, Unseal
