@@ -64,7 +64,7 @@ READERS_STOP_SECONDS: Final = 1.6
 WORKER_STOP_SECONDS: Final = 1.2
 PUBLISHER_STOP_SECONDS: Final = 1.8
 """Shares of the five seconds an ordered stop may take."""
-NOTED: Final = frozenset({"calibrate", "exported", "lend", "reload", "retry"})
+NOTED: Final = frozenset({"calibrate", "close-case", "exported", "lend", "reload", "retry"})
 """What changes something, and stands in the audit trail."""
 ROLES: Final = {
     **dict.fromkeys(("status", "scanners", "station", "quality", "case", "watch"), Role.READ),

@@ -26,6 +26,7 @@ from gateway.station import binding, keyed_entry, pushed_case
 from gateway.station.context import ContextItem
 from gateway.station.control_codes import ControlCode
 from gateway.station.pairing import BY_HAND
+from gateway.station.region_state import state_of
 from gateway.station.settings import LASTING, Action, EntryReason
 from gateway.station.values import (
     CANCELLED,
@@ -52,7 +53,7 @@ from gateway.station.values import (
     TakenBack,
     UsedDespite,
 )
-from gateway.station.workflow import ITEMS, SYMBOLS, TABLE, Input, Output, Region, State, WorkflowRow
+from gateway.station.workflow import ITEMS, SYMBOLS, TABLE, Input, Output, Region, WorkflowRow
 
 
 class IllegalMoveError(RuntimeError):
@@ -101,24 +102,6 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     """Of a code that begins a count."""
     entry: KeyedEntry | None = None
     """KEYED, KEY and MISTYPED: the keyed entry as it is then."""
-
-
-_STATES: Final[Mapping[Region, tuple[Callable[[Station, str], bool], State, State]]] = {
-    Region.PAIRING: (lambda station, scanner: scanner in station.open_items, State.IDLE, State.WAITING),
-    Region.ACTION: (lambda station, scanner: scanner in station.chosen, State.DEFAULT, State.CHOSEN),
-    Region.QUANTITY: (lambda station, scanner: scanner in station.counted, State.ONE, State.COUNTED),
-    Region.KEYED: (lambda station, scanner: scanner in station.keyed, State.SCANNED, State.TYPED),
-    Region.CONTEXT: (lambda station, _: bool(station.context), State.EMPTY, State.SET),
-    Region.QUESTION: (lambda station, _: binding.asks(station), State.QUIET, State.ASKED),
-    Region.UNDO: (lambda station, _: bool(station.done), State.CLOSED, State.OPEN),
-}
-"""Region -> what tells its two states apart, the state where it is false, the state where it is true."""
-
-
-def state_of(station: Station, region: Region, scanner: str) -> State:
-    """Name the state of a region; of pairing, action and quantity, that of one scanner."""
-    holds, without, with_it = _STATES[region]
-    return with_it if holds(station, scanner) else without
 
 
 def step(station: Station, what: Occurrence, times: MoveTimes) -> Transition:

@@ -36,9 +36,9 @@ READS_ONLY = {
         "audit list",
         "audit verify",
     ),
-    *("completion", "man"),
+    *("station guide", "station case", "completion", "man"),
 }
-"""Commands that change nothing and take no scans out of the box."""
+"""Commands that change nothing and take no scans out of the box; closing a case is noted by the daemon that does it."""
 
 
 def commands(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
