@@ -1,6 +1,6 @@
 """The signals to the operator as one table: what each sounds like and looks like, wherever it is given. Values.
 
-A signal is told from another by its rhythm, which is heard in noise, felt through a glove and seen as blinking light;
+Signals differ by their rhythm, which is heard in noise, felt through a glove and seen as blinking light;
 pitch and colour only add to it. An element is short or long, a long one three times the short, with a gap of one
 short between (ITU-R M.1677-1, 2: a dash is three dots). Lamps and buzzer (`drivers.indicator`) and the station's
 screen play these rhythms; a scanner plays what its own protocol can (`drivers.dialects`), where the number of beeps

@@ -10,7 +10,7 @@ from gateway.display.panel import action_words, clean
 from gateway.languages.form import Vocabulary
 
 MAX_ROWS: Final = 4
-"""Scanners with a row of their own: more are not told apart at two metres; the rest share the last row."""
+"""Scanners with a row of their own: more cannot be read at two metres; the rest share the last row."""
 
 MAX_PLACE: Final = 20
 """Characters of a place's name: a GLN has 13, its extension up to 20 (GS1 General Specifications, AI 254)."""

@@ -286,7 +286,7 @@ class Outbox:
             self._db.close()
 
     def abandon(self) -> bool:
-        """Let a damaged file go as it is; False when that was done before."""
+        """Close a damaged file as it is; return False when that was done before."""
         open_until_now, self._open = self._open, False
         with suppress(sqlite3.Error):
             self._db.close()

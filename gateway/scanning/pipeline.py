@@ -366,7 +366,7 @@ class Pipeline:
         return what, ItemReading(decoded=decoded, look_up=look_up, remarks=placement.remarks)
 
     def close_case(self, clock: ClockReading, identity: str) -> Outcome | None:
-        """Close the case that is set, as its code does, for who asks from elsewhere; None: none is set."""
+        """Close the case that is set, as its code does, for a command or the screen; None: none is set."""
         transaction = ScanTransaction(self.memory, self._builder, self._times, clock)
         transaction.make(machine.elapse(self.memory.station, clock.monotonic_ns, self._times))
         if not binding.is_bound(transaction.memory.station):
@@ -417,7 +417,7 @@ class Pipeline:
         return self._elapse(clock, clock.monotonic_ns)
 
     def finish(self, clock: ClockReading) -> list[Outcome]:
-        """Let every half scanned label go out: nobody will scan the rest of it here."""
+        """Publish every label that is scanned by half: nobody will scan the rest of it here."""
         last = max((item.until_ns for item in self.memory.station.open_items.values()), default=None)
         return [] if last is None else self._elapse(clock, last + ON_THE_WIRE_NS + 1)
 

@@ -291,7 +291,7 @@ class ControlServer:
     ) -> tuple[dict[str, Any], bool]:
         """Return the answer to one request, and whether the client watches from now on.
 
-        `conversations`: the one this connection holds, if any; it is added and removed here. `user`: who asks.
+        `conversations`: the one this connection holds, if any; it is added and removed here. `user`: the client's.
         """
         note: Note | None = None
         request = Request(do="")
