@@ -96,8 +96,12 @@ def test_what_was_learnt_outlives_the_daemon(gateway: Gateway) -> None:
     wait_for(lambda: gateway.stored() == 1, "it is stored")
     gateway.stop()
     gateway.start()
-    told = gateway.scanner()
-    assert (told["calibrated"], told["gsSeen"]) == (True, True)
+
+    def is_known() -> bool:  # it is recognised a moment after its port is open
+        seen = gateway.scanner()
+        return bool(seen["calibrated"] and seen["gsSeen"])
+
+    wait_for(is_known, "it is what it was")
 
 
 def test_another_scanner_than_before_works_and_is_named(tmp_path: Path) -> None:
