@@ -4,10 +4,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gateway.outbox.writer import Outbox
 from tests.brokers import Broker
 from tests.outbox.events import BOX, ROOMY
+
+# How long an example takes is the machine's affair, not the code's.
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture
