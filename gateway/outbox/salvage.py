@@ -15,7 +15,8 @@ new epoch, because what came behind the last number that can be read may be lost
 
 Example: 1 to 9 were scanned and the marks say "delivered up to 3". The rows of 6 and 7 cannot be read, and a bit of
 8 is flipped. The new file has 1 to 5 and 9 as they were; 6 and 7 become notices; 8 is kept as a dead
-letter, and a notice is sent in its place. The broker gets 4, 5, the three notices and 9; the next scan is 10, under the new epoch.
+letter, and a notice is sent in its place. The broker gets 4, 5, the three notices and
+9; the next scan is 10, under the new epoch.
 
 The same is the way back from a newer form of the outbox, where a version on trial has migrated it and the former
 version runs again: events, marks, dead letters and open items keep the columns that are read here in every form
